@@ -1,0 +1,210 @@
+"""The AgentPort for real: the only place that awaits user code.
+
+One asyncio task while an agent executes, none otherwise. A run that is abandoned has its waits
+resolved first, then its asyncio task is cancelled and never awaited again; how it ends later is
+only counted.
+
+Neighbours: `queue.py` (what the agent writes to), `requests.py` (the call behind a run),
+`task/runner.py` (commands this).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from a2a.server.agent_execution import AgentExecutor, RequestContext, RequestContextBuilder
+from a2a.types import SendMessageRequest, Task
+
+from actors.a2a.queue import RunQueue
+from actors.a2a.requests import Calls
+from actors.runtime import ActorRef, ActorSystem
+from actors.task.messages import RUNNER, Emitted, RunReported, task_ref
+from actors.task.ports import (
+    AbandonRun,
+    AgentRequest,
+    CancelRun,
+    ForgetRequest,
+    GrantCredit,
+    RunId,
+    StartRun,
+)
+from actors.task.record import Failure
+
+logger = logging.getLogger("actors.agent")
+
+
+@dataclass(slots=True)
+class Active:
+    """A run: its queue and the asyncio tasks in which user code runs."""
+
+    run: RunId
+    queue: RunQueue
+    executing: asyncio.Task[None] | None = None
+    cancelling: asyncio.Task[None] | None = None
+
+
+class Agent:
+    """Runs one `AgentExecutor` for the RunnerActor of one system.
+
+    Args:
+        executor: the user's agent.
+        builder: makes the RequestContext of a recovered run.
+        calls: the requests behind the runs.
+        system: where events and ends are told.
+        loop: where user code runs.
+    """
+
+    def __init__(
+        self,
+        executor: AgentExecutor,
+        builder: RequestContextBuilder,
+        calls: Calls,
+        system: ActorSystem,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._executor = executor
+        self._builder = builder
+        self._calls = calls
+        self._system = system
+        self._loop = loop
+        self._active: dict[str, Active] = {}
+
+    def perform(self, request: AgentRequest, sender: ActorRef[Any]) -> None:  # noqa: ARG002
+        """Begin what was asked; never blocks, never raises."""
+        match request:
+            case GrantCredit(run, events):
+                active = self._active.get(run.task)
+                if active is not None and active.run == run:
+                    active.queue.grant(events)
+            case StartRun():
+                self._start(request)
+            case ForgetRequest(key):
+                self._calls.forget(key)
+            case CancelRun():
+                self._cancel(request)
+            case AbandonRun(run):
+                self._abandon(run)
+
+    # -- execute
+
+    def _start(self, start: StartRun) -> None:
+        active = self._activate(start.run, start.context)
+        active.executing = self._spawn(self._execute(start, active.queue), start.caller.key)
+        active.executing.add_done_callback(lambda done: self._executed(active, done))
+
+    async def _execute(self, start: StartRun, queue: RunQueue) -> None:
+        call = self._calls.get(start.caller.key)
+        request = call.request if call is not None else None
+        if request is None:
+            request = await self._rebuilt(start)
+        request.current_task = Task.FromString(start.task) if start.task else None
+        await self._executor.execute(request, queue)
+
+    async def _rebuilt(self, start: StartRun) -> RequestContext:
+        """Make the RequestContext of a request that an earlier process accepted."""
+        params = SendMessageRequest.FromString(start.request)
+        return await self._builder.build(
+            context=self._calls.context_of(start.caller, start.extensions),
+            params=params,
+            task_id=start.run.task,
+            context_id=start.context,
+        )
+
+    def _executed(self, active: Active, done: asyncio.Task[None]) -> None:
+        failure = _failure_of(done, active.run, "execute")
+        if active.cancelling is not None:
+            return  # the outcome of the cancel is what counts
+        if self._active.get(active.run.task) is not active:
+            self._system.dead_letter(active.run, "abandoned run ended")
+            return
+        self._report(active, failure, cancel=False)
+
+    # -- cancel
+
+    def _cancel(self, cancel: CancelRun) -> None:
+        active = self._active.get(cancel.run.task)
+        if active is None or active.run != cancel.run:
+            active = self._activate(cancel.run, cancel.context)
+        active.cancelling = self._spawn(self._call_off(cancel, active), cancel.caller.key)
+        active.cancelling.add_done_callback(lambda done: self._called_off(active, done))
+
+    async def _call_off(self, cancel: CancelRun, active: Active) -> None:
+        """Call the agent's `cancel` first, so that it finds its queue open; then unwind it."""
+        request = RequestContext(
+            call_context=self._calls.context_of(cancel.caller),
+            task_id=cancel.run.task,
+            context_id=cancel.context,
+            task=Task.FromString(cancel.task) if cancel.task else None,
+        )
+        await self._executor.cancel(request, active.queue)
+        if active.executing is not None:
+            active.executing.cancel()
+            await asyncio.wait({active.executing})
+
+    def _called_off(self, active: Active, done: asyncio.Task[None]) -> None:
+        failure = _failure_of(done, active.run, "cancel")
+        if self._active.get(active.run.task) is active:
+            self._report(active, failure, cancel=True)
+
+    # -- both
+
+    def _activate(self, run: RunId, context: str) -> Active:
+        ref = task_ref(run.task)
+
+        def tell(event: Emitted) -> None:
+            self._system.tell(ref, event)
+
+        def late(event: object) -> None:
+            self._system.dead_letter(event, "event after the end of the run")
+
+        active = Active(run, RunQueue(run, context, tell, late))
+        self._active[run.task] = active
+        return active
+
+    def _spawn(self, work: Coroutine[Any, Any, None], key: int) -> asyncio.Task[None]:
+        """Run user code in the context variables of the request that caused it (detail 11)."""
+        call = self._calls.get(key)
+        variables = call.variables if call is not None else contextvars.copy_context()
+        # A copy, since two asyncio tasks of one request must not enter the same context.
+        return self._loop.create_task(work, context=variables.copy())
+
+    def _report(self, active: Active, failure: Failure | None, *, cancel: bool) -> None:
+        if not cancel:
+            # The core decides what the end of execute means; a cancel may still reach this run.
+            self._retire(active)
+        self._system.tell(RUNNER, RunReported(active.run, failure, cancel))
+
+    def _retire(self, active: Active) -> None:
+        active.queue.close()
+        if self._active.get(active.run.task) is active:
+            del self._active[active.run.task]
+
+    def _abandon(self, run: RunId) -> None:
+        active = self._active.get(run.task)
+        if active is None or active.run != run:
+            return
+        self._retire(active)
+        for task in (active.executing, active.cancelling):
+            if task is not None and not task.done():
+                task.cancel()
+
+    def close(self) -> None:
+        """Abandon every run; for a system that shuts down."""
+        for active in list(self._active.values()):
+            self._abandon(active.run)
+
+
+def _failure_of(done: asyncio.Task[None], run: RunId, what: str) -> Failure | None:
+    """Return how user code ended; its traceback is logged here, once, and goes nowhere else."""
+    if done.cancelled():
+        return Failure("InternalError", f"The agent's {what} was cancelled.")
+    error = done.exception()
+    if error is None:
+        return None
+    logger.error("agent raised in %s of task %s", what, run.task, exc_info=error)
+    return Failure.of(error)

@@ -1,0 +1,154 @@
+"""The forms of answers: what a caller sees of what the core has settled (A1, A3, A5, A6).
+
+The core settles facts and stores records; which of them end a stream, and whether an agent's
+failure is an error or a FAILED Task, is a matter of form and decided here, by the policy, for
+every binding alike.
+
+Neighbours: `handler.py` (asks the core, hands out what this makes), `wire.py` (frames it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import NamedTuple
+
+from a2a.types import Message, StreamResponse, Task, TaskState
+from a2a.utils.errors import TaskNotCancelableError
+
+from actors.task.fold import TERMINAL
+from actors.task.messages import Admitted, Page, Settled
+from actors.task.policy import Policy
+from actors.task.record import Failure, Kind, Record
+
+
+class Sequenced(NamedTuple):
+    """One event of a stream and its place in the task's log, the SSE id."""
+
+    seq: int
+    event: StreamResponse
+
+
+def sent(policy: Policy, settled: Settled) -> Task | Message:
+    """Return the answer to a blocking send.
+
+    Raises:
+        A2AError: the run failed, and the policy shows that as an error, or there is no Task.
+    """
+    if settled.failure is not None and (policy.raised == "error" or not settled.task):
+        raise settled.failure.exception()
+    if settled.message:
+        return StreamResponse.FromString(settled.message).message
+    return Task.FromString(settled.task)
+
+
+def cancelled(settled: Settled) -> Task:
+    """Return the answer to a cancel: the Task as stored, or what the agent's cancel raised.
+
+    Raises:
+        A2AError: the agent's `cancel` raised (detail 12).
+    """
+    if settled.failure is not None:
+        raise settled.failure.exception()
+    return Task.FromString(settled.task)
+
+
+def cancel_refused(policy: Policy, error: TaskNotCancelableError, task: Task | None) -> Task:
+    """Return the answer to a cancel of a terminal task (A3).
+
+    Raises:
+        TaskNotCancelableError: unless it is CANCELED and the policy repeats the answer.
+    """
+    again = policy.canceled_again == "answer"
+    if again and task is not None and task.status.state == TaskState.TASK_STATE_CANCELED:
+        return task
+    raise error
+
+
+def cursor(policy: Policy, admitted: Admitted) -> int:
+    """Return where the stream of a message begins: with the Task, or at its admission (A6)."""
+    return admitted.version if policy.follow_up_first == "task" else admitted.message
+
+
+async def send_stream(
+    policy: Policy, admitted: Admitted, pages: AsyncGenerator[Page, None]
+) -> AsyncGenerator[Sequenced, None]:
+    """Yield what the stream of one message carries, until that stream ends (A1).
+
+    Raises:
+        A2AError: the message was refused after all (A2), or a run failed (A5 as error).
+    """
+    if admitted.task and policy.follow_up_first == "task":
+        yield _task_first(admitted)
+    async for record in _records(pages):
+        if record.kind.public:
+            yield Sequenced(record.seq, StreamResponse.FromString(record.payload))
+            if policy.stream_end == "state" and _ends(record):
+                return
+        else:
+            _raise_failure(policy, record, admitted.message)
+            if record.kind is Kind.ENDED and _own(record, admitted):
+                return
+
+
+async def subscription(
+    policy: Policy, admitted: Admitted, pages: AsyncGenerator[Page, None]
+) -> AsyncGenerator[Sequenced, None]:
+    """Yield what a subscription carries: the Task unless resumed, then every public record.
+
+    Raises:
+        A2AError: a run failed (A5 as error).
+    """
+    if admitted.task:
+        yield _task_first(admitted)
+    async for record in _records(pages):
+        if record.kind.public:
+            yield Sequenced(record.seq, StreamResponse.FromString(record.payload))
+        else:
+            _raise_failure(policy, record, 0)
+
+
+def _task_first(admitted: Admitted) -> Sequenced:
+    return Sequenced(admitted.version, StreamResponse(task=Task.FromString(admitted.task)))
+
+
+async def _records(pages: AsyncGenerator[Page, None]) -> AsyncIterator[Record]:
+    """Flatten pages; a failure of the run after its terminal record ends them with an error."""
+    async with aclosing(pages):
+        async for page in pages:
+            for record in page.records:
+                yield record
+            if page.end is not None and page.end.failure is not None:
+                raise page.end.failure.exception()
+
+
+def _raise_failure(policy: Policy, record: Record, message: int) -> None:
+    """Raise what ended a run, for every open stream; a refusal only for the message refused."""
+    if record.kind is Kind.REFUSED and record.number("message") == message:
+        _raise(record)
+    if record.kind is Kind.ENDED and policy.raised == "error":
+        _raise(record)
+    if record.kind is Kind.ENDED and not record.number("final"):
+        _raise(record)  # no Task says it, so an error must
+
+
+def _raise(record: Record) -> None:
+    failure = Failure.unpack(record.payload)
+    if failure is not None:
+        raise failure.exception()
+
+
+def _own(record: Record, admitted: Admitted) -> bool:
+    """Tell whether the run that ended was ours, and no terminal record follows it."""
+    return record.number("message") == admitted.message and not record.number("final")
+
+
+def _ends(record: Record) -> bool:
+    """A1 of the specification's preset: a bare Message, a terminal state, INPUT_REQUIRED."""
+    event = StreamResponse.FromString(record.payload)
+    if record.kind is Kind.REPLY:
+        return True
+    if record.kind is Kind.ARTIFACT:
+        return False
+    status = event.task.status if record.kind is Kind.TASK else event.status_update.status
+    return status.state in TERMINAL or status.state == TaskState.TASK_STATE_INPUT_REQUIRED

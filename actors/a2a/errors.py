@@ -1,0 +1,95 @@
+"""Refusals that are worth trying again, as errors of a2a-sdk's kind (R99).
+
+Subclasses of the SDK's InternalError, so its routes send them as -32603/INTERNAL/500; our own
+routes send 503 or 429 with Retry-After. None of them carries a word about our internals.
+
+Neighbours: `handler.py` (turns what the task core raises into these).
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from a2a.server.request_handlers.grpc_handler import _ERROR_CODE_MAP as GRPC_CODES
+from a2a.utils.errors import (
+    A2A_ERROR_MAPPING,
+    A2A_ERROR_REASONS,
+    JSON_RPC_ERROR_CODE_MAP,
+    A2AError,
+    InternalError,
+)
+
+from actors.runtime import ActorCrashed, ActorStopped, AskTimeout, MailboxFull
+from actors.task.ports import StorageError, StorageRejected, StorageUnavailable
+
+
+class RetryableError(InternalError):
+    """The request was not carried out, through no fault of its own."""
+
+    reason: ClassVar[str] = "unavailable"
+    http_status: ClassVar[int] = 503
+    retry_after_ms: ClassVar[int] = 1000
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            message,
+            {"retryable": True, "retryAfterMs": self.retry_after_ms, "reason": self.reason},
+        )
+
+
+class OverloadedError(RetryableError):
+    """Too many requests wait for this task."""
+
+    reason = "overloaded"
+    http_status = 429
+
+
+class StorageAwayError(RetryableError):
+    """The journal cannot store or read anything at the moment."""
+
+    reason = "storage_unavailable"
+
+
+class DrainingError(RetryableError):
+    """The server is going away, or the task's actor was lost; another try finds its successor."""
+
+    reason = "draining"
+
+
+def client_error(error: Exception) -> Exception:
+    """Return what a caller hears instead of an error of the task core.
+
+    Errors that are the caller's or the agent's business already (A2AError and whatever a user's
+    own store raised) stay as they are.
+    """
+    match error:
+        case StorageRejected():
+            return error.cause
+        case StorageUnavailable():
+            return StorageAwayError("The server cannot reach its storage; try again shortly.")
+        case StorageError():
+            return InternalError("The server could not read or store this task.")
+        case MailboxFull():
+            return OverloadedError("Too many requests wait for this task; try again shortly.")
+        case ActorCrashed():
+            return InternalError("The server failed while it handled this request.")
+        case ActorStopped() | AskTimeout():
+            return DrainingError("The server could not answer in time; try again shortly.")
+        case _:
+            return error
+
+
+def _register(*errors: type[RetryableError]) -> None:
+    """Teach the SDK's routes our classes: they look errors up by exact class, not by base."""
+    tables: tuple[dict[type[A2AError], Any], ...] = (
+        A2A_ERROR_MAPPING,
+        A2A_ERROR_REASONS,
+        JSON_RPC_ERROR_CODE_MAP,
+        GRPC_CODES,
+    )
+    for error in errors:
+        for table in tables:
+            table[error] = table[InternalError]
+
+
+_register(RetryableError, OverloadedError, StorageAwayError, DrainingError)

@@ -1,0 +1,410 @@
+"""RequestHandler: the drop-in for a2a-sdk's DefaultRequestHandler.
+
+It resolves who asks and what about, asks the task core, and hands out the answer in the form that
+the policy names. It decides nothing about tasks.
+
+Neighbours: `runtime.py` (the core on the loop of the first request), `answers.py` (forms),
+`requests.py` (calls by key), `task/core.py` (asks).
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from a2a.server.agent_execution import (
+    AgentExecutor,
+    RequestContextBuilder,
+    SimpleRequestContextBuilder,
+)
+from a2a.server.context import ServerCallContext
+from a2a.server.owner_resolver import OwnerResolver, resolve_user_scope
+from a2a.server.request_handlers.request_handler import (
+    RequestHandler as RequestHandlerInterface,
+)
+from a2a.server.request_handlers.request_handler import validate, validate_request_params
+from a2a.types import (
+    AgentCard,
+    CancelTaskRequest,
+    GetTaskRequest,
+    ListTasksRequest,
+    ListTasksResponse,
+    Message,
+    SendMessageRequest,
+    SubscribeToTaskRequest,
+    Task,
+    TaskArtifactUpdateEvent,
+    TaskStatusUpdateEvent,
+)
+from a2a.utils.errors import (
+    InvalidParamsError,
+    TaskNotCancelableError,
+    TaskNotFoundError,
+)
+from a2a.utils.input_mode_validator import validate_input_modes as check_input_modes
+from a2a.utils.proto_utils import warn_on_missing_required_fields
+from a2a.utils.task import apply_history_length, validate_history_length, validate_page_size
+
+from actors.a2a import answers, listing
+from actors.a2a.answers import Sequenced
+from actors.a2a.errors import client_error
+from actors.a2a.push import PushConfigs
+from actors.a2a.requests import Calls
+from actors.a2a.runtime import Recipe, RuntimeHolder, journal_recipe
+from actors.runtime import Caller
+from actors.task.messages import Admitted, Send, Settled, Wait
+from actors.task.policy import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from a2a.server.agent_execution import RequestContext
+    from a2a.server.cluster.event_stream import TaskEventStream
+    from a2a.server.cluster.task_store import VersionedTaskStore
+    from a2a.server.tasks import (
+        PushNotificationConfigStore,
+        PushNotificationSender,
+        TaskStore,
+    )
+
+    from actors.task.core import TaskCore
+    from actors.task.ports import Journal
+
+logger = logging.getLogger("actors.a2a")
+
+Event = Message | Task | TaskStatusUpdateEvent | TaskArtifactUpdateEvent
+
+DEFAULT_DATABASE = "a2a-tasks.db"
+
+
+class RequestHandler(PushConfigs, RequestHandlerInterface):
+    """Serves the A2A operations of one agent from task actors.
+
+    The positional parameters are those of a2a-sdk 1.3's `DefaultRequestHandler`, in its order.
+
+    Args:
+        agent_executor: the agent.
+        task_store: a store of the user's, then the only truth; None keeps tasks in our journal.
+        agent_card: what the agent declares; capabilities not declared are refused (R46, R54).
+        queue_manager: accepted for compatibility, unused.
+        push_config_store: where webhook configurations are kept.
+        push_sender: sends webhooks.
+        request_context_builder: makes what the agent's `execute` receives.
+        extended_agent_card: the card for authenticated callers.
+        extended_card_modifier: adapts that card to the caller.
+        push_url_validator: says which webhook addresses are acceptable.
+        validate_input_modes: refuse parts of media types that the card does not list (R84).
+        event_stream: accepted for compatibility; streams come from the journal.
+        interrupted_task_timeout: accepted for compatibility: a task that waits for input costs
+            no memory here, so there is nothing to release.
+        policy: `Policy.sdk()` unless given.
+        database: file of the SQLite journal that is used when neither `task_store` nor `journal`
+            is given.
+        journal: another journal than SQLite.
+        owner_resolver: who owns what a caller creates; by default the user's name.
+
+    No loop, task, lock or thread is created here: the runtime begins with the first request, on
+    its loop, and moves to another loop when that one has ended.
+    """
+
+    def __init__(
+        self,
+        agent_executor: AgentExecutor,
+        task_store: TaskStore | VersionedTaskStore | None = None,
+        agent_card: AgentCard | None = None,
+        queue_manager: Any | None = None,
+        push_config_store: PushNotificationConfigStore | None = None,
+        push_sender: PushNotificationSender | None = None,
+        request_context_builder: RequestContextBuilder | None = None,
+        extended_agent_card: AgentCard | None = None,
+        extended_card_modifier: Callable[[AgentCard, ServerCallContext], Awaitable[AgentCard]]
+        | None = None,
+        push_url_validator: Callable[[str], Awaitable[bool]] | None = None,
+        validate_input_modes: bool = False,
+        event_stream: TaskEventStream | None = None,
+        interrupted_task_timeout: float | None = None,
+        *,
+        policy: Policy | None = None,
+        database: str | Path = DEFAULT_DATABASE,
+        journal: Journal | None = None,
+        owner_resolver: OwnerResolver = resolve_user_scope,
+    ) -> None:
+        if agent_card is None:
+            raise TypeError("RequestHandler needs agent_card: the card says what the agent can do")
+        if interrupted_task_timeout is not None and interrupted_task_timeout <= 0:
+            raise ValueError("interrupted_task_timeout must be greater than 0.")
+        if task_store is not None and journal is not None:
+            raise ValueError("pass task_store or journal, not both: only one can be the truth")
+        _warn_unused(queue_manager)
+        self.agent_executor = agent_executor
+        self.task_store = task_store
+        self.extended_agent_card = extended_agent_card
+        self.extended_card_modifier = extended_card_modifier
+        self.policy = policy or Policy.sdk()
+        self._agent_card = agent_card
+        self._push_config_store = push_config_store
+        self._push_sender = push_sender
+        self._push_url_validator = push_url_validator
+        self._validate_input_modes = validate_input_modes
+        self._event_stream = event_stream
+        self._owner_resolver = owner_resolver
+        self._builder = request_context_builder or SimpleRequestContextBuilder()
+        self._calls = Calls()
+        self._runtime = RuntimeHolder(
+            Recipe(
+                executor=agent_executor,
+                builder=self._builder,
+                calls=self._calls,
+                policy=self.policy,
+                journal=journal_recipe(self._calls, task_store, journal, Path(database)),
+            )
+        )
+        for card, name in ((agent_card, "agent_card"), (extended_agent_card, "extended card")):
+            if card is not None:
+                warn_on_missing_required_fields(card, f"{name} passed to RequestHandler:")
+
+    async def aclose(self) -> None:
+        """Stop taking requests, let runs end within the policy's drain time, answer everyone.
+
+        What is still running then is settled by the recovery policy at the next start. Safe to
+        call more than once; the next request starts anew.
+        """
+        await self._runtime.close(self.policy.drain)
+
+    # -- reads
+
+    @validate_request_params
+    async def on_get_task(self, params: GetTaskRequest, context: ServerCallContext) -> Task | None:
+        """Return a task of the caller's (R74)."""
+        validate_history_length(params)
+        return apply_history_length(await self._task(params.id, context), params)
+
+    @validate_request_params
+    async def on_list_tasks(
+        self, params: ListTasksRequest, context: ServerCallContext
+    ) -> ListTasksResponse:
+        """Return one page of the caller's tasks, newest status first (R67 to R73)."""
+        validate_history_length(params)
+        if params.HasField("page_size"):
+            validate_page_size(params.page_size)
+        core = await self._core()
+        with self._call(context) as caller, _client_errors():
+            page = await core.listing(listing.query(params, caller))
+        return listing.response(params, page)
+
+    # -- send
+
+    @validate_request_params
+    async def on_message_send(
+        self, params: SendMessageRequest, context: ServerCallContext
+    ) -> Message | Task:
+        """Hand a message to its task and answer when the policy says so (R31 to R35)."""
+        immediately = params.configuration.return_immediately
+        settled = await self._send(params, context, Wait.FIRST if immediately else Wait.SETTLED)
+        assert isinstance(settled, Settled)  # noqa: S101 - only Wait.STREAM is Admitted
+        result = answers.sent(self.policy, settled)
+        if isinstance(result, Task):
+            return apply_history_length(result, params.configuration)
+        return result
+
+    @validate_request_params
+    @validate(
+        lambda self: self._agent_card.capabilities.streaming,
+        "Streaming is not supported by the agent",
+    )
+    async def on_message_send_stream(
+        self, params: SendMessageRequest, context: ServerCallContext
+    ) -> AsyncGenerator[Event, None]:
+        """Hand a message to its task and yield what follows (R36 to R38)."""
+        async with aclosing(self.send_stream(params, context)) as stream:
+            async for sequenced in stream:
+                event = plain(sequenced)
+                if isinstance(event, Task):
+                    event = apply_history_length(event, params.configuration)
+                yield event
+
+    async def send_stream(
+        self, params: SendMessageRequest, context: ServerCallContext
+    ) -> AsyncGenerator[Sequenced, None]:
+        """Yield the stream of a message with the sequence number of each event."""
+        admitted = await self._send(params, context, Wait.STREAM)
+        assert isinstance(admitted, Admitted)  # noqa: S101 - Wait.STREAM is always Admitted
+        core = await self._core()
+        cursor = answers.cursor(self.policy, admitted)
+        pages = core.pages(params.message.task_id, admitted, cursor)
+        async with aclosing(answers.send_stream(self.policy, admitted, pages)) as stream:
+            async for sequenced in _translated(stream):
+                yield sequenced
+
+    async def _send(
+        self, params: SendMessageRequest, context: ServerCallContext, wait: Wait
+    ) -> Admitted | Settled:
+        validate_history_length(params.configuration)
+        if self._validate_input_modes:
+            check_input_modes(params.message, self._agent_card)
+        core = await self._core()
+        known = params.message.task_id
+        request = await self._request_context(params, context)
+        task = str(request.task_id)
+        await self._keep_push_config(task, params, context)
+        key = self._calls.keep(context)
+        call = self._calls.get(key)
+        assert call is not None  # noqa: S101 - kept one line above
+        call.request = request
+        message = Send(
+            request=params.SerializeToString(),
+            context=str(request.context_id),
+            extensions=tuple(sorted(context.requested_extensions)),
+            wait=wait,
+            new=not known,
+        )
+        try:
+            with _client_errors():
+                return await core.send(task, message, self._caller(context, key))
+        except Exception:
+            self._calls.forget(key)
+            raise
+
+    async def _request_context(
+        self, params: SendMessageRequest, context: ServerCallContext
+    ) -> RequestContext:
+        """Resolve which task and context a message belongs to (R2 to R8)."""
+        task_id = params.message.task_id or None
+        context_id = params.message.context_id or None
+        if task_id is not None:
+            task_context = await self._context_of(task_id, context)
+            if context_id is not None and context_id != task_context:
+                raise InvalidParamsError(
+                    f"Context {context_id} does not match context {task_context} of task {task_id}"
+                )
+            context_id = task_context
+        return await self._builder.build(
+            context=context, params=params, task_id=task_id, context_id=context_id, task=None
+        )
+
+    # -- cancel
+
+    @validate_request_params
+    async def on_cancel_task(
+        self, params: CancelTaskRequest, context: ServerCallContext
+    ) -> Task | None:
+        """End a task, by way of its agent (R51 to R53)."""
+        core = await self._core()
+        with self._call(context) as caller:
+            if core.journal.external:
+                await self._task(params.id, context)
+            try:
+                with _client_errors():
+                    return answers.cancelled(await core.cancel(params.id, caller))
+            except TaskNotCancelableError as error:
+                view = await core.view(params.id, caller)
+                known = Task.FromString(view.task) if view is not None and view.task else None
+                return answers.cancel_refused(self.policy, error, known)
+
+    # -- subscribe
+
+    @validate_request_params
+    @validate(
+        lambda self: self._agent_card.capabilities.streaming,
+        "Streaming is not supported by the agent",
+    )
+    async def on_subscribe_to_task(
+        self, params: SubscribeToTaskRequest, context: ServerCallContext
+    ) -> AsyncGenerator[Event, None]:
+        """Yield the Task, then everything that follows (R40 to R45)."""
+        async with aclosing(self.subscribe(params, context)) as stream:
+            async for sequenced in stream:
+                yield plain(sequenced)
+
+    async def subscribe(
+        self, params: SubscribeToTaskRequest, context: ServerCallContext, after: int | None = None
+    ) -> AsyncGenerator[Sequenced, None]:
+        """Yield a subscription with sequence numbers.
+
+        Args:
+            params: names the task.
+            context: who asks.
+            after: yield the public records after this one instead of the Task first.
+        """
+        core = await self._core()
+        if core.journal.external:
+            await self._task(params.id, context)
+        with self._call(context) as caller:
+            with _client_errors():
+                admitted = await core.attach(params.id, after, caller)
+            pages = core.pages(params.id, admitted, admitted.version)
+            async with aclosing(answers.subscription(self.policy, admitted, pages)) as stream:
+                async for sequenced in _translated(stream):
+                    yield sequenced
+
+    # -- who asks
+
+    async def _core(self) -> TaskCore:
+        with _client_errors():
+            return await self._runtime.core()
+
+    def _caller(self, context: ServerCallContext, key: int) -> Caller:
+        return Caller(self._owner_resolver(context), context.tenant, key)
+
+    @contextmanager
+    def _call(self, context: ServerCallContext) -> Iterator[Caller]:
+        """Keep a call for as long as one request of it lasts."""
+        key = self._calls.keep(context)
+        try:
+            yield self._caller(context, key)
+        finally:
+            self._calls.forget(key)
+
+    async def _task(self, task: str, context: ServerCallContext) -> Task:
+        """Return a task that the caller may see (R87).
+
+        Raises:
+            TaskNotFoundError: there is none, or it is somebody else's (R81).
+        """
+        core = await self._core()
+        with self._call(context) as caller, _client_errors():
+            view = await core.view(task, caller)
+        if view is None or not view.task:
+            raise TaskNotFoundError(f"Task {task} not found")
+        return Task.FromString(view.task)
+
+    async def _context_of(self, task: str, context: ServerCallContext) -> str:
+        return (await self._task(task, context)).context_id
+
+
+def plain(sequenced: Sequenced) -> Event:
+    """Return the event of a stream without its wrapping."""
+    event: Event = getattr(sequenced.event, str(sequenced.event.WhichOneof("payload")))
+    return event
+
+
+@contextmanager
+def _client_errors() -> Iterator[None]:
+    """Turn what the task core raises into what a client may hear."""
+    try:
+        yield
+    except Exception as error:
+        heard = client_error(error)
+        if heard is error:
+            raise
+        raise heard from error
+
+
+async def _translated(stream: AsyncGenerator[Sequenced, None]) -> AsyncGenerator[Sequenced, None]:
+    with _client_errors():
+        async for sequenced in stream:
+            yield sequenced
+
+
+def _warn_unused(queue_manager: object | None) -> None:
+    if queue_manager is not None:
+        message = (
+            "queue_manager is not used: streams come from the journal, which any process that "
+            "shares it can read"
+        )
+        warnings.warn(message, DeprecationWarning, stacklevel=3)
+        logger.warning(message)

@@ -1,0 +1,80 @@
+"""ListTasks: its request as a query, its page as a response, its page tokens.
+
+Neighbours: `handler.py` (asks the core in between), `storage` (answers queries).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import msgpack
+from a2a.types import ListTasksRequest, ListTasksResponse, Task
+from a2a.utils.errors import InvalidParamsError
+from a2a.utils.task import apply_history_length
+
+from actors.runtime import Caller
+from actors.task.messages import TaskPage
+from actors.task.ports import Query
+
+DEFAULT_PAGE = 50
+"""R72."""
+
+
+def query(params: ListTasksRequest, caller: Caller) -> Query:
+    """Return what the journal is asked for a ListTasks request (R67 to R73).
+
+    Raises:
+        InvalidParamsError: the page token is not one of ours.
+    """
+    since = params.HasField("status_timestamp_after")
+    return Query(
+        owner=caller.owner,
+        tenant=caller.tenant,
+        context=params.context_id,
+        state=params.status,
+        status_from=_ceil_milliseconds(params) if since else None,
+        size=params.page_size or DEFAULT_PAGE,
+        after=_decoded(params.page_token) if params.page_token else None,
+        caller=caller,
+    )
+
+
+def response(params: ListTasksRequest, page: TaskPage) -> ListTasksResponse:
+    """Return a page as clients want it: trimmed history, artifacts only when asked for."""
+    tasks = [apply_history_length(Task.FromString(task), params) for task in page.tasks]
+    if not params.include_artifacts:
+        for task in tasks:
+            task.ClearField("artifacts")
+    return ListTasksResponse(
+        tasks=tasks,
+        next_page_token="" if page.next is None else _encoded(page.next),
+        page_size=params.page_size or DEFAULT_PAGE,
+        total_size=page.total,
+    )
+
+
+def _ceil_milliseconds(params: ListTasksRequest) -> int:
+    """R73: inclusive, so a bound between two milliseconds excludes the earlier one."""
+    return -(-params.status_timestamp_after.ToNanoseconds() // 1_000_000)
+
+
+def _encoded(after: tuple[int, str]) -> str:
+    return base64.urlsafe_b64encode(msgpack.packb(after)).decode().rstrip("=")
+
+
+def _decoded(token: str) -> tuple[int, str]:
+    try:
+        packed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        at, task = msgpack.unpackb(packed)
+    except (binascii.Error, ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
+        raise _not_ours() from error
+    if not isinstance(at, int) or not isinstance(task, str):
+        raise _not_ours()
+    return at, task
+
+
+def _not_ours() -> InvalidParamsError:
+    return InvalidParamsError(
+        "pageToken is not valid: send the nextPageToken of the page before, unchanged, or none"
+    )

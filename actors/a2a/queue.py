@@ -1,0 +1,159 @@
+"""The EventQueue that an agent writes to: facts out, credit back.
+
+`enqueue_event` serialises the event before its first await, so the agent may reuse its objects;
+those bytes are what the journal, every stream and every webhook share. Then it waits for credit:
+an agent is slowed by its own journal, never by its readers.
+
+Neighbours: `agent.py` (owns one per run), `task/runs.py` (decides what was emitted).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from a2a.server.events import EventQueue
+from a2a.types import (
+    Message,
+    StreamResponse,
+    Task,
+    TaskArtifactUpdateEvent,
+    TaskStatus,
+    TaskStatusUpdateEvent,
+)
+
+from actors.task.chart import STATUS, TASK
+from actors.task.messages import Emitted
+from actors.task.ports import RunId
+from actors.task.record import Kind
+
+Event = Message | Task | TaskStatusUpdateEvent | TaskArtifactUpdateEvent
+
+CREDIT = 128
+"""Events that a run may emit ahead of the journal."""
+
+_STATUS = {int(state): trigger for state, trigger in STATUS.items()}
+_TASK = {int(state): trigger for state, trigger in TASK.items()}
+
+
+class RunQueue(EventQueue):
+    """The queue of one run. Closed when the run is over, abandoned or superseded.
+
+    Args:
+        run: whose events these are.
+        context: context id of the task.
+        tell: delivers what was emitted; called before `enqueue_event` first awaits.
+        late: told about each event that came after the queue was closed.
+    """
+
+    def __init__(
+        self,
+        run: RunId,
+        context: str,
+        tell: Callable[[Emitted], None],
+        late: Callable[[object], None],
+    ) -> None:
+        self._run = run
+        self._context = context
+        self._tell = tell
+        self._late = late
+        self._credit = CREDIT
+        self._room: asyncio.Future[None] | None = None
+        self.closed = False
+
+    async def enqueue_event(self, event: Event) -> None:
+        """Emit an event; returns once there is room for the next one.
+
+        After the end of the run, or of the task, this returns at once and the event is counted as
+        a dead letter.
+
+        Raises:
+            TypeError: `event` is none of the four kinds of A2A events.
+        """
+        if self.closed:
+            self._late(event)
+            return
+        self._tell(emitted(self._run, self._context, event))
+        self._credit -= 1
+        while self._credit <= 0 and not self.closed:
+            if self._room is None:
+                self._room = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._room)
+
+    def grant(self, events: int) -> None:
+        """Make room for more events."""
+        self._credit += events
+        if self._credit > 0:
+            self._wake()
+
+    def close(self) -> None:
+        """Take no more events; whoever waits for credit goes on."""
+        self.closed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        room, self._room = self._room, None
+        if room is not None and not room.done():
+            room.set_result(None)
+
+
+def emitted(run: RunId, context: str, event: Event) -> Emitted:
+    """Read off an event everything that its task will be asked about it.
+
+    Raises:
+        TypeError: it is none of the four kinds of A2A events.
+    """
+    match event:
+        case TaskArtifactUpdateEvent():
+            return Emitted(
+                run,
+                Kind.ARTIFACT,
+                "artifact",
+                0,
+                StreamResponse(artifact_update=event).SerializeToString(),
+                artifact=event.artifact.artifact_id,
+                append=event.append,
+                last=event.last_chunk,
+                mismatch=_mismatch(run, event.task_id),
+            )
+        case TaskStatusUpdateEvent(status=status):
+            return Emitted(
+                run,
+                Kind.STATUS,
+                _STATUS.get(status.state, "status_unspecified"),
+                status.state,
+                StreamResponse(status_update=event).SerializeToString(),
+                at=_at(status),
+                mismatch=_mismatch(run, event.task_id),
+            )
+        case Task(status=status):
+            return Emitted(
+                run,
+                Kind.TASK,
+                _TASK.get(status.state, "task_unspecified"),
+                status.state,
+                StreamResponse(task=event).SerializeToString(),
+                at=_at(status),
+                artifacts=tuple(artifact.artifact_id for artifact in event.artifacts),
+                mismatch=_mismatch(run, event.id) or _elsewhere(context, event.context_id),
+            )
+        case Message():
+            payload = StreamResponse(message=event).SerializeToString()
+            return Emitted(run, Kind.REPLY, "message", 0, payload)
+        case _:
+            raise TypeError(
+                f"enqueue_event got {type(event).__name__}; an agent emits Task, Message, "
+                "TaskStatusUpdateEvent or TaskArtifactUpdateEvent of a2a.types"
+            )
+
+
+def _at(status: TaskStatus) -> int:
+    return status.timestamp.ToMilliseconds() if status.HasField("timestamp") else 0
+
+
+def _mismatch(run: RunId, task: str) -> str:
+    return "" if task == run.task else "Task ID mismatch in agent response"
+
+
+def _elsewhere(context: str, claimed: str) -> str:
+    return "" if claimed == context else "Context ID mismatch in agent response"

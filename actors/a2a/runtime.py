@@ -1,0 +1,144 @@
+"""The runtime of one handler: a task core on the event loop of the first request.
+
+The only place in `actors/a2a` that chooses a journal, and so the only one that knows
+`actors.storage`. Nothing is built before the first request; a request from another loop, when the
+old one has ended, builds anew and recovers from the journal. After a fork nothing inherited is
+touched.
+
+Neighbours: `handler.py` (asks for the core), `agent.py` (the AgentPort).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from a2a.server.agent_execution import AgentExecutor, RequestContextBuilder
+
+from actors.a2a.agent import Agent
+from actors.a2a.requests import Calls
+from actors.runtime import ActorSystem, LoopClock
+from actors.storage import ForeignJournal, SqliteJournal
+from actors.task.core import TaskCore
+from actors.task.policy import Policy
+from actors.task.ports import Journal
+
+logger = logging.getLogger("actors.a2a")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Everything that a runtime is built from, on whichever loop."""
+
+    executor: AgentExecutor
+    builder: RequestContextBuilder
+    calls: Calls
+    policy: Policy
+    journal: Callable[[], Journal]
+
+    def build(self, loop: asyncio.AbstractEventLoop) -> Runtime:
+        """Return a runtime on `loop`, not yet started."""
+        system = ActorSystem(LoopClock(loop), loop.create_future)
+        core = TaskCore(system, self.journal(), self.policy)
+        agent = Agent(self.executor, self.builder, self.calls, system, loop)
+        return Runtime(loop, core, agent)
+
+
+def journal_recipe(
+    calls: Calls, task_store: Any | None, journal: Journal | None, database: Path
+) -> Callable[[], Journal]:
+    """Return how to make the journal of a handler: the user's store, their journal, or SQLite."""
+    if task_store is not None:
+        logger.info(
+            "tasks are kept in %s; a durable queue, deduplication, a webhook outbox and crash "
+            "recovery need our own journal (leave task_store out)",
+            type(task_store).__name__,
+        )
+        return lambda: ForeignJournal(task_store, calls.context_of)
+    if journal is not None:
+        return lambda: journal
+    return lambda: SqliteJournal(database)
+
+
+class Runtime:
+    """A task core, its agent, and the loop and process that they belong to."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, core: TaskCore, agent: Agent) -> None:
+        self.loop = loop
+        self.pid = os.getpid()
+        self.core = core
+        self.agent = agent
+        self._started: asyncio.Task[None] | None = None
+
+    async def started(self) -> TaskCore:
+        """Return the core once it is ready; the first caller starts it, the others wait."""
+        if self._started is None:
+            self._started = self.loop.create_task(self.core.start(self.agent))
+        await asyncio.shield(self._started)
+        return self.core
+
+    async def close(self, drain: float) -> None:
+        """Stop in order: runs end or are abandoned, everyone is answered, the journal closes."""
+        if self._started is not None:
+            with suppress(Exception):  # a start that failed has told its callers
+                await self._started
+            await self.core.close(drain)
+            self.agent.close()
+
+    def discard(self) -> None:
+        """Let go of a runtime whose loop has ended: its runs are dead, its files are not."""
+        closing = self.core.journal.close()
+        if asyncio.iscoroutine(closing):
+            closing.close()
+
+
+class RuntimeHolder:
+    """The runtime of a handler, made when it is first needed and wherever it is needed next."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._runtime: Runtime | None = None
+
+    async def core(self) -> TaskCore:
+        """Return the started core of the running loop.
+
+        Raises:
+            RuntimeError: the handler is in use on another loop that still runs.
+        """
+        loop = asyncio.get_running_loop()
+        runtime = self._runtime
+        if runtime is None or runtime.loop is not loop or runtime.pid != os.getpid():
+            runtime = self._replace(runtime, loop)
+        try:
+            return await runtime.started()
+        except Exception:
+            if self._runtime is runtime:
+                self._runtime = None  # the next request tries again
+            raise
+
+    def _replace(self, old: Runtime | None, loop: asyncio.AbstractEventLoop) -> Runtime:
+        if old is not None and old.pid == os.getpid():
+            if not old.loop.is_closed():
+                raise RuntimeError(
+                    f"this handler serves the event loop {old.loop!r}, which is still open, and "
+                    f"was now called on {loop!r}; use one handler for each loop, or aclose() first"
+                )
+            old.discard()
+        self._runtime = self._recipe.build(loop)
+        return self._runtime
+
+    async def close(self, drain: float) -> None:
+        """Close the runtime, if there is one on this loop and in this process."""
+        runtime, self._runtime = self._runtime, None
+        if runtime is None or runtime.pid != os.getpid():
+            return
+        if runtime.loop is asyncio.get_running_loop():
+            await runtime.close(drain)
+        else:
+            runtime.discard()

@@ -1,0 +1,168 @@
+"""TaskActor: one per live task. Asleep, then reading its log back, then deciding.
+
+The three phases are three kinds of state. `revive.py` is the way from the log to a live state;
+`rules.py` says who decides what; an actor at rest is forgotten at once, since its log is enough.
+
+Neighbours: `rules.py` (live), `revive.py` (before), `journal.py` (loads and appends).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+from actors.runtime import (
+    Actor,
+    DeadLetter,
+    Effect,
+    Envelope,
+    Perform,
+    Reject,
+    Reply,
+    Step,
+    Stop,
+    Tell,
+)
+from actors.task.messages import (
+    JOURNAL,
+    RUNNER,
+    Abandon,
+    AppendFailed,
+    Close,
+    KeepSnapshot,
+    Loaded,
+    LoadTask,
+    Send,
+)
+from actors.task.ports import ForgetRequest, Snapshot, StorageUnavailable
+from actors.task.revive import born, revived
+from actors.task.rules import Rules
+from actors.task.state import TaskState
+
+SNAPSHOT_TAIL = 64
+"""A fold is cached when an actor comes to rest this many records after the last cache."""
+
+STASH_BOUND = 1024
+"""Messages that may wait while a log is read back; more are answered with an error."""
+
+
+class Asleep(NamedTuple):
+    """Nothing heard yet."""
+
+    task: str
+
+
+class Replaying(NamedTuple):
+    """Waiting for the log; what arrives meanwhile is stashed, in order."""
+
+    task: str
+    stash: tuple[Envelope, ...]
+
+
+Phase: TypeAlias = Asleep | Replaying | TaskState
+
+
+class TaskActor(Actor[Phase]):
+    """The behaviour of every task under one policy."""
+
+    def __init__(self, task: str, rules: Rules) -> None:
+        self.task = task
+        self.rules = rules
+
+    def start(self) -> Step[Phase]:
+        """Wait for the first message: it says whether there is a log to read."""
+        return Step(Asleep(self.task))
+
+    def step(self, state: Phase, envelope: Envelope, now: int) -> Step[Phase]:
+        """Decide one message in the phase the task is in."""
+        match state:
+            case TaskState():
+                return self._live(state, envelope, now)
+            case Asleep():
+                return self._wake(state, envelope, now)
+            case Replaying():
+                return self._replay(state, envelope, now)
+
+    def stopped(self, state: Phase, error: Exception) -> tuple[Effect, ...]:
+        """Answer everyone who waits; fence the run."""
+        match state:
+            case TaskState():
+                return _void(state, error)
+            case Replaying():
+                return tuple(_reject(state.stash, error))
+            case Asleep():
+                return ()
+
+    def _wake(self, state: Asleep, envelope: Envelope, now: int) -> Step[Phase]:
+        message = envelope.message
+        if isinstance(message, Send) and message.new:
+            live = born(self.rules, state.task, message, envelope.caller)
+            return self._live(live, envelope, now)
+        load = Tell(JOURNAL, LoadTask(state.task), caller=envelope.caller)
+        return Step(Replaying(state.task, (envelope,)), (load,))
+
+    def _replay(self, state: Replaying, envelope: Envelope, now: int) -> Step[Phase]:
+        message = envelope.message
+        if isinstance(message, Loaded):
+            return self._loaded(state, message, now)
+        if len(state.stash) >= STASH_BOUND:
+            error = StorageUnavailable(f"too many requests wait for task {state.task} to be read")
+            return Step(state, (*_reject((envelope,), error),))
+        return Step(state._replace(stash=(*state.stash, envelope)))
+
+    def _loaded(self, state: Replaying, message: Loaded, now: int) -> Step[Phase]:
+        if message.error is not None:
+            return Step(state, (*_reject(state.stash, message.error), Stop()))
+        if message.stored is None:
+            unknown = self.rules.unknown(state.task)
+            return Step(state, (*_reject(state.stash, unknown), Stop()))
+        live, effects = revived(self.rules, message.stored, now)
+        for envelope in state.stash:
+            live, more = self.rules.decide(live, envelope, now)
+            effects = (*effects, *more)
+        return self._rest(live, effects)
+
+    def _live(self, state: TaskState, envelope: Envelope, now: int) -> Step[Phase]:
+        message = envelope.message
+        if isinstance(message, AppendFailed) and message.epoch == state.epoch:
+            error = message.error or StorageUnavailable(
+                "another server has taken this task over"
+                if message.fenced
+                else "the journal could not store it"
+            )
+            return Step(state, (*_void(state, error), Stop()))
+        return self._rest(*self.rules.decide(state, envelope, now))
+
+    @staticmethod
+    def _rest(state: TaskState, effects: tuple[Effect, ...]) -> Step[Phase]:
+        """Passivate at once when nothing would be lost by it (performance rule 9)."""
+        if not state.at_rest:
+            return Step(state, effects)
+        fold = state.fold
+        if fold.version - state.snapshot >= SNAPSHOT_TAIL:
+            keep = KeepSnapshot(state.task, Snapshot(fold.version, fold.pack()))
+            effects = (*effects, Tell(JOURNAL, keep))
+        return Step(state, (*effects, Stop()))
+
+
+def _reject(envelopes: tuple[Envelope, ...], error: Exception) -> list[Effect]:
+    return [
+        Reject(envelope.reply_to, error)
+        if envelope.reply_to is not None
+        else DeadLetter(envelope.message, "task could not be read")
+        for envelope in envelopes
+    ]
+
+
+def _void(state: TaskState, error: Exception) -> tuple[Effect, ...]:
+    """Everything decided and not acknowledged is void, and everyone who waits is told (L4)."""
+    waiting = [waiter.to for waiter in state.waiters] + [waiter.to for waiter, _ in state.held]
+    for pending in state.pending:
+        waiting += [effect.to for effect in pending.then if isinstance(effect, Reply)]
+    effects: list[Effect] = [Reject(to, error) for to in waiting]
+    if state.fanout is not None:
+        effects.append(Tell(state.fanout, Close(error)))
+    if state.active:
+        effects.append(Tell(RUNNER, Abandon(state.run_id)))
+    asked = (*state.queue, state.running) if state.running else state.queue
+    forget = [Perform("agent", ForgetRequest(queued.caller.key)) for queued in asked]
+    return (*effects, *forget)

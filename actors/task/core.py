@@ -1,0 +1,129 @@
+"""TaskCore: the five actors wired together, and the asks that an entry makes of them.
+
+It decides nothing. `send`, `cancel`, `view`, `listing` and `read` are asks with a caller; a live
+task answers from its actor, a parked one is read from the journal without waking it.
+
+Neighbours: `actor.py`, `journal.py`, `fanout.py`, `runner.py` (the actors), `a2a/handler.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from inspect import isawaitable
+
+from actors.runtime import ActorStopped, ActorSystem, AskTimeout, Caller, Port
+from actors.task.actor import TaskActor
+from actors.task.fanout import PAGE
+from actors.task.journal import JournalActor
+from actors.task.messages import (
+    JOURNAL,
+    RUNNER,
+    Admitted,
+    Attach,
+    Cancel,
+    Detach,
+    Drain,
+    Get,
+    ListTasks,
+    Page,
+    Pull,
+    ReadTask,
+    Recover,
+    Send,
+    Settled,
+    TaskPage,
+    View,
+    task_ref,
+)
+from actors.task.policy import Policy
+from actors.task.ports import Journal, Query
+from actors.task.rules import Rules
+from actors.task.runner import RunnerActor
+from actors.task.shell import JournalShell
+
+
+class TaskCore:
+    """The task core on one actor system, over one journal, for one agent.
+
+    Args:
+        system: where the actors live.
+        journal: opened here, closed by `close`.
+        policy: see `Policy`.
+    """
+
+    def __init__(self, system: ActorSystem, journal: Journal, policy: Policy) -> None:
+        self.system = system
+        self.journal = journal
+        self.policy = policy
+        self._shell = JournalShell(journal, system)
+        rules = Rules(policy, external=journal.external)
+        system.register("task", lambda task: TaskActor(task, rules))
+
+    async def start(self, agent: Port) -> None:
+        """Open the journal, start the standing actors, settle what a crash has left."""
+        self.journal.open()
+        self.system.ports["journal"] = self._shell
+        self.system.ports["agent"] = agent
+        self.system.spawn(JOURNAL, JournalActor(self.journal.lane, self.policy.storage_patience))
+        self.system.spawn(RUNNER, RunnerActor())
+        active = self.journal.active()
+        for task in await active if isawaitable(active) else active:
+            self.system.tell(task_ref(task), Recover())
+
+    async def close(self, drain: float) -> None:
+        """Let runs end for `drain` seconds, answer everyone, let go of the journal."""
+        with suppress(AskTimeout):
+            await self.system.ask(RUNNER, Drain(), timeout=drain)
+        self.system.shutdown(ActorStopped("the server is shutting down"))
+        self._shell.cancel()
+        closed = self.journal.close()
+        if isawaitable(closed):
+            await closed
+
+    # -- asks
+
+    async def send(self, task: str, message: Send, caller: Caller) -> Admitted | Settled:
+        """Hand a message in. `Admitted` for Wait.STREAM (then read `pages`), else `Settled`."""
+        answer: Admitted | Settled = await self.system.ask(
+            task_ref(task), message, caller, timeout=None
+        )
+        return answer
+
+    async def cancel(self, task: str, caller: Caller) -> Settled:
+        """Ask for the end of a task; the answer comes with its terminal state."""
+        answer: Settled = await self.system.ask(task_ref(task), Cancel(), caller, timeout=None)
+        return answer
+
+    async def view(self, task: str, caller: Caller) -> View | None:
+        """Return the committed Task, or None if there is none that the caller may see."""
+        ref = task_ref(task)
+        asks_journal = self.journal.external or not self.system.alive(ref)
+        target, message = (JOURNAL, ReadTask(task)) if asks_journal else (ref, Get())
+        found: View | None = await self.system.ask(target, message, caller)
+        return found
+
+    async def listing(self, query: Query) -> TaskPage:
+        """Return one page of the caller's tasks."""
+        page: TaskPage = await self.system.ask(JOURNAL, ListTasks(query), query.caller)
+        return page
+
+    async def attach(self, task: str, after: int | None, caller: Caller) -> Admitted:
+        """Let a reader in; read the `pages` of what this returns, which lets it out again."""
+        admitted: Admitted = await self.system.ask(task_ref(task), Attach(after), caller)
+        return admitted
+
+    async def pages(
+        self, task: str, admitted: Admitted, cursor: int
+    ) -> AsyncGenerator[Page, None]:
+        """Yield the records after `cursor`, page by page, until the end of the log."""
+        try:
+            while True:
+                pull = Pull(cursor, PAGE)
+                page: Page = await self.system.ask(admitted.fanout, pull, timeout=None)
+                yield page
+                if page.end is not None or page.gap:
+                    return
+                cursor = page.records[-1].seq if page.records else cursor
+        finally:
+            self.system.tell(task_ref(task), Detach(admitted.fanout))

@@ -1,0 +1,260 @@
+"""Fold: Task + record -> Task, and the little else that a log says about its task.
+
+`Fold.apply` works in place, the one licensed exception to law L2: a task has one protobuf Task
+that grows with the log, and no event ever copies it. `fold_pure` stands beside it for readers that
+keep old versions; a property test holds the two equal.
+
+Neighbours: `record.py` (what is folded), `actor.py` (owns the committed fold of a live task),
+`journal.py` (folds what it reads for parked tasks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
+
+import msgpack
+from a2a.types import (
+    Artifact,
+    Message,
+    SendMessageRequest,
+    StreamResponse,
+    Task,
+    TaskState,
+)
+
+from actors.task.record import Kind, Record
+
+TERMINAL = frozenset(
+    {
+        TaskState.TASK_STATE_COMPLETED,
+        TaskState.TASK_STATE_FAILED,
+        TaskState.TASK_STATE_CANCELED,
+        TaskState.TASK_STATE_REJECTED,
+    }
+)
+"""R14."""
+INTERRUPTED = frozenset({TaskState.TASK_STATE_INPUT_REQUIRED, TaskState.TASK_STATE_AUTH_REQUIRED})
+"""R14."""
+
+
+class Fold:
+    """The state that `records[1..version]` of one log describe.
+
+    `task` is None until the first public record, and for ever in an interaction that the agent
+    answered with a bare Message.
+    """
+
+    __slots__ = (
+        "accepted",
+        "adopted",
+        "artifacts",
+        "cancelling",
+        "epoch",
+        "replied",
+        "run",
+        "running",
+        "status_at",
+        "task",
+        "version",
+    )
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.epoch = 1
+        self.task: Task | None = None
+        self.adopted = False
+        """The agent has had its say in the Task; False while it is as the core made it (A15)."""
+        self.replied = False
+        self.status_at = 0
+        """UTC milliseconds of the latest status; core stamps are never earlier (A8)."""
+        self.run = 0
+        """Number of the latest run."""
+        self.running: int | None = None
+        """Sequence number of the message whose run is going on."""
+        self.cancelling = False
+        self.accepted: dict[int, tuple[bytes, tuple[str, ...]]] = {}
+        """Accepted messages that still matter, in order: the running one and those in the queue.
+        Values are the SendMessageRequest and the extensions that its sender asked for."""
+        self.artifacts: dict[str, tuple[int, bool]] = {}
+        """Artifact id -> index in `task.artifacts`, and whether its last chunk has come."""
+
+    @property
+    def queue(self) -> tuple[int, ...]:
+        """Sequence numbers of accepted messages that wait for their run."""
+        return tuple(seq for seq in self.accepted if seq != self.running)
+
+    @property
+    def active(self) -> bool:
+        """A run is going on, a cancel is, or messages wait."""
+        return self.running is not None or self.cancelling or bool(self.accepted)
+
+    @property
+    def state(self) -> int:
+        """`TaskState` number; 0 while no Task exists."""
+        return self.task.status.state if self.task is not None else 0
+
+    @property
+    def final(self) -> bool:
+        """Nothing can follow in this log."""
+        return self.replied or self.state in TERMINAL
+
+    def apply(self, record: Record) -> None:
+        """Fold one record in, in place.
+
+        Raises:
+            ValueError: the record is not the next one of this log.
+        """
+        if record.seq != self.version + 1:
+            raise ValueError(f"record {record.seq} cannot follow version {self.version}")
+        self.version = record.seq
+        self.epoch = record.epoch
+        self._BY_KIND[record.kind](self, record)
+
+    # -- what each kind does
+
+    def _accepted(self, record: Record) -> None:
+        extensions = record.facts.get("extensions", [])
+        assert isinstance(extensions, list)  # noqa: S101 - the codec checked it
+        self.accepted[record.seq] = (record.payload, tuple(extensions))
+
+    def _refused(self, record: Record) -> None:
+        del self.accepted[record.number("message")]
+
+    def _cancel_asked(self, record: Record) -> None:
+        self.run = record.number("run")
+        self.cancelling = True
+
+    def _ended(self, _: Record) -> None:
+        self._run_over()
+
+    def _replied(self, _: Record) -> None:
+        self.replied = True
+        self._run_over()
+
+    def _claimed(self, _: Record) -> None:
+        """A claim changes the epoch, which `apply` reads off every record."""
+
+    def _adopt(self, record: Record) -> None:
+        """The agent's own Task becomes the Task, as it is."""
+        self.adopted = not record.number("core")
+        self.task = task = StreamResponse.FromString(record.payload).task
+        self.artifacts = {a.artifact_id: (i, False) for i, a in enumerate(task.artifacts)}
+        self._stamped(task.status.timestamp.ToMilliseconds())
+
+    def _status(self, record: Record) -> None:
+        """A new status moves the message of the one before into the history."""
+        event = StreamResponse.FromString(record.payload).status_update
+        self.adopted = True
+        task = self._existing()
+        if task.status.HasField("message"):
+            task.history.append(task.status.message)
+        if event.metadata:
+            task.metadata.MergeFrom(event.metadata)
+        task.status.CopyFrom(event.status)
+        self._stamped(event.status.timestamp.ToMilliseconds())
+
+    def _artifact(self, record: Record) -> None:
+        """R48 to R50: replace or add, or append parts to the artifact with that id."""
+        event = StreamResponse.FromString(record.payload).artifact_update
+        self.adopted = True
+        artifacts = self._existing().artifacts
+        artifact_id = event.artifact.artifact_id
+        index, _ = self.artifacts.get(artifact_id, (len(artifacts), False))
+        if index == len(artifacts):
+            artifacts.append(event.artifact)
+        elif event.append:
+            _extend(artifacts[index], event.artifact)
+        else:
+            artifacts[index].CopyFrom(event.artifact)
+        self.artifacts[artifact_id] = (index, event.last_chunk)
+
+    def _started(self, record: Record) -> None:
+        """A message enters the history when its run starts, once (invariant 17)."""
+        self.run = record.number("run")
+        self.running = record.number("message")
+        if self.task is None or record.number("again"):
+            return
+        if self.task.status.HasField("message"):
+            self.task.history.append(self.task.status.message)
+            self.task.status.ClearField("message")
+        message = self.message(self.running)
+        if all(known.message_id != message.message_id for known in self.task.history):
+            self.task.history.append(message)
+
+    def message(self, seq: int) -> Message:
+        """The accepted message with that sequence number."""
+        return SendMessageRequest.FromString(self.accepted[seq][0]).message
+
+    def _existing(self) -> Task:
+        if self.task is None:
+            raise ValueError(f"record {self.version} changes a Task that no record has created")
+        return self.task
+
+    def _stamped(self, at: int) -> None:
+        self.status_at = max(self.status_at, at)
+        if self.state in TERMINAL:
+            self._run_over()
+            self.accepted.clear()
+
+    def _run_over(self) -> None:
+        if self.running:
+            self.accepted.pop(self.running, None)
+        self.running = None
+        self.cancelling = False
+
+    _BY_KIND: ClassVar[Mapping[Kind, Callable[[Fold, Record], None]]] = {
+        Kind.TASK: _adopt,
+        Kind.STATUS: _status,
+        Kind.ARTIFACT: _artifact,
+        Kind.REPLY: _replied,
+        Kind.ACCEPTED: _accepted,
+        Kind.REFUSED: _refused,
+        Kind.STARTED: _started,
+        Kind.ENDED: _ended,
+        Kind.CANCEL_ASKED: _cancel_asked,
+        Kind.EPOCH_CLAIMED: _claimed,
+    }
+
+    # -- snapshots
+
+    def pack(self) -> bytes:
+        """The fold as bytes, for a snapshot: `Fold.unpack(fold.pack())` equals `fold`."""
+        fields: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        fields["task"] = None if self.task is None else self.task.SerializeToString()
+        fields["accepted"] = [[seq, req, list(ext)] for seq, (req, ext) in self.accepted.items()]
+        fields["artifacts"] = [[a, i, closed] for a, (i, closed) in self.artifacts.items()]
+        packed: bytes = msgpack.packb(fields)
+        return packed
+
+    @classmethod
+    def unpack(cls, payload: bytes) -> Fold:
+        """The fold that `pack` wrote."""
+        fields = msgpack.unpackb(payload)
+        fold = cls()
+        for name in cls.__slots__:
+            setattr(fold, name, fields[name])
+        fold.task = None if fields["task"] is None else Task.FromString(fields["task"])
+        fold.accepted = {seq: (req, tuple(ext)) for seq, req, ext in fields["accepted"]}
+        fold.artifacts = {a: (i, closed) for a, i, closed in fields["artifacts"]}
+        return fold
+
+
+def _extend(artifact: Artifact, chunk: Artifact) -> None:
+    artifact.parts.extend(chunk.parts)
+    artifact.metadata.MergeFrom(chunk.metadata)
+
+
+def fold(records: Iterable[Record], base: Fold | None = None) -> Fold:
+    """Fold a whole log, or the tail after `base` (which it then extends in place)."""
+    state = base or Fold()
+    for record in records:
+        state.apply(record)
+    return state
+
+
+def fold_pure(state: Fold, record: Record) -> Fold:
+    """`state` with `record` folded in; `state` itself stays as it is."""
+    successor = Fold.unpack(state.pack())
+    successor.apply(record)
+    return successor

@@ -1,0 +1,120 @@
+"""Policy: where the specification, a2a-sdk and good sense differ (A2A_RULES A1 to A15, R31, R62).
+
+A field that changes what may happen becomes rows of the chart (`chart.py`); one that concerns only
+the form of an answer is read by `a2a/answers.py` and never reaches the chart. Safety is no policy:
+under every policy terminal states absorb, nothing accepted is lost, nobody hangs, owners are kept
+apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """One answer to every open question. Times are in seconds; None means no limit."""
+
+    name: str
+
+    # Rows of the chart.
+    visible: Literal["agent", "admission"]
+    """A15: the Task appears when the agent enqueues it, or at once, SUBMITTED."""
+    during_run: Literal["queue", "reject"]
+    """A2: a message that arrives while a run is going on."""
+    unfinished: Literal["keep", "fail"]
+    """R31: the agent returned and the task is SUBMITTED or WORKING."""
+    resubmit: Literal["accept", "refuse"]
+    """A status SUBMITTED after WORKING."""
+    second_task: Literal["ignore", "refuse"]
+    """A second Task object in a run: logged and ignored, or an invalid agent response."""
+    late_message: Literal["report", "drop"]
+    """A Message after a terminal status: told to the streams of that run, or dropped."""
+    closed_artifact: Literal["accept", "refuse"]
+    """A7: a chunk appended after `last_chunk`."""
+    recovery: Literal["fail", "rerun"]
+    """A run that was going on when its process died."""
+
+    # Forms of answers.
+    stream_end: Literal["run", "state"]
+    """A1: a send stream ends with its run, or at the first terminal or INPUT_REQUIRED state."""
+    canceled_again: Literal["refuse", "answer"]
+    """A3: cancel on a CANCELED task."""
+    raised: Literal["error", "task"]
+    """A5: callers of an agent that raised get its text as an error, or the FAILED Task."""
+    follow_up_first: Literal["update", "task"]
+    """A6: whether the stream of a follow-up begins with the Task."""
+
+    # Times.
+    execution_deadline: float | None
+    """How long one run may take before it is abandoned and the task FAILED."""
+    cancel_grace: float
+    """How long an agent may take to cancel before the core stores CANCELED."""
+    terminal_grace: float
+    """A1: how long after a terminal record an error of the same run is still reported."""
+    drain: float
+    """How long runs may go on after the handler was asked to close."""
+    storage_patience: float
+    """How long a failing journal is retried before waiting requests get an error."""
+
+    @classmethod
+    def sdk(cls, **changes: Any) -> Policy:
+        """What clients of a2a-sdk 1.3 see today, its defects aside. The default.
+
+        Args:
+            **changes: fields that differ from the preset.
+        """
+        return replace(_SDK, **changes)
+
+    @classmethod
+    def spec(cls, **changes: Any) -> Policy:
+        """What the A2A specification 1.0 asks for where a2a-sdk departs from it.
+
+        Args:
+            **changes: fields that differ from the preset.
+        """
+        return replace(_SPEC, **changes)
+
+
+_SDK = Policy(
+    name="sdk",
+    visible="agent",
+    during_run="queue",
+    unfinished="keep",
+    resubmit="accept",
+    second_task="ignore",
+    late_message="report",
+    closed_artifact="accept",
+    recovery="fail",
+    stream_end="run",
+    canceled_again="refuse",
+    raised="error",
+    follow_up_first="update",
+    execution_deadline=None,
+    cancel_grace=5.0,
+    terminal_grace=0.25,
+    drain=10.0,
+    storage_patience=30.0,
+)
+
+_SPEC = Policy(
+    name="spec",
+    visible="admission",
+    during_run="queue",
+    unfinished="fail",
+    resubmit="refuse",
+    second_task="refuse",
+    late_message="drop",
+    closed_artifact="refuse",
+    recovery="fail",
+    stream_end="state",
+    canceled_again="answer",
+    raised="task",
+    follow_up_first="task",
+    execution_deadline=3600.0,
+    cancel_grace=5.0,
+    terminal_grace=0.0,
+    drain=10.0,
+    storage_patience=30.0,
+)

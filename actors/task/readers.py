@@ -1,0 +1,71 @@
+"""Decisions about readers: who reads the records of a task along, and from where (law L5).
+
+Neighbours: `rules.py` (calls these), `fanout.py` (serves the readers once they are attached).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from a2a.utils.errors import InvalidParamsError, TaskNotFoundError
+
+from actors.runtime import ActorRef, Envelope, Message, Spawn, Tell
+from actors.task.events import terminal_error
+from actors.task.fanout import FanOutActor
+from actors.task.messages import Admitted, Attach, Close, Detach
+from actors.task.release import task_bytes
+from actors.task.state import Draft, TaskState
+
+if TYPE_CHECKING:
+    from actors.task.rules import Rules
+
+
+def attach(_: Rules, draft: Draft, envelope: Envelope, message: Attach) -> None:
+    """Let a reader in: with the Task first, or after a record it has seen (R40 to R42)."""
+    state = draft.state
+    error = _why_not(state, message.after)
+    if error is not None:
+        draft.reject(envelope, error)
+    elif message.after is None:
+        version, task = state.fold.version, task_bytes(state)
+        draft.reply(envelope, Admitted(reader(draft), version, 0, task))
+    else:
+        draft.reply(envelope, Admitted(reader(draft), message.after, 0, b""))
+
+
+def _why_not(state: TaskState, after: int | None) -> Exception | None:
+    if state.fold.task is None:
+        return TaskNotFoundError(f"Task {state.task} not found")
+    if after is None and state.fold.final:
+        return terminal_error(state.task, state.fold.state)
+    if after is not None and after > state.fold.version:
+        return InvalidParamsError(
+            f"Last-Event-ID {after} lies beyond this task's latest event {state.fold.version}: "
+            "resume with an id that a stream of this task has sent."
+        )
+    return None
+
+
+def reader(draft: Draft) -> ActorRef[Message]:
+    """Count one more reader and return the FanOutActor that serves it, made for the first."""
+    state = draft.state
+    if state.fanout is not None:
+        draft.set(readers=state.readers + 1)
+        return state.fanout
+    ref: ActorRef[Message] = ActorRef("fanout", f"{state.task}#{state.fanouts}")
+    base, end, task = state.fold.version, state.end, state.task
+    draft.do(Spawn(ref, lambda: FanOutActor(task, base, end)))
+    draft.set(fanout=ref, fanouts=state.fanouts + 1, readers=1)
+    return ref
+
+
+def detach(_: Rules, draft: Draft, __: Envelope, message: Detach) -> None:
+    """Count one reader less; the last one takes the FanOutActor along."""
+    state = draft.state
+    if state.fanout is None or message.fanout != state.fanout:
+        return  # a reader of an earlier life of this actor
+    draft.set(readers=state.readers - 1)
+    if state.readers == 1:
+        gone = TaskNotFoundError(f"Task {state.task} has no reader any more")
+        draft.do(Tell(state.fanout, Close(gone)))
+        draft.set(fanout=None)

@@ -1,0 +1,149 @@
+"""A record: one fact in a task's log, as the journal stores it and every reader sees it.
+
+Neighbours: `fold.py` (Task + record -> Task), `ports.py` (the journal that keeps records),
+`storage/codec.py` (their bytes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from types import MappingProxyType
+from typing import NamedTuple
+
+from a2a.utils.errors import (
+    A2AError,
+    ContentTypeNotSupportedError,
+    ExtensionSupportRequiredError,
+    InternalError,
+    InvalidAgentResponseError,
+    InvalidParamsError,
+    InvalidRequestError,
+    PushNotificationNotSupportedError,
+    TaskNotCancelableError,
+    TaskNotFoundError,
+    UnsupportedOperationError,
+)
+from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.struct_pb2 import Struct
+
+Fact = str | int | list[str]
+"""What a private fact may be; a record never carries anything but data."""
+
+NO_FACTS: Mapping[str, Fact] = MappingProxyType({})
+
+
+class Kind(IntEnum):
+    """What a record says. The numbers are the wire form: never reuse one."""
+
+    TASK = 1
+    """Facts: core (1 when the core made it at admission, not the agent)."""
+    STATUS = 2
+    ARTIFACT = 3
+    REPLY = 4
+    ACCEPTED = 16
+    """A message was accepted. Payload: SendMessageRequest. Facts: extensions."""
+    REFUSED = 17
+    """An accepted message will never run. Facts: message. Payload: Failure."""
+    STARTED = 18
+    """A run began. Facts: run, message (sequence number of its ACCEPTED record), again (1 when the
+    same message ran before and was lost in a crash)."""
+    ENDED = 19
+    """A run ended before the task did, or is the reason that it does. Facts: run, message,
+    outcome (the trigger in the chart). Payload: Failure or empty."""
+    CANCEL_ASKED = 20
+    """Facts: run (a new one when none was going on)."""
+    EPOCH_CLAIMED = 21
+
+    @property
+    def public(self) -> bool:
+        """Whether streams and webhooks carry records of this kind."""
+        return self < Kind.ACCEPTED
+
+
+class Record(NamedTuple):
+    """One stored fact.
+
+    A public payload is a serialised `StreamResponse`, made once when the agent emitted the event;
+    the journal, every stream and every webhook share those bytes.
+    """
+
+    seq: int
+    """Position in the task's log, gap-free from 1; the SSE id of a public record."""
+    epoch: int
+    """Writer incarnation that appended it."""
+    at: int
+    """UTC milliseconds."""
+    kind: Kind
+    payload: bytes = b""
+    facts: Mapping[str, Fact] = NO_FACTS
+
+    def number(self, fact: str) -> int:
+        """A fact that is a number; 0 when absent."""
+        value = self.facts.get(fact, 0)
+        return value if isinstance(value, int) else 0
+
+
+_ERRORS: Mapping[str, type[A2AError]] = MappingProxyType(
+    {
+        error.__name__: error
+        for error in (
+            ContentTypeNotSupportedError,
+            ExtensionSupportRequiredError,
+            InternalError,
+            InvalidAgentResponseError,
+            InvalidParamsError,
+            InvalidRequestError,
+            PushNotificationNotSupportedError,
+            TaskNotCancelableError,
+            TaskNotFoundError,
+            UnsupportedOperationError,
+        )
+    }
+)
+
+
+class Failure(NamedTuple):
+    """Why a run did not end well, in the words that callers may hear.
+
+    `error` names a class of `a2a.utils.errors`: an agent's own A2A error keeps its kind, anything
+    else an agent raises becomes InternalError with the exception's text and nothing more.
+    """
+
+    error: str
+    message: str
+    data: bytes = b""
+    """Serialised `google.protobuf.Struct`; empty for none."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """The failure that an exception of an agent stands for."""
+        if not isinstance(error, A2AError) or type(error).__name__ not in _ERRORS:
+            return cls(InternalError.__name__, str(error))
+        data = _struct(error.data) if isinstance(error.data, dict) else b""
+        return cls(type(error).__name__, str(error), data)
+
+    def exception(self) -> A2AError:
+        """A fresh exception to raise at a caller."""
+        data = MessageToDict(Struct.FromString(self.data)) if self.data else None
+        return _ERRORS.get(self.error, InternalError)(self.message, data)
+
+    def pack(self) -> bytes:
+        """The payload of an ENDED record."""
+        return _struct({"error": self.error, "message": self.message}) + self.data
+
+    @classmethod
+    def unpack(cls, payload: bytes) -> Failure | None:
+        """The failure in an ENDED record; None when the run returned by itself."""
+        if not payload:
+            return None
+        fields = MessageToDict(Struct.FromString(payload))
+        error, message = str(fields.pop("error")), str(fields.pop("message"))
+        return cls(error, message, _struct(fields) if fields else b"")
+
+
+def _struct(fields: dict[str, object]) -> bytes:
+    try:
+        return ParseDict(fields, Struct()).SerializeToString(deterministic=True)
+    except Exception:  # noqa: BLE001 - an agent's error data may hold anything; keep its words
+        return ParseDict({"detail": repr(fields)}, Struct()).SerializeToString(deterministic=True)

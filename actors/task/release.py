@@ -1,0 +1,215 @@
+"""What an acknowledgement of the journal sets free: replies, publications, runs, credit.
+
+From here on what was decided is true and may be shown (law L3). Records are released in order, so
+each answer is the Task at exactly the version that satisfied it.
+
+Neighbours: `state.py` (pending records), `actor.py` (calls `release` on Appended).
+"""
+
+from __future__ import annotations
+
+from a2a.types import TaskState as A2AState
+
+from actors.runtime import CancelTimer, Perform, Reply, StartTimer, Tell
+from actors.task.events import unfinished
+from actors.task.fold import INTERRUPTED, TERMINAL
+from actors.task.messages import (
+    RUNNER,
+    End,
+    ExecutionDeadline,
+    Launch,
+    Publish,
+    Settled,
+    TerminalGraceOver,
+    Wait,
+)
+from actors.task.policy import Policy
+from actors.task.ports import GrantCredit, StartRun
+from actors.task.record import Failure, Kind, Record
+from actors.task.state import Draft, Pending, Queued, TaskState, Waiter
+
+_DECISIVE = (Kind.TASK, Kind.STATUS, Kind.REPLY, Kind.ENDED, Kind.REFUSED, Kind.ACCEPTED)
+"""Kinds that can be the answer to a settled send or a cancel."""
+
+
+def release(draft: Draft, upto: int, policy: Policy) -> None:
+    """Commit every pending record up to `upto`."""
+    pending = draft.state.pending
+    done = [p for p in pending if p.record.seq <= upto]
+    draft.set(pending=pending[len(done) :])
+    for entry in done:
+        _commit(draft, entry, policy)
+    _publish(draft, tuple(entry.record for entry in done))
+    credit = sum(entry.credit for entry in done)
+    if credit and draft.state.active:
+        draft.do(Perform("agent", GrantCredit(draft.state.run_id, credit)))
+
+
+def over(draft: Draft, failure: Failure | None = None) -> None:
+    """The log is final and nothing more will be heard of its run: let held answers go."""
+    state = draft.state
+    if state.end is not None:
+        return
+    end = End(failure)
+    draft.set(end=end)
+    draft.do(CancelTimer("terminal_grace"))
+    if not state.pending:
+        let_go(draft)
+
+
+def let_go(draft: Draft) -> None:
+    """Tell held answers and readers that the end has come; needs all records committed."""
+    state = draft.state
+    assert state.end is not None  # noqa: S101 - callers have just seen or set it
+    for waiter, settled in state.held:
+        failure = state.end.failure
+        draft.do(Reply(waiter.to, Settled(failure=failure) if failure else settled))
+    draft.set(held=())
+    if state.fanout is not None:
+        draft.do(Tell(state.fanout, Publish((), state.end)))
+
+
+def task_bytes(state: TaskState) -> bytes:
+    """Return the committed Task; empty when there is none."""
+    task = state.fold.task
+    return b"" if task is None else task.SerializeToString()
+
+
+def _commit(draft: Draft, entry: Pending, policy: Policy) -> None:
+    state, record = draft.state, entry.record
+    if entry.starts is not None:
+        _launch(draft, record, entry.starts, policy)
+    running = state.fold.running if state.ending is None else state.ending.number("message")
+    state.fold.apply(record)
+    draft.do(*entry.then)
+    if state.waiters and (record.kind in _DECISIVE or record.kind.public):
+        _settle(draft, record, running, policy)
+    if record.number("final"):
+        draft.set(ending=record)
+    if state.fold.final:
+        _finalised(draft, policy)
+
+
+def _launch(draft: Draft, record: Record, queued: Queued, policy: Policy) -> None:
+    """Start the run of a message, with the Task as of the version before (detail 11)."""
+    state = draft.state
+    run = state.run_id._replace(run=record.number("run"))
+    start = StartRun(
+        run=run,
+        caller=queued.caller,
+        request=queued.request,
+        context=state.context,
+        extensions=queued.extensions,
+        task=task_bytes(state),
+        recovered=queued.recovered,
+    )
+    draft.do(Tell(RUNNER, Launch(start)))
+    if policy.execution_deadline is not None:
+        message = ExecutionDeadline(run)
+        draft.do(StartTimer("execution", policy.execution_deadline, message))
+
+
+def _finalised(draft: Draft, policy: Policy) -> None:
+    """The last record is stored: end now, or hear the run out for a short while (A1)."""
+    state = draft.state
+    if state.end is not None:
+        let_go(draft)
+    elif state.active and policy.terminal_grace > 0:
+        draft.do(StartTimer("terminal_grace", policy.terminal_grace, TerminalGraceOver()))
+    else:
+        over(draft)
+
+
+def _publish(draft: Draft, records: tuple[Record, ...]) -> None:
+    state = draft.state
+    if state.fanout is None or not records:
+        return
+    # Before `let_go`, if that has just told the end: nothing follows an end.
+    draft.effects.insert(0, Tell(state.fanout, Publish(records)))
+
+
+# -- who gets an answer
+
+
+def _settle(draft: Draft, record: Record, running: int | None, policy: Policy) -> None:
+    state = draft.state
+    left: list[Waiter] = []
+    held: list[tuple[Waiter, Settled]] = []
+    for waiter in state.waiters:
+        settled = _answer(state, waiter, record, running, policy)
+        if settled is None:
+            left.append(waiter)
+        elif _may_still_fail(state, settled, waiter, policy):
+            held.append((waiter, settled))
+        else:
+            draft.do(Reply(waiter.to, settled))
+    if len(left) != len(state.waiters):
+        draft.set(waiters=tuple(left), held=(*state.held, *held))
+
+
+def _may_still_fail(state: TaskState, settled: Settled, waiter: Waiter, policy: Policy) -> bool:
+    """A FAILED Task or a Message may be followed by an error of the same run (A1, detail 5)."""
+    if waiter.wait is not Wait.SETTLED or settled.failure or policy.terminal_grace <= 0:
+        return False
+    failed = state.fold.state == A2AState.TASK_STATE_FAILED
+    return state.fold.final and (failed or bool(settled.message)) and state.end is None
+
+
+def _answer(
+    state: TaskState, waiter: Waiter, record: Record, running: int | None, policy: Policy
+) -> Settled | None:
+    """Return the answer that `record` gives to a waiter, or None to wait on."""
+    if record.kind is Kind.REFUSED:
+        mine = record.number("message") == waiter.message
+        return Settled(failure=Failure.unpack(record.payload)) if mine else None
+    if waiter.wait is Wait.FIRST:
+        return _first(state, waiter, record, policy)
+    if waiter.wait is None:
+        final = state.fold.final
+        return Settled(task_bytes(state), failure=_cancel_failure(state)) if final else None
+    if running != waiter.message:
+        return None
+    return _outcome(state, record)
+
+
+def _first(state: TaskState, waiter: Waiter, record: Record, policy: Policy) -> Settled | None:
+    """R33: the first thing there is to show."""
+    if record.kind is Kind.ACCEPTED:
+        shown = policy.visible == "admission" and state.fold.task is not None
+        return Settled(task_bytes(state)) if shown and record.seq == waiter.message else None
+    if record.kind is Kind.ENDED:
+        return _outcome(state, record) if record.number("message") == waiter.message else None
+    if not record.kind.public or record.seq <= waiter.message:
+        return None
+    if record.kind is Kind.REPLY:
+        return Settled(message=record.payload)
+    return Settled(task_bytes(state), failure=_failure(state))
+
+
+def _failure(state: TaskState) -> Failure | None:
+    """Return why the run ended whose last record this is."""
+    return None if state.ending is None else Failure.unpack(state.ending.payload)
+
+
+def _cancel_failure(state: TaskState) -> Failure | None:
+    """Return what `cancel` raised, if that is what ended the task (detail 12)."""
+    raised = state.ending is not None and state.ending.facts.get("outcome") == "cancel_raised"
+    return _failure(state) if raised else None
+
+
+def _outcome(state: TaskState, record: Record) -> Settled | None:
+    """R31: what the run of a message has come to."""
+    match record.kind:
+        case Kind.REPLY:
+            return Settled(message=record.payload)
+        case Kind.ENDED if record.number("final"):
+            return None  # the terminal record follows, and the answer is the Task with it
+        case Kind.ENDED:
+            failure = Failure.unpack(record.payload)
+            if failure is None and state.fold.task is None:
+                failure = unfinished()
+            return Settled(task_bytes(state), failure=failure)
+        case Kind.TASK | Kind.STATUS if state.fold.state in TERMINAL | INTERRUPTED:
+            return Settled(task_bytes(state), failure=_failure(state))
+        case _:
+            return None

@@ -1,0 +1,132 @@
+"""Decisions about what clients ask of a task: send, cancel, get.
+
+Neighbours: `rules.py` (calls these), `runs.py` (what a started run then does), `readers.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from a2a.types import TaskState as A2AState
+
+from actors.runtime import Envelope, Reply, StartTimer, Tell
+from actors.task.events import client_error, new_task
+from actors.task.messages import (
+    RUNNER,
+    Admitted,
+    CallOff,
+    Cancel,
+    CancelGraceOver,
+    Get,
+    Send,
+    View,
+    Wait,
+)
+from actors.task.ports import CancelRun
+from actors.task.readers import reader
+from actors.task.record import Kind
+from actors.task.release import task_bytes
+from actors.task.state import Draft, Queued, Waiter
+from statechart import Answer
+
+if TYPE_CHECKING:
+    from actors.task.rules import Rules
+
+
+def send(rules: Rules, draft: Draft, envelope: Envelope, message: Send) -> None:
+    """Accept a message, durably, and start its run when none is going on (R16 to R19, A2)."""
+    state = draft.state
+    outcome = rules.table.step(state.configuration, "send", state)
+    if outcome.answer is not Answer.GO:
+        draft.reject(envelope, client_error(outcome.reason, state.task, state.lifecycle))
+        return
+    draft.set(configuration=outcome.configuration)
+    draft.caller = envelope.caller
+    seq = _accept(draft, message, envelope)
+    if "create" in outcome.actions:
+        _create(draft, message)
+    queued = Queued(seq, envelope.caller, message.request, message.extensions)
+    draft.set(queue=(*draft.state.queue, queued))
+    start_next(rules, draft)
+
+
+def _accept(draft: Draft, message: Send, envelope: Envelope) -> int:
+    """Record the message; its sender hears nothing before that is stored."""
+    seq = draft.state.seq + 1
+    facts = {"extensions": list(message.extensions)}
+    if envelope.reply_to is None:
+        return draft.record(Kind.ACCEPTED, message.request, facts)
+    if message.wait is Wait.STREAM:
+        version, task = draft.state.fold.version, task_bytes(draft.state)
+        admitted = Admitted(reader(draft), version, seq, task)
+        return draft.record(
+            Kind.ACCEPTED, message.request, facts, then=(Reply(envelope.reply_to, admitted),)
+        )
+    waiter = Waiter(envelope.reply_to, message.wait, seq)
+    draft.set(waiters=(*draft.state.waiters, waiter))
+    return draft.record(Kind.ACCEPTED, message.request, facts)
+
+
+def _create(draft: Draft, message: Send) -> None:
+    """A15: the Task is visible from its admission on."""
+    at = draft.stamp()
+    state, submitted = draft.state, A2AState.TASK_STATE_SUBMITTED
+    payload = new_task(state.task, state.context, submitted, at, message.request, None)
+    draft.record(Kind.TASK, payload, {"core": 1})
+
+
+def start_next(rules: Rules, draft: Draft, *, again: bool = False) -> None:
+    """Start the run of the first message that waits, if no run is going on.
+
+    Args:
+        rules: the chart.
+        draft: the step in the making.
+        again: the message ran before, and its run was lost in a crash.
+    """
+    state = draft.state
+    if not state.queue or state.active or state.final:
+        return
+    outcome = rules.table.step(state.configuration, "start", state)
+    first, run = state.queue[0], state.run + 1
+    draft.set(configuration=outcome.configuration, running=first, queue=state.queue[1:], run=run)
+    facts = {"run": run, "message": first.seq}
+    if again:
+        facts["again"] = 1
+    draft.record(Kind.STARTED, b"", facts, starts=first)
+
+
+def cancel(rules: Rules, draft: Draft, envelope: Envelope, _: Cancel) -> None:
+    """Ask the agent to cancel; whoever asks again waits for the same outcome (R51 to R53)."""
+    state = draft.state
+    outcome = rules.table.step(state.configuration, "cancel", state)
+    if outcome.answer is not Answer.GO:
+        draft.reject(envelope, client_error(outcome.reason, state.task, state.lifecycle))
+        return
+    draft.set(configuration=outcome.configuration)
+    if envelope.reply_to is not None:
+        waiter = Waiter(envelope.reply_to, None, state.seq)
+        draft.set(waiters=(*state.waiters, waiter))
+    if "call_cancel" in outcome.actions:
+        _call_cancel(rules, draft, envelope, new_run=not state.active)
+
+
+def _call_cancel(rules: Rules, draft: Draft, envelope: Envelope, *, new_run: bool) -> None:
+    """A parked task has no run to cancel, yet its agent is called: it may hold resources."""
+    state = draft.state
+    if new_run:
+        running = Queued(0, envelope.caller, b"", ())
+        state = draft.set(run=state.run + 1, running=running)
+    draft.caller = envelope.caller
+    call = CancelRun(
+        run=state.run_id, caller=envelope.caller, context=state.context, task=task_bytes(state)
+    )
+    grace = StartTimer("cancel_grace", rules.policy.cancel_grace, CancelGraceOver(state.run_id))
+    then = (Tell(RUNNER, CallOff(call)), grace)
+    draft.record(Kind.CANCEL_ASKED, b"", {"run": state.run}, then)
+
+
+def get(_: Rules, draft: Draft, envelope: Envelope, __: Get) -> None:
+    """Answer with the committed Task."""
+    state = draft.state
+    view = View(task_bytes(state), state.fold.version, state.context, state.fold.state)
+    draft.reply(envelope, view)

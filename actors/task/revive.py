@@ -1,0 +1,116 @@
+"""From a log to a live task: born with its first message, or read back and settled.
+
+A run that the log says is going on cannot be: its process is gone, or this actor would not be
+reading. So a revived task first claims a new epoch, which fences whatever is left of the old one,
+then settles the lost run as the policy says.
+
+Neighbours: `actor.py` (calls these), `fold.py` (what the log says).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actors.runtime import Caller, Step
+from actors.task.chart import STATES
+from actors.task.fold import Fold, fold
+from actors.task.messages import End, Send
+from actors.task.ports import Stored
+from actors.task.record import Kind
+from actors.task.requests import start_next
+from actors.task.runs import end_run
+from actors.task.state import Draft, Queued, TaskState
+
+if TYPE_CHECKING:
+    from actors.task.rules import Rules
+    from statechart import Configuration
+
+_NAMES: dict[int, str] = {int(state): name for state, name in STATES.items()}
+
+
+def folded(stored: Stored) -> Fold:
+    """Fold what a journal knows of a task."""
+    base = None if stored.snapshot is None else Fold.unpack(stored.snapshot.payload)
+    return fold(stored.tail, base)
+
+
+def born(rules: Rules, task: str, message: Send, caller: Caller) -> TaskState:
+    """Return the state of a task whose first message is about to be accepted."""
+    return TaskState(
+        task=task,
+        owner=caller.owner,
+        tenant=caller.tenant,
+        context=message.context,
+        configuration=rules.table.initial,
+        fold=Fold(),
+        artifacts={},
+        epoch=1,
+        seq=0,
+        run=0,
+        status_at=0,
+    )
+
+
+def revived(rules: Rules, stored: Stored, now: int) -> Step[TaskState]:
+    """Return a task read back from its log, with its lost run settled by policy."""
+    state = _as_logged(rules, stored)
+    draft = Draft(state, now)
+    if state.fold.final:
+        draft.set(end=End())
+    elif state.fold.active:
+        _settle(rules, draft)
+    return draft.finish()
+
+
+def _as_logged(rules: Rules, stored: Stored) -> TaskState:
+    row, known = stored.row, folded(stored)
+    queued = {
+        seq: Queued(seq, Caller(row.owner, row.tenant), request, extensions, recovered=True)
+        for seq, (request, extensions) in known.accepted.items()
+    }
+    return TaskState(
+        task=row.task,
+        owner=row.owner,
+        tenant=row.tenant,
+        context=row.context,
+        configuration=_configuration(rules, known),
+        fold=known,
+        artifacts={artifact: closed for artifact, (_, closed) in known.artifacts.items()},
+        epoch=known.epoch,
+        seq=known.version,
+        run=known.run,
+        status_at=known.status_at,
+        adopted=known.adopted,
+        running=queued.pop(known.running, None) if known.running else None,
+        queue=tuple(queued.values()),
+        snapshot=stored.snapshot.seq if stored.snapshot else 0,
+    )
+
+
+def _configuration(rules: Rules, known: Fold) -> Configuration:
+    lifecycle = "replied" if known.replied else _NAMES.get(known.state, "absent")
+    run = "running" if known.running else "idle"
+    if known.cancelling:
+        run = "cancelling"
+    return rules.table.configuration((lifecycle, run))
+
+
+def _settle(rules: Rules, draft: Draft) -> None:
+    lost = draft.state.running
+    draft.set(epoch=draft.state.epoch + 1)
+    draft.record(Kind.EPOCH_CLAIMED)
+    if draft.state.fold.cancelling:
+        end_run(rules, draft, "cancelled", None)
+    elif lost is None:
+        start_next(rules, draft)
+    elif rules.policy.recovery == "fail":
+        end_run(rules, draft, "lost", None)
+    else:
+        _rerun(rules, draft, lost)
+
+
+def _rerun(rules: Rules, draft: Draft, lost: Queued) -> None:
+    """Run the same message again; it has entered the history already."""
+    outcome = rules.table.step(draft.state.configuration, "lost", draft.state)
+    draft.set(configuration=outcome.configuration, running=None, queue=(lost, *draft.state.queue))
+    start_next(rules, draft, again=True)

@@ -1,0 +1,203 @@
+"""Decisions about runs: what the agent emits, and how a run ends.
+
+Neighbours: `rules.py` (calls these), `requests.py` (starts runs), `events.py` (the words).
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from a2a.types import Message as A2AMessage
+from a2a.types import TaskState as A2AState
+
+from actors.runtime import CancelTimer, DeadLetter, Envelope, Log, Perform, Tell
+from actors.task.events import (
+    core_message,
+    new_task,
+    stamped,
+    status_update,
+    terminal_error,
+    violation,
+)
+from actors.task.messages import (
+    RUNNER,
+    Abandon,
+    CancelGraceOver,
+    CancelOver,
+    Emitted,
+    ExecutionDeadline,
+    RunOver,
+)
+from actors.task.policy import Policy
+from actors.task.ports import ForgetRequest, GrantCredit
+from actors.task.record import Failure, Kind
+from actors.task.release import over
+from actors.task.requests import start_next
+from actors.task.state import Draft, TaskState
+from statechart import Answer, Outcome
+
+if TYPE_CHECKING:
+    from actors.task.rules import Rules
+
+_SAY = {
+    "lost": "The server restarted while the agent was working on this task.",
+    "expired": "The agent took longer than this server allows.",
+    "returned": "The agent returned without finishing.",
+}
+"""What a FAILED status says to clients, by the event that failed it; never internals."""
+
+
+def emitted(rules: Rules, draft: Draft, _: Envelope, event: Emitted) -> None:
+    """Store an event of the agent, or drop it, or end the run that broke the protocol."""
+    state = draft.state
+    if event.run != state.run_id:
+        draft.do(DeadLetter(event, "superseded run"))
+        return
+    if event.mismatch and not state.final:
+        _violated(rules, draft, Failure("InternalError", event.mismatch))
+        return
+    outcome = rules.table.step(state.configuration, event.trigger, state, event)
+    if outcome.answer is Answer.GO:
+        _store(draft, outcome, event)
+    elif outcome.answer is Answer.DROP:
+        _drop(draft, event, outcome.reason)
+    elif outcome.reason == "superseded":
+        draft.do(DeadLetter(event, outcome.reason))
+    else:
+        _violated(rules, draft, violation(outcome.reason, event))
+
+
+def _store(draft: Draft, outcome: Outcome, event: Emitted) -> None:
+    state = draft.set(configuration=outcome.configuration)
+    payload = event.payload
+    if event.kind is Kind.ARTIFACT:
+        state.artifacts[event.artifact] = event.last
+    elif event.kind is not Kind.REPLY:
+        at = event.at or draft.stamp()
+        payload = payload if event.at else stamped(event, at)
+        state = draft.set(status_at=max(state.status_at, at))
+        state.artifacts.update(dict.fromkeys(event.artifacts, False))
+    draft.set(adopted=True)
+    if state.final:
+        _refuse_queue(draft)
+    draft.record(event.kind, payload, credit=True)
+
+
+def _drop(draft: Draft, event: Emitted, reason: str) -> None:
+    draft.do(DeadLetter(event, reason), Perform("agent", GrantCredit(event.run, 1)))
+    if reason == "second_task":
+        text = f"Task {draft.state.task} already exists. Ignoring task replacement."
+        draft.do(Log(logging.ERROR, text))
+
+
+def _violated(rules: Rules, draft: Draft, failure: Failure) -> None:
+    draft.do(Log(logging.ERROR, f"agent of task {draft.state.task}: {failure.message}"))
+    end_run(rules, draft, "violated", failure)
+
+
+# -- how a run ends
+
+
+def run_over(rules: Rules, draft: Draft, _: Envelope, message: RunOver) -> None:
+    """Hear that `execute` returned or raised."""
+    if message.run != draft.state.run_id:
+        draft.do(DeadLetter(message, "superseded run"))
+    else:
+        end_run(rules, draft, "raised" if message.failure else "returned", message.failure)
+
+
+def cancel_over(rules: Rules, draft: Draft, _: Envelope, message: CancelOver) -> None:
+    """Hear that `cancel` returned or raised."""
+    if message.run != draft.state.run_id:
+        draft.do(DeadLetter(message, "superseded run"))
+    else:
+        trigger = "cancel_raised" if message.failure else "cancelled"
+        end_run(rules, draft, trigger, message.failure)
+
+
+def cancel_grace_over(rules: Rules, draft: Draft, _: Envelope, message: CancelGraceOver) -> None:
+    """Give up on an agent that ignores cancel (detail 12)."""
+    if message.run == draft.state.run_id:
+        end_run(rules, draft, "cancelled", None)
+
+
+def execution_deadline(rules: Rules, draft: Draft, _: Envelope, message: ExecutionDeadline) -> None:
+    """Give up on an agent that takes too long."""
+    if message.run == draft.state.run_id:
+        end_run(rules, draft, "expired", Failure("InternalError", _SAY["expired"]))
+
+
+def end_run(rules: Rules, draft: Draft, trigger: str, failure: Failure | None) -> None:
+    """Step the chart on the end of a run and carry out what it says."""
+    before = draft.state
+    outcome = rules.table.step(before.configuration, trigger, before)
+    if outcome.answer is not Answer.GO:
+        draft.do(DeadLetter(trigger, outcome.reason))
+        return
+    draft.set(configuration=outcome.configuration)
+    draft.do(CancelTimer("execution"), CancelTimer("cancel_grace"))
+    if "abandon" in outcome.actions:
+        draft.do(Tell(RUNNER, Abandon(before.run_id)))
+    if before.final:
+        over(draft, failure)
+        if before.running is not None:
+            draft.do(Perform("agent", ForgetRequest(before.running.caller.key)))
+        draft.set(running=None)
+        return
+    _log_end(rules.policy, draft, trigger, failure, outcome)
+    start_next(rules, draft)
+
+
+def _log_end(
+    policy: Policy, draft: Draft, trigger: str, failure: Failure | None, outcome: Outcome
+) -> None:
+    """Store the end of the run, then whatever must be said before anything terminal, then that."""
+    state = draft.state
+    if state.running is not None:
+        draft.caller = state.running.caller
+    facts = {
+        "run": state.run,
+        "message": state.running.seq if state.running else 0,
+        "outcome": trigger,
+        "final": int(state.final),
+    }
+    forget = Perform("agent", ForgetRequest(draft.caller.key if draft.caller else 0))
+    draft.record(Kind.ENDED, failure.pack() if failure else b"", facts, then=(forget,))
+    if "fail" in outcome.actions:
+        _conclude(policy, draft, A2AState.TASK_STATE_FAILED, trigger)
+    elif "cancel" in outcome.actions:
+        _conclude(policy, draft, A2AState.TASK_STATE_CANCELED, trigger)
+    draft.set(running=None)
+
+
+def _conclude(policy: Policy, draft: Draft, to: A2AState, trigger: str) -> None:
+    """Write the terminal status that the agent did not; the last record of the log."""
+    _refuse_queue(draft)
+    at = draft.stamp()
+    state = draft.state
+    say = _explanation(policy, state, trigger)
+    if draft.task_exists:
+        payload = status_update(state.task, state.context, to, at, say)
+        draft.record(Kind.STATUS, payload)
+    else:
+        request = state.running.request if state.running else b""
+        draft.record(Kind.TASK, new_task(state.task, state.context, to, at, request, say))
+
+
+def _explanation(policy: Policy, state: TaskState, trigger: str) -> A2AMessage | None:
+    text = _SAY.get(trigger)
+    if trigger == "raised" and policy.raised == "task":
+        text = "The agent failed."
+    return core_message(state.task, state.context, state.seq + 1, text) if text else None
+
+
+def _refuse_queue(draft: Draft) -> None:
+    """A2: what still waits when a task ends is refused, before the last record."""
+    state = draft.state
+    if state.queue:
+        failure = Failure.of(terminal_error(state.task, state.lifecycle)).pack()
+        for queued in state.queue:
+            forget = Perform("agent", ForgetRequest(queued.caller.key))
+            draft.record(Kind.REFUSED, failure, {"message": queued.seq}, then=(forget,))
+        draft.set(queue=())

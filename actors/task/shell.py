@@ -1,0 +1,120 @@
+"""The journal's shell: performs what JournalActor asks of the Journal port and tells the outcome.
+
+A port answers at once where it can; only when it cannot does this cost an asyncio task.
+
+Neighbours: `journal.py` (asks), `ports.py` (Journal).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import Any
+
+from actors.runtime import ActorRef, ActorSystem, Message
+from actors.task.journal import Fetch, StoreGroup
+from actors.task.messages import (
+    JOURNAL,
+    Fetched,
+    GroupFailed,
+    GroupStored,
+    KeepSnapshot,
+    ListTasks,
+    LoadTask,
+    ReadPage,
+    ReadTask,
+)
+from actors.task.ports import Journal, MaybeAwaitable, StorageUnavailable
+
+logger = logging.getLogger("actors.journal")
+
+Then = Callable[[Any, Exception | None], None]
+
+
+class JournalShell:
+    """A `Port` in front of a `Journal`."""
+
+    def __init__(self, journal: Journal, system: ActorSystem) -> None:
+        self._journal = journal
+        self._system = system
+        self._waiting: set[asyncio.Future[Any]] = set()
+
+    def perform(self, request: StoreGroup | Fetch, sender: ActorRef[Any]) -> None:  # noqa: ARG002
+        """Begin a group or a read; the outcome is told to the JournalActor."""
+        if isinstance(request, StoreGroup):
+            self._store(request)
+        else:
+            self._fetch(request)
+
+    def _store(self, request: StoreGroup) -> None:
+        def then(acks: Any, error: Exception | None) -> None:
+            if error is None:
+                self._tell(GroupStored(request.lane, tuple(acks)))
+            else:
+                transient = isinstance(error, StorageUnavailable)
+                level = logging.WARNING if transient else logging.ERROR
+                logger.log(level, "could not store a group of records: %s", error)
+                self._tell(GroupFailed(request.lane, error, transient))
+
+        self._run(lambda: self._journal.append(request.group), then)
+
+    def _fetch(self, request: Fetch) -> None:
+        asked, reply_to = request.asked, request.envelope.reply_to
+
+        def then(result: Any, error: Exception | None) -> None:
+            if error is not None:
+                logger.warning("could not read %s: %s", type(asked).__name__, error)
+            self._tell(Fetched(asked, reply_to, result, error))
+
+        self._run(lambda: self._read(request), then)
+
+    def _read(self, request: Fetch) -> MaybeAwaitable[Any]:
+        journal = self._journal
+        match request.asked:
+            case LoadTask(task):
+                # A user's own store knows its callers, not the core.
+                return journal.read(task, request.envelope.caller if journal.external else None)
+            case ReadTask(task):
+                return journal.read(task, request.envelope.caller)
+            case ReadPage(task, after, limit):
+                return journal.page(task, after, limit)
+            case ListTasks(query):
+                return journal.list(query)
+            case KeepSnapshot(task, snapshot):
+                return journal.save_snapshot(task, snapshot)
+            case other:
+                raise TypeError(f"the journal cannot read {other!r}")
+
+    def _run(self, call: Callable[[], MaybeAwaitable[Any]], then: Then) -> None:
+        try:
+            result = call()
+        except Exception as error:  # noqa: BLE001 - every outcome is told, none escapes the loop
+            then(None, error)
+            return
+        if not isawaitable(result):
+            then(result, None)
+            return
+        future = asyncio.ensure_future(_awaited(result))
+        self._waiting.add(future)
+        future.add_done_callback(lambda done: self._done(done, then))
+
+    def _done(self, future: asyncio.Future[Any], then: Then) -> None:
+        self._waiting.discard(future)
+        if not future.cancelled():
+            error = future.exception()
+            if error is None or isinstance(error, Exception):
+                then(None if error else future.result(), error)
+
+    def _tell(self, message: Message) -> None:
+        self._system.tell(JOURNAL, message)
+
+    def cancel(self) -> None:
+        """Forget what is under way; for a shell whose loop is about to end."""
+        for future in self._waiting:
+            future.cancel()
+
+
+async def _awaited(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable

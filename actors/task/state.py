@@ -1,0 +1,222 @@
+"""The decided state of a task, and the draft in which one step changes it.
+
+Decided is what the chart has said; committed (`fold`) is what the journal has acknowledged. The
+difference between them is `pending`, in order. Nobody outside sees anything but the committed part
+(law L3).
+
+Neighbours: `actor.py` (decides), `release.py` (commits).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from actors.runtime import (
+    ActorRef,
+    Caller,
+    Effect,
+    Envelope,
+    Message,
+    Reject,
+    Reply,
+    ReplyTo,
+    Step,
+    Tell,
+)
+from actors.task.chart import STATES
+from actors.task.fold import Fold
+from actors.task.messages import JOURNAL, AppendRecords, End, Settled, Wait
+from actors.task.ports import Append, Row, RunId
+from actors.task.record import NO_FACTS, Kind, Record
+from statechart import Configuration
+
+CONFIGURED = {name: state for state, name in STATES.items()}
+"""State of the chart -> `TaskState`."""
+
+
+class Queued(NamedTuple):
+    """An accepted message: waiting for its run, or running."""
+
+    seq: int
+    caller: Caller
+    request: bytes
+    extensions: tuple[str, ...]
+    recovered: bool = False
+    """Its sender's process is gone."""
+
+
+class Pending(NamedTuple):
+    """A decided record, and what its acknowledgement sets free."""
+
+    record: Record
+    then: tuple[Effect, ...] = ()
+    starts: Queued | None = None
+    """On STARTED: the run to launch, with the Task as it was just before this record."""
+    credit: bool = False
+    """Emitted by the agent: its acknowledgement makes room for another event."""
+
+
+class Waiter(NamedTuple):
+    """A request whose answer depends on records still to come."""
+
+    to: ReplyTo[Any]
+    wait: Wait | None
+    """None: a cancel."""
+    message: int
+
+
+class TaskState(NamedTuple):
+    """Everything a TaskActor knows. One per live task."""
+
+    task: str
+    owner: str
+    tenant: str
+    context: str
+    configuration: Configuration
+    fold: Fold
+    """Committed. Folded in place, touched by this actor alone."""
+    artifacts: dict[str, bool]
+    """Decided: artifact id -> whether its last chunk has come. Grows in place, as the fold does:
+    a void actor is dropped whole, so nothing in here is ever taken back."""
+    epoch: int
+    seq: int
+    """Decided head of the log."""
+    run: int
+    status_at: int
+    adopted: bool = False
+    """The Task is the agent's own, not one that the core made at admission (A15)."""
+    running: Queued | None = None
+    queue: tuple[Queued, ...] = ()
+    pending: tuple[Pending, ...] = ()
+    waiters: tuple[Waiter, ...] = ()
+    held: tuple[tuple[Waiter, Settled], ...] = ()
+    """Answers ready but for an error that the run may still report (A1)."""
+    ending: Record | None = None
+    """The ENDED record, committed, of the run whose end is the end of the task."""
+    end: End | None = None
+    """The log is final and its run is over."""
+    fanout: ActorRef[Message] | None = None
+    readers: int = 0
+    fanouts: int = 0
+    """FanOutActors made so far; keeps their addresses distinct."""
+    snapshot: int = 0
+    """Version of the latest snapshot that the journal has."""
+
+    @property
+    def run_id(self) -> RunId:
+        """The current run; messages about any other are dead letters."""
+        return RunId(self.task, self.epoch, self.run)
+
+    @property
+    def lifecycle(self) -> int:
+        """Decided `TaskState` number; 0 while there is no Task."""
+        return CONFIGURED.get(self.configuration.atomic[0], 0)
+
+    @property
+    def active(self) -> bool:
+        """The run region is not idle."""
+        return "idle" not in self.configuration
+
+    @property
+    def final(self) -> bool:
+        """Decided: nothing can follow in this log."""
+        return "terminal" in self.configuration or "replied" in self.configuration
+
+    @property
+    def at_rest(self) -> bool:
+        """Nothing would be lost by forgetting this actor."""
+        return not (
+            self.active or self.pending or self.queue or self.waiters or self.held or self.readers
+        )
+
+
+class Draft:
+    """One step in the making: changes, records and effects; `finish` makes the `Step`."""
+
+    __slots__ = ("caller", "changes", "effects", "now", "pending", "state")
+
+    def __init__(self, state: TaskState, now: int) -> None:
+        self.state = state
+        self.now = now
+        self.changes: dict[str, Any] = {}
+        self.pending: list[Pending] = []
+        self.effects: list[Effect] = []
+        self.caller: Caller | None = None
+        """Whose request wrote the records, when it is not that of the run."""
+
+    def set(self, **changes: Any) -> TaskState:
+        """Change fields of the state; returns the state as changed."""
+        self.state = self.state._replace(**changes)
+        return self.state
+
+    def do(self, *effects: Effect) -> None:
+        """Perform effects at once, whatever becomes of the records."""
+        self.effects.extend(effects)
+
+    def reply(self, envelope: Envelope, value: object) -> None:
+        """Answer an ask; a tell wants no answer."""
+        if envelope.reply_to is not None:
+            self.effects.append(Reply(envelope.reply_to, value))
+
+    def reject(self, envelope: Envelope, error: Exception) -> None:
+        """Answer an ask with an error; a tell wants no answer."""
+        if envelope.reply_to is not None:
+            self.effects.append(Reject(envelope.reply_to, error))
+
+    @property
+    def task_exists(self) -> bool:
+        """A Task has been decided, be it stored or not."""
+        if self.state.fold.task is not None:
+            return True
+        pending = (*self.state.pending, *self.pending)
+        return any(entry.record.kind is Kind.TASK for entry in pending)
+
+    def record(
+        self,
+        kind: Kind,
+        payload: bytes = b"",
+        facts: dict[str, Any] | None = None,
+        then: tuple[Effect, ...] = (),
+        starts: Queued | None = None,
+        credit: bool = False,
+    ) -> int:
+        """Add a record; `then` is performed once it is stored. Returns its sequence number."""
+        seq = self.state.seq + 1
+        record = Record(seq, self.state.epoch, self.now, kind, payload, facts or NO_FACTS)
+        self.pending.append(Pending(record, then, starts, credit))
+        self.state = self.state._replace(seq=seq)
+        return seq
+
+    def stamp(self) -> int:
+        """Return the time of a status that the core writes now (A8)."""
+        at = max(self.now, self.state.status_at)
+        self.state = self.state._replace(status_at=at)
+        return at
+
+    def finish(self) -> Step[TaskState]:
+        """Return the step: the changed state; its records on their way to the journal."""
+        state = self.state
+        if self.pending:
+            state = state._replace(pending=(*state.pending, *self.pending))
+            self.effects.append(Tell(JOURNAL, AppendRecords(self._append(state))))
+        return Step(state, tuple(self.effects))
+
+    def _append(self, state: TaskState) -> Append:
+        records = tuple(pending.record for pending in self.pending)
+        caller = self.caller or (state.running.caller if state.running else Caller())
+        return Append(state.task, state.epoch, records[0].seq - 1, records, row(state), caller)
+
+
+def row(state: TaskState) -> Row:
+    """Return the row beside the log, as of the decided state."""
+    return Row(
+        state.task,
+        state.owner,
+        state.tenant,
+        state.context,
+        state.lifecycle,
+        state.status_at,
+        not state.final and (state.active or bool(state.queue)),
+        state.seq,
+        state.epoch,
+    )

@@ -1,0 +1,7 @@
+"""Entry point of `python -m statechart`."""
+
+import sys
+
+from statechart.cli import main
+
+sys.exit(main())
