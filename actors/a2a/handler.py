@@ -80,6 +80,11 @@ Event = Message | Task | TaskStatusUpdateEvent | TaskArtifactUpdateEvent
 
 DEFAULT_DATABASE = "a2a-tasks.db"
 
+_streaming_declared = validate(  # R46
+    lambda self: self._agent_card.capabilities.streaming,
+    "Streaming is not supported by the agent",
+)
+
 
 class RequestHandler(PushConfigs, RequestHandlerInterface):
     """Serves the A2A operations of one agent from task actors.
@@ -167,6 +172,10 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
             if card is not None:
                 warn_on_missing_required_fields(card, f"{name} passed to RequestHandler:")
 
+    async def start(self) -> None:
+        """Start on the running loop before the first request, and settle what a crash has left."""
+        await self._core()
+
     async def aclose(self) -> None:
         """Stop taking requests, let runs end within the policy's drain time, answer everyone.
 
@@ -211,11 +220,6 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
             return apply_history_length(result, params.configuration)
         return result
 
-    @validate_request_params
-    @validate(
-        lambda self: self._agent_card.capabilities.streaming,
-        "Streaming is not supported by the agent",
-    )
     async def on_message_send_stream(
         self, params: SendMessageRequest, context: ServerCallContext
     ) -> AsyncGenerator[Event, None]:
@@ -227,6 +231,8 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
                     event = apply_history_length(event, params.configuration)
                 yield event
 
+    @validate_request_params
+    @_streaming_declared
     async def send_stream(
         self, params: SendMessageRequest, context: ServerCallContext
     ) -> AsyncGenerator[Sequenced, None]:
@@ -307,11 +313,6 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
 
     # -- subscribe
 
-    @validate_request_params
-    @validate(
-        lambda self: self._agent_card.capabilities.streaming,
-        "Streaming is not supported by the agent",
-    )
     async def on_subscribe_to_task(
         self, params: SubscribeToTaskRequest, context: ServerCallContext
     ) -> AsyncGenerator[Event, None]:
@@ -320,6 +321,8 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
             async for sequenced in stream:
                 yield plain(sequenced)
 
+    @validate_request_params
+    @_streaming_declared
     async def subscribe(
         self, params: SubscribeToTaskRequest, context: ServerCallContext, after: int | None = None
     ) -> AsyncGenerator[Sequenced, None]:

@@ -8,11 +8,15 @@ The map, each file importing only those above it:
     database.py     the SQLite file: lock, schema, errors
     log.py          how the logs lie in that file, and how they are read back
     sqlite.py       SqliteJournal: one file, survives kill -9
+    taskstore.py    what we ask of a user's own a2a-sdk TaskStore
+    remembered.py   what a process remembers beside such a store
+    foreign.py      ForeignJournal: a TaskStore as the only truth
     conformance.py  what every journal must keep, as a pytest class (import it from there)
 """
 
 from actors.storage.codec import decode, encode
+from actors.storage.foreign import ForeignJournal
 from actors.storage.memory import MemoryJournal
 from actors.storage.sqlite import SqliteJournal
 
-__all__ = ["MemoryJournal", "SqliteJournal", "decode", "encode"]
+__all__ = ["ForeignJournal", "MemoryJournal", "SqliteJournal", "decode", "encode"]

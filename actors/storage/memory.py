@@ -29,6 +29,8 @@ class _Log:
 class MemoryJournal:
     """A Journal that lives as long as this object."""
 
+    external = False
+
     def __init__(self) -> None:
         self._logs: dict[str, _Log] = {}
 

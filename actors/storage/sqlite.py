@@ -70,6 +70,8 @@ class SqliteJournal:
     what remains is gap-free.
     """
 
+    external = False
+
     def __init__(self, path: str | os.PathLike[str], durability: str = "process") -> None:
         if durability != "process":
             raise ValueError(f"durability={durability!r} is not supported; there is 'process'")

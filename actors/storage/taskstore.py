@@ -9,7 +9,8 @@ Neighbours: `foreign.py` (the journal over a store).
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Sequence
+import sys
+from collections.abc import Awaitable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from a2a.types import ListTasksRequest, ListTasksResponse, StreamResponse, Task
@@ -81,7 +82,7 @@ class PlainStore:
 
     async def get(self, task: str, context: object) -> Found | None:
         """The Task of `context` with that id."""
-        found = await _asked(self._store.get(task, context), f"get of task {task!r}")
+        found = await _asked(self._store.get(task, context))
         return None if found is None else Found(found, None)
 
     async def save(
@@ -93,12 +94,12 @@ class PlainStore:
         context: object,
     ) -> object:
         """Save, and return the new version."""
-        await _asked(self._store.save(task, context), f"save of task {task.id!r}")
+        await _asked(self._store.save(task, context))
         return None
 
     async def list(self, request: ListTasksRequest, context: object) -> ListTasksResponse:
         """One page."""
-        return await _asked(self._store.list(request, context), "list")
+        return await _asked(self._store.list(request, context))
 
 
 class VersionedStore:
@@ -106,13 +107,14 @@ class VersionedStore:
 
     def __init__(self, store: VersionedTaskStore) -> None:
         self._store = store
+        self._missing = _missing_version(store)
 
     def __repr__(self) -> str:
         return type(self._store).__name__
 
     async def get(self, task: str, context: object) -> Found | None:
         """The Task of `context` with that id."""
-        found = await _asked(self._store.get(task, context), f"get of task {task!r}")
+        found = await _asked(self._store.get(task, context))
         return None if found is None else Found(found.task, found.version)
 
     async def save(
@@ -123,7 +125,7 @@ class VersionedStore:
         version: object,
         context: object,
     ) -> object:
-        """Save over `version`, and return the new one.
+        """Save over `version` (None: there is none yet), and return the new one.
 
         The store's log has room for one event with each version; more of them become a direct
         write, which its readers answer with the Task.
@@ -132,11 +134,10 @@ class VersionedStore:
             Conflict: the stored version is another.
         """
         event = _event(events[0]) if len(events) == 1 else None
-        saving = self._store.save(
-            task, event=event, prev=prev, prev_version=version, context=context
-        )
+        over = self._missing if version is None else version
+        saving = self._store.save(task, event=event, prev=prev, prev_version=over, context=context)
         try:
-            return await _asked(saving, f"save of task {task.id!r}")
+            return await _asked(saving)
         except StorageRejected as error:
             names = [kind.__name__ for kind in type(error.cause).__mro__]
             if "ConcurrentTaskModificationError" in names:
@@ -145,7 +146,7 @@ class VersionedStore:
 
     async def list(self, request: ListTasksRequest, context: object) -> ListTasksResponse:
         """One page."""
-        return await _asked(self._store.list(request, context), "list")
+        return await _asked(self._store.list(request, context))
 
 
 def store_port(store: TaskStore | VersionedTaskStore) -> PlainStore | VersionedStore:
@@ -155,11 +156,21 @@ def store_port(store: TaskStore | VersionedTaskStore) -> PlainStore | VersionedS
     return PlainStore(cast("TaskStore", store))
 
 
-async def _asked(answer: Awaitable[T], doing: str) -> T:
+async def _asked(answer: Awaitable[T]) -> T:
     try:
         return await answer
     except Exception as error:
-        raise StorageRejected(f"{doing} raised {error!r}", error) from error
+        raise StorageRejected(error) from error
+
+
+def _missing_version(store: VersionedTaskStore) -> object:
+    """`TaskVersion.MISSING`, which a first save is asked for, from where the store has it.
+
+    A store defines or inherits its interface in a module that knows the class of its versions.
+    """
+    modules = (sys.modules.get(kind.__module__) for kind in type(store).__mro__)
+    kinds: Iterator[Any] = (getattr(module, "TaskVersion", None) for module in modules)
+    return next((kind.MISSING for kind in kinds if hasattr(kind, "MISSING")), None)
 
 
 def _event(response: StreamResponse) -> object:

@@ -1,0 +1,22 @@
+"""Everything that meets a2a-sdk: the drop-in handler and the routes around it.
+
+    from actors.a2a import RequestHandler          # instead of DefaultRequestHandler
+
+The map, each file importing only those above it:
+
+    errors.py     retryable refusals
+    requests.py   calls by key
+    queue.py      the EventQueue an agent writes to
+    agent.py      AgentPort: awaits user code
+    answers.py    forms of answers
+    listing.py    ListTasks            push.py     webhook configurations
+    runtime.py    the core on a loop   (alone in knowing actors.storage)
+    handler.py    RequestHandler
+    wire.py       SSE with ids
+    app.py        the whole server
+"""
+
+from actors.a2a.handler import RequestHandler
+from actors.task.policy import Policy
+
+__all__ = ["Policy", "RequestHandler"]

@@ -1,0 +1,75 @@
+"""The server: an agent behind JSON-RPC, REST and gRPC, with its card.
+
+Neighbours: `handler.py` (what is served), `wire.py` (HTTP routes), `cli.py` (runs this).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc.aio
+from a2a.server.request_handlers import GrpcHandler
+from a2a.server.routes import create_agent_card_routes
+from a2a.types import AgentCard, AgentInterface
+from a2a.types.a2a_pb2_grpc import add_A2AServiceServicer_to_server
+from a2a.utils.constants import PROTOCOL_VERSION_1_0, TransportProtocol
+from starlette.applications import Starlette
+
+from actors.a2a.handler import RequestHandler
+from actors.a2a.wire import jsonrpc_routes, rest_routes
+
+REST_PREFIX = "/rest"
+"""REST lives beside JSON-RPC: its tenant routes would swallow any one-segment path at the root."""
+
+
+def interfaces(host: str, port: int, grpc_port: int | None) -> list[AgentInterface]:
+    """Return what a card says about where this server is reached, the preferred binding first."""
+    base = f"http://{host}:{port}"
+    found = [(TransportProtocol.JSONRPC, base), (TransportProtocol.HTTP_JSON, base + REST_PREFIX)]
+    if grpc_port is not None:
+        found.append((TransportProtocol.GRPC, f"{host}:{grpc_port}"))
+    return [
+        AgentInterface(url=url, protocol_binding=binding, protocol_version=PROTOCOL_VERSION_1_0)
+        for binding, url in found
+    ]
+
+
+def build_app(
+    handler: RequestHandler, card: AgentCard, grpc_address: str | None = None
+) -> Starlette:
+    """Return the ASGI application of an agent; gRPC starts and stops with it.
+
+    Args:
+        handler: serves the operations; closed when the application shuts down.
+        card: served at the well-known path.
+        grpc_address: `host:port` to serve gRPC on; None for HTTP alone.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        server = None if grpc_address is None else await _grpc_server(handler, grpc_address)
+        await handler.start()
+        try:
+            yield
+        finally:
+            await handler.aclose()
+            if server is not None:
+                await server.stop(grace=1)
+
+    routes = [
+        *create_agent_card_routes(card),
+        *rest_routes(handler, REST_PREFIX, enable_v0_3_compat=True),
+        *jsonrpc_routes(handler, "/", enable_v0_3_compat=True),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+async def _grpc_server(handler: RequestHandler, address: str) -> grpc.aio.Server:
+    server = grpc.aio.server()
+    # Generated code without types.
+    add_A2AServiceServicer_to_server(GrpcHandler(handler), server)  # type: ignore[no-untyped-call]
+    if server.add_insecure_port(address) == 0:
+        raise OSError(f"cannot serve gRPC on {address}: the port is taken; choose another")
+    await server.start()
+    return server

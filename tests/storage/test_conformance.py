@@ -1,0 +1,25 @@
+"""Our own journals against the conformance suite that we ship."""
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from actors.storage import MemoryJournal, SqliteJournal
+from actors.storage.conformance import JournalConformance
+from actors.task.ports import Journal
+
+
+class TestMemoryJournal(JournalConformance):
+    @pytest.fixture
+    def journal(self) -> Journal:
+        return MemoryJournal()
+
+
+class TestSqliteJournal(JournalConformance):
+    @pytest.fixture
+    def journal(self, tmp_path: Path) -> Journal:
+        return SqliteJournal(tmp_path / "made" / "on demand" / "tasks.db")
+
+    def reopen(self, journal: Journal) -> Journal:
+        return SqliteJournal(cast("SqliteJournal", journal).path)
