@@ -5,6 +5,7 @@ Neighbours: `handler.py` (what is served), `wire.py` (HTTP routes), `cli.py` (ru
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -48,14 +49,15 @@ def build_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        server = None if grpc_address is None else await _grpc_server(handler, grpc_address)
-        await handler.start()
+        await handler.start()  # before gRPC, whose server cannot be left behind half started
         try:
+            server = None if grpc_address is None else await _grpc_server(handler, grpc_address)
             yield
+            if server is not None:
+                # Takes no more calls from here on; those under way are answered by the drain.
+                await asyncio.gather(server.stop(grace=handler.policy.drain + 1), handler.aclose())
         finally:
             await handler.aclose()
-            if server is not None:
-                await server.stop(grace=1)
 
     routes = [
         *create_agent_card_routes(card),
@@ -66,10 +68,15 @@ def build_app(
 
 
 async def _grpc_server(handler: RequestHandler, address: str) -> grpc.aio.Server:
-    server = grpc.aio.server()
+    # Without this option two servers would share the port, each answering half of the calls.
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     # Generated code without types.
     add_A2AServiceServicer_to_server(GrpcHandler(handler), server)  # type: ignore[no-untyped-call]
-    if server.add_insecure_port(address) == 0:
-        raise OSError(f"cannot serve gRPC on {address}: the port is taken; choose another")
+    try:
+        server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise OSError(
+            f"cannot serve gRPC on {address}: it is taken or not ours; choose another port"
+        ) from error
     await server.start()
     return server

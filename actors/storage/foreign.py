@@ -130,7 +130,7 @@ class ForeignJournal:
             StorageRejected: the store raised.
         """
         known = self._known.get(task)
-        before = known.head if known else 0
+        before = max(1, known.head) if known else 1
         row = known.row if known else Row(task, "", "", "")
         asking = Caller(row.owner, row.tenant) if caller is None else caller
         found = await self._store.get(task, self._context_of(asking))
@@ -141,10 +141,14 @@ class ForeignJournal:
             assert memory.fold is not None  # noqa: S101 - for the type checker
             return _for(asking, memory.stored(memory.fold))
         seen = memory or Memory(Row(task, asking.owner, asking.tenant, ""), head=1)
-        if not seen.saving and seen.head == (before or 1):
+        overtaken = seen.saving or seen.head != before
+        if not overtaken:
             seen.adopt(found.version)
             self._known.keep(task, seen)
-        return _for(asking, seen.stored(seen.fold_of(found.task)))
+        fold = seen.fold_of(found.task)
+        if overtaken:  # by a save of ours: as we knew it when we asked, or newer
+            fold.version = before
+        return _for(asking, seen.stored(fold))
 
     def _unsaved(self, task: str, memory: Memory | None, asking: Caller) -> Stored | None:
         """A task that its store does not know: not saved yet, or deleted there."""

@@ -53,16 +53,22 @@ class Memory:
 
     def discard(self, row: Row) -> None:
         """What the store holds now only it can say, under a number that nobody has used."""
-        self.head, self.epoch = row.head, row.epoch
-        self.fold, self.version = None, None
-        self.recent.clear()
+        self.head = row.head
+        self._start_anew(None)
 
     def adopt(self, version: Any) -> None:
         """What was just read is what the next append must build on."""
-        if self.version is not None and version != self.version:
-            self.head += 1  # somebody else wrote: no append that was decided before may hold
-            self.recent.clear()
+        if self.version is None or version == self.version:
+            self.fold, self.version = None, version
+            return
+        self.head += 1  # somebody else wrote
+        self._start_anew(version)
+
+    def _start_anew(self, version: Any) -> None:
+        """Fence off, by the epoch, what its writer has decided upon what is not so."""
+        self.epoch += 1
         self.fold, self.version = None, version
+        self.recent.clear()
 
     def knows_better(self, version: Any) -> bool:
         """Whether this is at least as new as the Task that the store gave with `version`."""

@@ -10,7 +10,7 @@ from inspect import isawaitable
 from typing import Any, TypeVar
 
 from actors.runtime import Caller
-from actors.task.ports import Append, Journal, MaybeAwaitable, Query, Row
+from actors.task.ports import Ack, Append, Journal, MaybeAwaitable, Query, Row, Stored
 from actors.task.record import Fact, Kind, Record
 
 T = TypeVar("T")
@@ -27,6 +27,19 @@ def same(found: object, expected: object, where: object = "") -> None:
     """Assert equality, with a message also where pytest rewrites no asserts (in a package)."""
     if found != expected:
         raise AssertionError(f"found {found!r}, expected {expected!r} {where}")
+
+
+async def verdicts(journal: Journal, *group: Append) -> list[Ack]:
+    """Append a group; what became of each."""
+    return list(await settled(journal.append(group)))
+
+
+async def known(journal: Journal, task: str) -> Stored:
+    """Read a task that must be there."""
+    stored = await settled(journal.read(task))
+    if stored is None:
+        raise AssertionError(f"task {task!r} was stored and cannot be read")
+    return stored
 
 
 def record(seq: int, epoch: int = 1, kind: Kind = Kind.ARTIFACT) -> Record:

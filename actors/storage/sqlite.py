@@ -1,11 +1,10 @@
 """SqliteJournal: the journal in one SQLite file, committed in the event loop.
 
-An append is one conditional UPDATE of the task's row and one row for each record. What it needs to
-know (the row's number, the last record, the listing fields) is cached in memory, as no other
-process writes; whether it holds is decided by the UPDATE, never by the cache.
+A group is one transaction. When COMMIT itself raises, whether it took effect is read back before
+anything else is done.
 
-Neighbours: `log.py` (the layout, reading), `database.py` (file, lock, schema, errors), `codec.py`
-(frames), `fencing.py` (when an append holds), `conformance.py` (what a journal must keep).
+Neighbours: `logwriter.py` and `log.py` (rows, written and read), `database.py` (file, lock, schema,
+errors), `codec.py` (frames), `fencing.py` (when an append holds), `conformance.py` (what to keep).
 """
 
 from __future__ import annotations
@@ -22,7 +21,8 @@ from actors.runtime import Caller
 from actors.storage import log
 from actors.storage.codec import checksum, encode
 from actors.storage.database import ProcessLock, connect, storage_error
-from actors.storage.fencing import check, claims
+from actors.storage.fencing import check
+from actors.storage.logwriter import LogWriter
 from actors.task.ports import (
     Ack,
     Append,
@@ -35,32 +35,19 @@ from actors.task.ports import (
 )
 from actors.task.record import Record
 
-_TIPS: Final = 16_384
-"""How many tasks' tips are cached; beyond that the cache starts anew."""
-
-_INSERT_TASK: Final = """INSERT INTO tasks
-    (task, owner, tenant, context, state, status_at, active, head, epoch, head_record)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task) DO NOTHING"""
-# Two statements because naming an indexed column makes SQLite rewrite its index entries, and most
-# appends change none.
-_MOVE_HEAD: Final = "UPDATE tasks SET head = ?, epoch = ?, head_record = ?"
-_LISTED: Final = ", owner = ?, tenant = ?, context = ?, state = ?, status_at = ?, active = ?"
-_IF_OURS: Final = " WHERE id = ? AND head = ? AND epoch = ?"
-_IF_CLAIMED: Final = " WHERE id = ? AND head = ? AND epoch <= ?"
 _SAVE_SNAPSHOT: Final = """INSERT INTO snapshots (task, seq, crc, payload)
     SELECT id, :seq, :crc, :payload FROM tasks WHERE task = :task AND head >= :seq
     ON CONFLICT (task) DO UPDATE SET seq = :seq, crc = :crc, payload = :payload
     WHERE excluded.seq > snapshots.seq"""
 
 
-class _Tip(NamedTuple):
-    """Where a task's log ends."""
+class _Doubt(NamedTuple):
+    """A group whose COMMIT raised, while it is not known whether it took effect."""
 
-    id: int
-    record: int
-    """Rowid of the last record."""
-    listed: tuple[str, str, str, int, int, bool]
-    """Owner to active, as stored."""
+    group: tuple[Append, ...]
+    acks: list[Ack]
+    last: int
+    """Rowid of its last record."""
 
 
 class SqliteJournal:
@@ -81,8 +68,8 @@ class SqliteJournal:
         self._db: sqlite3.Connection | None = None
         self._release: weakref.finalize[Any, SqliteJournal] | None = None
         self._process = 0
-        self._tips: dict[str, _Tip] = {}
-        self._next = 0
+        self._writer = LogWriter()
+        self._doubt: _Doubt | None = None
 
     def __repr__(self) -> str:
         return f"<SqliteJournal {str(self.path)!r} {'open' if self._db else 'closed'}>"
@@ -107,7 +94,8 @@ class SqliteJournal:
             raise
         self._db, self._process = db, os.getpid()
         self._release = weakref.finalize(self, _let_go, db, lock, self._process)
-        self._forget()
+        self._writer.forget()
+        self._doubt = None
 
     def close(self) -> None:
         """Let go of the file; idempotent."""
@@ -133,9 +121,12 @@ class SqliteJournal:
         frames = [[encode(record, append.task) for record in append.records] for append in group]
         db = self._opened()
         cursor = db.cursor()
+        doubt = self._doubt
+        if doubt is not None and self._took_effect(db, doubt) and doubt.group == tuple(group):
+            return doubt.acks
         try:
             cursor.execute("BEGIN IMMEDIATE")
-            acks = self._write(cursor, group, frames)
+            acks = self._writer.write(cursor, group, frames)
         except BaseException as error:
             self._undo(db)
             if isinstance(error, sqlite3.Error):
@@ -144,98 +135,36 @@ class SqliteJournal:
         try:
             cursor.execute("COMMIT")
         except sqlite3.Error as error:
-            self._resolve(db, group, acks, error)
+            self._doubt = doubt = _Doubt(tuple(group), acks, self._writer.last)
+            if not self._took_effect(db, doubt):
+                raise StorageUnavailable(f"committing to {self.path}: {error}") from error
         return acks
-
-    def _write(
-        self, cursor: sqlite3.Cursor, group: Sequence[Append], frames: Sequence[Sequence[bytes]]
-    ) -> list[Ack]:
-        if not self._next:
-            self._next = 1 + (cursor.execute("SELECT max(id) FROM records").fetchone()[0] or 0)
-        records: list[tuple[int, int, int, int, bytes]] = []
-        acks = []
-        for append, encoded in zip(group, frames, strict=True):
-            tip = self._advance(cursor, append, self._next + len(encoded) - 1)
-            acks.append(Ack.STORED if tip else Ack.FENCED)
-            if tip is None:
-                continue
-            previous = tip.record
-            for seq, frame in enumerate(encoded, append.expected + 1):
-                records.append((self._next, tip.id, seq, previous, frame))
-                previous = self._next
-                self._next += 1
-        cursor.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?)", records)
-        marks = [(task, seq, id_) for id_, task, seq, *_ in records if seq % log.STRIDE == 0]
-        if marks:
-            cursor.executemany("INSERT INTO marks VALUES (?, ?, ?)", marks)
-        return acks
-
-    def _advance(self, cursor: sqlite3.Cursor, append: Append, last: int) -> _Tip | None:
-        """Move the task's head to record `last`; the tip before, or None when fenced off."""
-        row = append.row
-        listed = row[1:7]
-        if append.expected == 0:
-            cursor.execute(_INSERT_TASK, (*row, last))
-            if cursor.rowcount != 1:
-                return None
-            id_ = cursor.lastrowid or 0
-            self._remember(append.task, _Tip(id_, last, listed))
-            return _Tip(id_, 0, listed)
-        tip = self._tip(cursor.connection, append.task)
-        if tip is None:
-            return None
-        statement = _MOVE_HEAD
-        moved: tuple[object, ...] = (row.head, row.epoch, last)
-        if tip.listed != listed:
-            statement, moved = _MOVE_HEAD + _LISTED, moved + listed
-        statement += _IF_CLAIMED if claims(append) else _IF_OURS
-        cursor.execute(statement, (*moved, tip.id, append.expected, append.epoch))
-        if cursor.rowcount != 1:
-            return None
-        self._remember(append.task, _Tip(tip.id, last, listed))
-        return tip
-
-    def _tip(self, db: sqlite3.Connection, task: str) -> _Tip | None:
-        if tip := self._tips.get(task):
-            return tip
-        found = log.find(db, task)
-        return None if found is None else _Tip(found.id, found.last, found.row[1:7])
-
-    def _remember(self, task: str, tip: _Tip) -> None:
-        if len(self._tips) >= _TIPS:
-            self._tips.clear()
-        self._tips[task] = tip
 
     def _undo(self, db: sqlite3.Connection) -> None:
         """Roll back; where even that fails, SQLite has done it or the connection is of no use."""
-        self._forget()
+        self._writer.forget()
         with suppress(sqlite3.Error):
             if db.in_transaction:
                 db.execute("ROLLBACK")
 
-    def _forget(self) -> None:
-        self._tips.clear()
-        self._next = 0
-
-    def _resolve(
-        self, db: sqlite3.Connection, group: Sequence[Append], acks: Sequence[Ack], error: Exception
-    ) -> None:
-        """COMMIT raised: read back, once, whether it took effect; the transaction is one.
+    def _took_effect(self, db: sqlite3.Connection, doubt: _Doubt) -> bool:
+        """Read back whether a COMMIT that raised took effect; answers once, for good.
 
         Raises:
-            StorageUnavailable: it did not, or that cannot be read either. In the second case a
-                repeated append is FENCED if the first was stored after all, never stored twice.
+            StorageUnavailable: that cannot be read now. Nothing is appended before it is known,
+                and the same group again is acknowledged if it was stored the first time.
         """
-        stored = [append.task for append, ack in zip(group, acks, strict=True) if ack is Ack.STORED]
-        last = self._next - 1
         self._undo(db)
-        if not stored:
-            return
-        found = None
-        with suppress(sqlite3.Error):
-            found = log.find(db, stored[-1])
-        if found is None or found.last != last:
-            raise StorageUnavailable(f"committing to {self.path}: {error}") from error
+        if db.in_transaction:  # what we read would be our own, and not be true
+            raise StorageUnavailable(f"{self.path} can be neither committed nor rolled back")
+        pairs = zip(doubt.group, doubt.acks, strict=True)
+        stored = [append.task for append, ack in pairs if ack is Ack.STORED]
+        try:
+            found = log.find(db, stored[-1]) if stored else None
+        except sqlite3.Error as error:
+            raise StorageUnavailable(f"reading back from {self.path}: {error}") from error
+        self._doubt = None
+        return not stored or (found is not None and found.last == doubt.last)
 
     # -- reading
 

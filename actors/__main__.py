@@ -1,0 +1,5 @@
+"""Entry point of `python -m actors`."""
+
+from actors.cli import main
+
+main()

@@ -1,0 +1,40 @@
+"""The command line: `actors serve | send | tail | demo`.
+
+The map, each file importing only those above it:
+
+    failure.py   an end with one line on stderr
+    words.py     what options take
+    show.py      events as people read them
+    sse.py       numbered streams over HTTP
+    reach.py     from a URL to a card, a client, an endpoint
+    load.py      MODULE:EXECUTOR and its card
+    serve.py     a server process       send.py   one message       tail.py   one task's stream
+    app.py       options and help; imports the rest when a command runs
+
+The command line needs two extras that the library does not, so nothing of them is imported here.
+"""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+_OF_THE_EXTRAS = frozenset(
+    {"a2a", "grpc", "httpx", "rich", "sse_starlette", "starlette", "typer", "uvicorn"}
+)
+
+
+def main() -> None:
+    """Run the command line; ends the process with its exit code."""
+    try:
+        from actors.cli.app import run  # here, since it needs the extras
+
+        sys.exit(run())
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in _OF_THE_EXTRAS:
+            raise
+        sys.exit(
+            f"actors: the command line needs {missing.name}, which is not installed; "
+            "run: pip install 'statechart-actors[a2a,cli]'"
+        )

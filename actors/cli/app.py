@@ -1,0 +1,192 @@
+"""The commands: options and help. What they do is imported when one runs, so that help is quick.
+
+Neighbours: `serve.py`, `send.py`, `tail.py`, `actors/demo/tour.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from actors.cli.failure import CommandError
+from actors.cli.words import DEFAULT_URL, Binding, Level, Preset, Recovery
+
+app = typer.Typer(
+    name="actors",
+    help="Serve A2A agents whose tasks survive a crash, and talk to A2A servers.",
+    epilog="New here? `actors demo` shows everything in 20 seconds.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Url = Annotated[str, typer.Option(help="Where the server is.", envvar="ACTORS_URL")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object per line, for programs.")]
+
+
+_SERVE_EXAMPLES = """
+Examples:
+
+    actors serve actors.demo.agent:TravelDesk
+
+    actors serve my_agent:MyExecutor --port 9000 --database /var/lib/my-agent.db
+
+    actors serve my_agent:make_executor --recovery rerun --card card.json
+"""
+
+
+@app.command(epilog=_SERVE_EXAMPLES)
+def serve(
+    agent: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODULE:EXECUTOR",
+            help="An AgentExecutor: class, instance, or function without arguments that makes one.",
+        ),
+    ],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="For JSON-RPC (/) and REST (/rest).")
+    ] = 8000,
+    grpc_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="For gRPC; 0 serves none.", show_default="the port after --port"
+        ),
+    ] = None,
+    database: Annotated[
+        Path, typer.Option(metavar="FILE", help="Where tasks are kept (SQLite).")
+    ] = Path("a2a-tasks.db"),
+    policy: Annotated[
+        Preset,
+        typer.Option(help="Behave as clients of a2a-sdk expect, or as the specification says."),
+    ] = Preset.SDK,
+    recovery: Annotated[
+        Recovery, typer.Option(help="After a crash: fail what was running, or run it again.")
+    ] = Recovery.FAIL,
+    card: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Agent card (JSON). By default `agent_card` of the executor or its module, "
+            "else one made from the class.",
+        ),
+    ] = None,
+    log_level: Annotated[Level, typer.Option(help="How much to log on stderr.")] = Level.WARNING,
+) -> None:
+    """Serve an agent over JSON-RPC, REST and gRPC; its tasks survive a crash."""
+    from actors.a2a import Policy
+    from actors.cli import serve as serving
+
+    preset = Policy.sdk if policy is Preset.SDK else Policy.spec
+    options = serving.Options(
+        agent=agent,
+        host=host,
+        port=port,
+        grpc_port=(port + 1) % 65536 if grpc_port is None else grpc_port,  # 65536: no gRPC
+        database=database,
+        policy=preset(recovery=recovery.value),
+        card=card,
+        log_level=log_level.value,
+    )
+    serving.serve(options, Console())
+
+
+_SEND_EXAMPLES = """
+Examples:
+
+    actors send "I would like to see Lisbon"
+
+    actors send --task 4f1c... "3 days"
+
+    actors send "Lisbon, 3 days" --binding grpc --json
+"""
+
+
+@app.command(epilog=_SEND_EXAMPLES)
+def send(
+    text: Annotated[str, typer.Argument(help="What to say to the agent.")],
+    url: Url = DEFAULT_URL,
+    task: Annotated[str | None, typer.Option(metavar="ID", help="Answer this task.")] = None,
+    context: Annotated[
+        str | None, typer.Option(metavar="ID", help="A new task in this context.")
+    ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream/--no-stream", help="Events as they arrive, or the outcome.")
+    ] = True,
+    binding: Annotated[Binding, typer.Option(help="How to talk to the server.")] = Binding.JSONRPC,
+    machine: Json = False,
+) -> None:
+    """Send a message to an agent and print what comes back."""
+    from actors.cli import send as sending
+
+    message = sending.Message(
+        text=text, url=url, task=task, context=context, binding=binding, streaming=stream
+    )
+    asyncio.run(sending.send(message, Console(), machine=machine))
+
+
+_TAIL_EXAMPLES = """
+Examples:
+
+    actors tail 4f1c...
+
+    actors tail 4f1c... --after 0
+
+    actors tail 4f1c... --after 17 --json
+"""
+
+
+@app.command(epilog=_TAIL_EXAMPLES)
+def tail(
+    task: Annotated[str, typer.Argument(metavar="TASK_ID", help="Which task.")],
+    url: Url = DEFAULT_URL,
+    after: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SEQ", min=0, help="Only events after this id, replayed; 0 shows all of them."
+        ),
+    ] = None,
+    follow: Annotated[
+        bool,
+        typer.Option(
+            "--follow/--no-reconnect",
+            help="When the connection breaks, resume after the last event, or give up.",
+        ),
+    ] = True,
+    machine: Json = False,
+) -> None:
+    """Follow a task, also through restarts of its server; nothing is shown twice or left out."""
+    from actors.cli import tail as tailing
+
+    wanted = tailing.Tail(task=task, url=url, after=after, follow=follow)
+    asyncio.run(tailing.tail(wanted, Console(), machine=machine))
+
+
+@app.command(epilog="Example:\n\n    actors demo")
+def demo() -> None:
+    """See it work: an agent, a question, a crash in the middle, nothing lost. Ends by itself."""
+    from actors.demo import tour
+
+    asyncio.run(tour.tour(Console()))
+
+
+def run() -> int:
+    """Run a command and return the exit code; typer itself ends the process for wrong usage."""
+    try:
+        app()
+    except CommandError as error:
+        print_error(str(error))
+        return error.code
+    return 0
+
+
+def print_error(text: str) -> None:
+    """Say what went wrong, in one line."""
+    Console(stderr=True).print(f"actors: {text}", style="red", markup=False, soft_wrap=True)

@@ -1,0 +1,165 @@
+"""`actors serve`: one agent in one process, ended cleanly.
+
+What can go wrong at the start (port, database, gRPC) goes wrong before uvicorn takes over, so it
+is one line instead of a traceback. At the end the handler drains while uvicorn waits: runs get
+their time, every open request and stream gets an answer, then the sockets close.
+
+Neighbours: `load.py` (the agent), `a2a/app.py` (the application).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from a2a.types import AgentCard
+from rich.console import Console
+from rich.text import Text
+from sse_starlette.sse import AppStatus
+
+from actors.a2a import Policy, RequestHandler
+from actors.a2a.app import build_app, interfaces
+from actors.cli.failure import CommandError
+from actors.cli.load import card_of, load
+from actors.task.ports import StorageError
+
+_WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - recognised, not bound to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What to serve, where, and how."""
+
+    agent: str
+    host: str
+    port: int
+    grpc_port: int
+    """0 serves no gRPC."""
+    database: Path
+    policy: Policy
+    card: Path | None
+    log_level: str
+
+    @property
+    def public_host(self) -> str:
+        """The name that the card tells: nobody can connect to a wildcard."""
+        return socket.gethostname() if self.host in _WILDCARDS else self.host
+
+
+def serve(options: Options, console: Console) -> None:
+    """Serve until SIGTERM or Ctrl-C.
+
+    Raises:
+        CommandError: the agent, a port or the database cannot be had.
+    """
+    logging.basicConfig(
+        level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    loaded = load(options.agent)
+    grpc_port = options.grpc_port or None
+    where = interfaces(options.public_host, options.port, grpc_port)
+    card = card_of(loaded, options.card, where)
+    handler = RequestHandler(
+        loaded.executor, None, card, database=options.database, policy=options.policy
+    )
+    asyncio.run(_serve(options, handler, card, console))
+
+
+async def _serve(
+    options: Options, handler: RequestHandler, card: AgentCard, console: Console
+) -> None:
+    grpc_address = f"{options.host}:{options.grpc_port}" if options.grpc_port else None
+    app = build_app(handler, card, grpc_address)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        lifespan="off",  # entered below, so that its errors are ours to tell
+        timeout_graceful_shutdown=int(options.policy.drain) + 2,
+    )
+    # By default streams would be cut off without a word; the drain gives each its last event.
+    AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call] # it has none
+    if options.grpc_port:
+        _bound(options.host, options.grpc_port).close()  # gRPC says it in lines of its own
+    with _bound(options.host, options.port) as sock:
+        try:
+            async with app.router.lifespan_context(app):
+                server = Server(config, handler, lambda: _announce(options, card, console))
+                await _until_signalled(server, sock)
+        except Exception as error:
+            raise _explained(error) from error
+    console.print("stopped")
+
+
+class Server(uvicorn.Server):
+    """uvicorn, draining the handler while it waits for open connections."""
+
+    def __init__(
+        self, config: uvicorn.Config, handler: RequestHandler, ready: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._handler = handler
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let runs end; begins once uvicorn has closed the intake, before its first await."""
+        draining = asyncio.create_task(self._handler.aclose())
+        await super().shutdown(sockets)
+        await draining
+
+
+async def _until_signalled(server: Server, sock: socket.socket) -> None:
+    """Serve; afterwards uvicorn raises the signal again, which must not end the clean-up."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda *_: None)
+    try:
+        await server.serve([sock])
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise CommandError(
+            f"cannot serve on {host}:{port}: {error.strerror}; choose another with --port or "
+            "--grpc-port"
+        ) from error
+    return sock
+
+
+def _explained(error: Exception) -> Exception:
+    """Return an error of the start in one line; anything else as it is."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, StorageError | OSError):
+            return CommandError(str(cause))
+        cause = cause.__cause__
+    return error
+
+
+def _announce(options: Options, card: AgentCard, console: Console) -> None:
+    console.print(Text.assemble((card.name, "bold"), f"  {card.description}"), soft_wrap=True)
+    for interface in card.supported_interfaces:
+        console.print(f"  {interface.protocol_binding:<10} {interface.url}", soft_wrap=True)
+    policy = f"policy {options.policy.name}, after a crash {options.policy.recovery}"
+    console.print(f"  tasks in {options.database}, {policy}", soft_wrap=True)
+    console.print("[green]ready[/green]  (Ctrl-C ends)", soft_wrap=True)

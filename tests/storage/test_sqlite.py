@@ -1,0 +1,407 @@
+"""SqliteJournal: its layout, damage, and storage that fails; its neighbour journal as oracle."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.storage import MemoryJournal, SqliteJournal, log, logwriter
+from actors.storage import sqlite as module
+from actors.storage.database import SCHEMA_VERSION, _prepare
+from actors.storage.samples import OWNER, TENANT, append_of, appending, claiming, record
+from actors.task.ports import (
+    Ack,
+    Append,
+    JournalCorrupt,
+    Query,
+    Snapshot,
+    StorageError,
+    StorageUnavailable,
+)
+from actors.task.record import Kind, Record
+
+STORED, FENCED = [Ack.STORED], [Ack.FENCED]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "tasks.db"
+
+
+@pytest.fixture
+def journal(path: Path) -> Iterator[SqliteJournal]:
+    opened = SqliteJournal(path)
+    opened.open()
+    yield opened
+    opened.close()
+
+
+def db_of(journal: SqliteJournal) -> sqlite3.Connection:
+    assert journal._db is not None
+    return journal._db
+
+
+def read_all(journal: SqliteJournal, task: str) -> tuple[Record, ...]:
+    stored = journal.read(task)
+    return () if stored is None else stored.tail
+
+
+# -- against the journal in memory
+
+
+@st.composite
+def appends(draw: st.DrawFn) -> Append:
+    task, expected = draw(st.sampled_from("abc")), draw(st.integers(0, 12))
+    epoch, count = draw(st.integers(1, 3)), draw(st.integers(1, 4))
+    if draw(st.booleans()) and expected:
+        return claiming(task, expected, epoch)
+    row = {"state": draw(st.integers(0, 2)), "active": draw(st.booleans())}
+    return appending(task, expected, count, epoch, **row)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(appends(), max_size=6), max_size=12))
+def test_it_decides_as_the_journal_in_memory_does(groups: list[list[Append]]) -> None:
+    with TemporaryDirectory() as directory:
+        journal, oracle = SqliteJournal(Path(directory) / "db"), MemoryJournal()
+        journal.open()
+        for group in groups:
+            assert journal.append(group) == oracle.append(group)
+        for task in "abc":
+            assert journal.read(task) == oracle.read(task)
+        query = Query(owner=OWNER, tenant=TENANT)
+        assert journal.list(query) == oracle.list(query)
+        assert sorted(journal.active()) == sorted(oracle.active())
+        journal.close()
+
+
+# -- the layout
+
+
+def test_records_have_no_index(journal: SqliteJournal) -> None:
+    indexed = "SELECT tbl_name FROM sqlite_master WHERE type = 'index'"
+    assert {table for (table,) in db_of(journal).execute(indexed)} == {"tasks"}
+
+
+def test_a_page_costs_the_same_in_a_long_log(journal: SqliteJournal) -> None:
+    journal.append([appending("short", 0, 400)])
+    journal.append([appending("long", 0, 40_000)])
+
+    def steps(task: str, after: int) -> int:
+        count = 0
+
+        def step() -> None:
+            nonlocal count
+            count += 1
+
+        db_of(journal).set_progress_handler(step, 1)
+        page = journal.page(task, after, 10)
+        db_of(journal).set_progress_handler(None, 1)
+        assert [each.seq for each in page] == list(range(after + 1, after + 11))
+        return count
+
+    assert steps("long", 20_000) < 1.2 * steps("short", 192 + 20_000 % log.STRIDE)
+
+
+@pytest.mark.parametrize("select", [log._COUNT, log._COLUMNS + log._LISTED + log._NEWEST_FIRST])
+def test_listing_uses_the_index_in_its_order(journal: SqliteJournal, select: str) -> None:
+    values = dict.fromkeys(("owner", "tenant", "context", "state", "status_from", "limit"), 1)
+    plan = [row[3] for row in db_of(journal).execute(f"EXPLAIN QUERY PLAN {select}", values)]
+    assert len(plan) == 1
+    assert "SEARCH tasks USING" in plan[0]
+    assert "tasks_listed (owner=? AND tenant=?" in plan[0]
+
+
+def test_a_full_cache_of_tips_starts_anew(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logwriter, "_TIPS", 3)
+    for round_ in range(4):
+        group = [appending(task, round_, active=bool(round_ % 2)) for task in "abcdefg"]
+        assert journal.append(group) == STORED * 7
+    assert all([each.seq for each in read_all(journal, task)] == [1, 2, 3, 4] for task in "ag")
+
+
+# -- files that are not ours
+
+
+def test_only_process_durability_is_accepted(path: Path) -> None:
+    with pytest.raises(ValueError, match="'power' is not supported"):
+        SqliteJournal(path, durability="power")
+
+
+@pytest.mark.parametrize("name", ["", ":memory:"])
+def test_memory_is_another_journal(name: str) -> None:
+    with pytest.raises(ValueError, match="MemoryJournal"):
+        SqliteJournal(name)
+
+
+def test_a_newer_schema_is_refused(path: Path) -> None:
+    journal = SqliteJournal(path)
+    journal.open()
+    db_of(journal).execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    journal.close()
+    with pytest.raises(StorageError, match="schema version 2, this release knows 1"):
+        SqliteJournal(path).open()
+
+
+def test_a_database_of_something_else_is_refused(path: Path) -> None:
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE customers (id)")
+    db.close()
+    with pytest.raises(StorageError, match="a database of something else"):
+        SqliteJournal(path).open()
+    path.write_bytes(b"Dear diary, " * 1_000)
+    with pytest.raises(JournalCorrupt, match="restore a backup"):
+        SqliteJournal(path).open()
+
+
+def test_a_path_that_cannot_be_opened(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(StorageUnavailable, match="CANTOPEN"):
+        SqliteJournal(path).open()
+    (path / "file").write_text("")
+    with pytest.raises(StorageUnavailable, match="making the directory"):
+        SqliteJournal(path / "file" / "db").open()
+
+
+def test_it_must_be_open(path: Path) -> None:
+    journal = SqliteJournal(path)
+    for call in (lambda: journal.append([]), lambda: journal.read("t"), journal.active):
+        with pytest.raises(StorageError, match=r"closed.*call open\(\) first"):
+            call()
+    journal.close()
+    journal.open()
+    journal.open()
+    assert journal.append([appending("t", 0)]) == STORED
+    journal.close()
+    journal.open()
+    assert journal.append([appending("t", 1)]) == STORED
+    journal.close()
+    journal.close()
+
+
+# -- damage
+
+
+def damaged(journal: SqliteJournal, statement: str, *values: object) -> None:
+    journal.append([appending("t", 0, 200), appending("u", 0, 3)])
+    assert db_of(journal).execute(statement, values).rowcount > 0
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("UPDATE records SET frame = zeroblob(30) WHERE id = 150", "first byte 0x00"),
+        ("UPDATE records SET frame = 'text' WHERE id = 150", "a str"),
+        ("UPDATE records SET frame = NULL OR 1 WHERE id = 150", "an? int"),
+        (
+            "UPDATE records SET frame = (SELECT frame FROM records WHERE id = 202) WHERE id = 2",
+            "CRC",
+        ),
+        ("DELETE FROM records WHERE id = 70", "is broken"),
+        ("UPDATE records SET previous = 200 WHERE id = 70", "is broken"),
+        ("UPDATE records SET previous = 68 WHERE id = 70", "is broken"),
+        ("UPDATE tasks SET head_record = 180 WHERE task = 't'", "is broken"),
+    ],
+)
+def test_damage_is_found_and_named(journal: SqliteJournal, statement: str, found: str) -> None:
+    damaged(journal, statement)
+    with pytest.raises(JournalCorrupt, match=rf"task 't'.*{found}"):
+        journal.read("t")
+    assert len(read_all(journal, "u")) == 3
+
+
+def test_a_damaged_snapshot_is_as_good_as_none(journal: SqliteJournal) -> None:
+    journal.append([appending("t", 0, 5)])
+    journal.save_snapshot("t", Snapshot(4, b"cached"))
+    stored = journal.read("t")
+    assert stored is not None
+    assert stored.snapshot == Snapshot(4, b"cached")
+    for change in ("payload = x'00'", "payload = 'text'", "crc = 1", "seq = 3", "seq = 9"):
+        db_of(journal).execute(f"UPDATE snapshots SET {change}")
+        stored = journal.read("t")
+        assert stored is not None
+        assert stored.snapshot is None
+        assert len(stored.tail) == 5
+
+
+# -- storage that fails
+
+
+def test_a_full_disk_stores_nothing_and_passes(journal: SqliteJournal) -> None:
+    journal.append([appending("t", 0, 3)])
+    pages = db_of(journal).execute("PRAGMA page_count").fetchone()[0]
+    db_of(journal).execute(f"PRAGMA max_page_count = {pages}")
+    large = Record(4, 1, 0, Kind.ARTIFACT, b"x" * 100_000)
+    group = [appending("u", 0), append_of("t", 3, [large])]
+    for _ in range(2):
+        with pytest.raises(StorageUnavailable, match="FULL"):
+            journal.append(group)
+        assert len(read_all(journal, "t")) == 3
+        assert journal.read("u") is None
+    db_of(journal).execute("PRAGMA max_page_count = 100000")
+    assert journal.append(group) == STORED * 2
+    assert journal.append([appending("t", 4)]) == STORED
+    assert [each.seq for each in read_all(journal, "t")] == [1, 2, 3, 4, 5]
+
+
+def test_a_lock_held_by_somebody_else_passes(journal: SqliteJournal, path: Path) -> None:
+    journal.append([appending("t", 0)])
+    tool = sqlite3.connect(path, isolation_level=None)
+    tool.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageUnavailable, match="BUSY"):
+        journal.append([appending("t", 1)])
+    journal.save_snapshot("t", Snapshot(1, b"lost, as it may be"))
+    assert len(read_all(journal, "t")) == 1
+    tool.execute("ROLLBACK")
+    tool.close()
+    assert journal.append([appending("t", 1)]) == STORED
+
+
+def test_a_group_that_cannot_be_bound_is_rolled_back(journal: SqliteJournal) -> None:
+    with pytest.raises(OverflowError):
+        journal.append([appending("t", 0), appending("u", 0, status_at=2**70)])
+    assert journal.read("t") is None
+    assert journal.append([appending("t", 0)]) == STORED
+
+
+Fault = Callable[[sqlite3.Cursor, str], None]
+
+
+class FaultyCursor(sqlite3.Cursor):
+    def execute(self, sql: str, parameters: Any = ()) -> "FaultyCursor":
+        cast("FaultyConnection", self.connection).fault(self, sql)
+        super().execute(sql, parameters)
+        return self
+
+
+class FaultyConnection(sqlite3.Connection):
+    fault: Fault = staticmethod(lambda cursor, sql: None)
+
+    def cursor(self, factory: Any = None) -> Any:
+        return super().cursor(FaultyCursor)
+
+    def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+        cursor = self.cursor()
+        assert isinstance(cursor, FaultyCursor)
+        return cursor.execute(sql, parameters)
+
+
+@pytest.fixture
+def faulty(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteJournal]:
+    def connect(path: Path) -> sqlite3.Connection:
+        db = sqlite3.connect(path, isolation_level=None, factory=FaultyConnection)
+        _prepare(db, path)
+        return db
+
+    monkeypatch.setattr(module, "connect", connect)
+    journal = SqliteJournal(path)
+    journal.open()
+    yield journal
+    cast("FaultyConnection", db_of(journal)).fault = lambda cursor, sql: None
+    journal.close()
+
+
+def broken(text: str) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError(text)
+    error.sqlite_errorcode, error.sqlite_errorname = sqlite3.SQLITE_IOERR, "SQLITE_IOERR"
+    return error
+
+
+def on_commit(journal: SqliteJournal, fault: Fault) -> None:
+    """Let COMMIT fail: before it took effect, unless `fault` carries it out."""
+
+    def check(cursor: sqlite3.Cursor, sql: str) -> None:
+        if sql == "COMMIT":
+            fault(cursor, sql)
+            raise broken("the cable was pulled")
+
+    cast("FaultyConnection", db_of(journal)).fault = check
+
+
+def commits(cursor: sqlite3.Cursor, sql: str) -> None:
+    sqlite3.Cursor.execute(cursor, sql)
+
+
+def does_nothing(cursor: sqlite3.Cursor, sql: str) -> None:
+    pass
+
+
+def mend(journal: SqliteJournal) -> None:
+    cast("FaultyConnection", db_of(journal)).fault = does_nothing
+
+
+def test_a_commit_that_raised_and_took_effect_is_acknowledged(faulty: SqliteJournal) -> None:
+    faulty.append([appending("t", 0)])
+    on_commit(faulty, commits)
+    group = [appending("t", 1, 2), appending("t", 7), appending("u", 0)]
+    assert faulty.append(group) == [Ack.STORED, Ack.FENCED, Ack.STORED]
+    mend(faulty)
+    assert faulty.append([appending("t", 3), appending("u", 1)]) == STORED * 2
+    assert [each.seq for each in read_all(faulty, "t")] == [1, 2, 3, 4]
+
+
+def test_a_commit_that_raised_and_took_no_effect_is_told(faulty: SqliteJournal) -> None:
+    faulty.append([appending("t", 0)])
+    on_commit(faulty, does_nothing)
+    with pytest.raises(StorageUnavailable, match="the cable was pulled"):
+        faulty.append([appending("t", 1), appending("u", 0)])
+    assert faulty.append([appending("t", 8)]) == FENCED
+    mend(faulty)
+    assert len(read_all(faulty, "t")) == 1
+    assert faulty.append([appending("t", 1), appending("u", 0)]) == STORED * 2
+
+
+@pytest.mark.parametrize("took_effect", [True, False])
+def test_an_unknown_outcome_is_resolved_once_for_good(
+    faulty: SqliteJournal, took_effect: bool
+) -> None:
+    faulty.append([appending("t", 0)])
+    db = cast("FaultyConnection", db_of(faulty))
+
+    def commit_and_vanish(cursor: sqlite3.Cursor, sql: str) -> None:
+        if took_effect:
+            commits(cursor, sql)
+        else:
+            sqlite3.Cursor.execute(cursor, "ROLLBACK")
+        db.fault = vanished
+
+    def vanished(cursor: sqlite3.Cursor, sql: str) -> None:
+        raise broken("still away")
+
+    group = [appending("t", 1), appending("t", 9)]
+    on_commit(faulty, commit_and_vanish)
+    for _ in range(3):
+        with pytest.raises(StorageUnavailable, match="reading back"):
+            faulty.append(group)
+    mend(faulty)
+    assert faulty.append(group) == [Ack.STORED, Ack.FENCED]
+    assert faulty.append([appending("t", 1)]) == FENCED
+    assert faulty.append([appending("t", 2)]) == STORED
+    assert read_all(faulty, "t") == tuple(record(seq) for seq in (1, 2, 3))
+
+
+def test_another_group_after_an_unknown_outcome_is_judged_by_what_was_stored(
+    faulty: SqliteJournal,
+) -> None:
+    db = cast("FaultyConnection", db_of(faulty))
+
+    def commit_and_vanish(cursor: sqlite3.Cursor, sql: str) -> None:
+        commits(cursor, sql)
+        db.fault = vanished
+
+    def vanished(cursor: sqlite3.Cursor, sql: str) -> None:
+        raise broken("still away")
+
+    on_commit(faulty, commit_and_vanish)
+    with pytest.raises(StorageUnavailable):
+        faulty.append([appending("t", 0)])
+    mend(faulty)
+    assert faulty.append([appending("t", 0, 2)]) == FENCED
+    assert faulty.append([appending("t", 1)]) == STORED

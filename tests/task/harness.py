@@ -1,0 +1,323 @@
+"""The five actors on a clock of our own: no loop, no sockets, no time but what a test gives.
+
+`Bench` is the task core over a MemoryJournal with an agent that the test plays itself.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from a2a.types import (
+    Artifact,
+    Message,
+    Part,
+    Role,
+    SendMessageRequest,
+    Task,
+    TaskArtifactUpdateEvent,
+    TaskState,
+    TaskStatus,
+    TaskStatusUpdateEvent,
+)
+
+from actors.a2a.queue import Event, emitted
+from actors.runtime import ActorRef, ActorSystem, Caller
+from actors.runtime.clock import TimerHandle
+from actors.storage import MemoryJournal
+from actors.task.actor import TaskActor
+from actors.task.fold import Fold, fold
+from actors.task.journal import JournalActor
+from actors.task.messages import (
+    JOURNAL,
+    RUNNER,
+    Attach,
+    Cancel,
+    Get,
+    Pull,
+    Recover,
+    RunReported,
+    Send,
+    Wait,
+    task_ref,
+)
+from actors.task.policy import Policy
+from actors.task.ports import (
+    AbandonRun,
+    AgentRequest,
+    Append,
+    CancelRun,
+    RunId,
+    StartRun,
+)
+from actors.task.record import Failure, Record
+from actors.task.rules import Rules
+from actors.task.runner import RunnerActor
+from actors.task.shell import JournalShell
+
+ALICE = Caller("alice", "")
+TASK = "t1"
+CONTEXT = "c1"
+
+
+class Handle:
+    """A timer of the manual clock."""
+
+    def __init__(self, due: float, callback: Callable[[], object]) -> None:
+        self.due = due
+        self.callback = callback
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class ManualClock:
+    """Callbacks and timers that run when the test says so."""
+
+    def __init__(self) -> None:
+        self.time = 1_000.0
+        self.soon: deque[Callable[[], object]] = deque()
+        self.timers: list[Handle] = []
+
+    def now(self) -> int:
+        return int(self.time * 1000)
+
+    def monotonic(self) -> float:
+        return self.time
+
+    def call_soon(self, callback: Callable[[], object]) -> None:
+        self.soon.append(callback)
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> TimerHandle:
+        handle = Handle(self.time + delay, callback)
+        self.timers.append(handle)
+        return handle
+
+    def run(self) -> None:
+        """Run everything that is ready, to quiescence."""
+        while self.soon:
+            self.soon.popleft()()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; due timers fire in order."""
+        self.time += seconds
+        for handle in sorted(self.timers, key=lambda timer: timer.due):
+            if handle.due <= self.time and not handle.cancelled:
+                handle.cancel()
+                handle.callback()
+                self.run()
+
+
+class Answer:
+    """Where the answer to one ask lands."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self.errors: list[Exception] = []
+
+    def resolve(self, value: Any) -> None:
+        self.values.append(value)
+
+    def reject(self, error: Exception) -> None:
+        self.errors.append(error)
+
+    @property
+    def given(self) -> int:
+        return len(self.values) + len(self.errors)
+
+    @property
+    def value(self) -> Any:
+        assert len(self.values) == 1, self
+        assert not self.errors, self
+        return self.values[0]
+
+    @property
+    def error(self) -> Exception:
+        assert len(self.errors) == 1, self
+        assert not self.values, self
+        return self.errors[0]
+
+    def __repr__(self) -> str:
+        return f"<Answer values={self.values} errors={self.errors}>"
+
+
+class PlayedAgent:
+    """The AgentPort as the test sees it: what was asked of the agent."""
+
+    def __init__(self) -> None:
+        self.asked: list[AgentRequest] = []
+
+    def perform(self, request: AgentRequest, sender: ActorRef[Any]) -> None:
+        self.asked.append(request)
+
+    def starts(self) -> list[StartRun]:
+        return [request for request in self.asked if isinstance(request, StartRun)]
+
+    def cancels(self) -> list[CancelRun]:
+        return [request for request in self.asked if isinstance(request, CancelRun)]
+
+    def abandoned(self) -> list[RunId]:
+        return [request.run for request in self.asked if isinstance(request, AbandonRun)]
+
+
+class Bench:
+    """One task core, to be driven step by step."""
+
+    def __init__(self, policy: Policy, journal: MemoryJournal | None = None) -> None:
+        self.clock = ManualClock()
+        self.journal = journal or MemoryJournal()
+        self.agent = PlayedAgent()
+        self.system = ActorSystem(self.clock, _no_futures)
+        self.system.ports["journal"] = JournalShell(self.journal, self.system)
+        self.system.ports["agent"] = self.agent
+        rules = Rules(policy)
+        self.system.register("task", lambda task: TaskActor(task, rules))
+        self.journal.open()
+        self.system.spawn(JOURNAL, JournalActor(self.journal.lane, policy.storage_patience))
+        self.system.spawn(RUNNER, RunnerActor())
+
+    # -- clients
+
+    def ask(self, ref: ActorRef[Any], message: Any, caller: Caller = ALICE) -> Answer:
+        answer = Answer()
+        self.system.tell(ref, message, answer, caller)
+        self.clock.run()
+        return answer
+
+    def send(
+        self, text: str = "hi", wait: Wait = Wait.SETTLED, *, new: bool = False, key: int = 0
+    ) -> Answer:
+        send = Send(request(text), CONTEXT, (), wait, new)
+        return self.ask(task_ref(TASK), send, ALICE._replace(key=key))
+
+    def cancel(self) -> Answer:
+        return self.ask(task_ref(TASK), Cancel())
+
+    def get(self) -> Answer:
+        return self.ask(task_ref(TASK), Get())
+
+    def attach(self, after: int | None = None) -> Answer:
+        return self.ask(task_ref(TASK), Attach(after))
+
+    def pull(self, fanout: ActorRef[Any], after: int, limit: int = 128) -> Answer:
+        return self.ask(fanout, Pull(after, limit))
+
+    def recover(self) -> None:
+        self.system.tell(task_ref(TASK), Recover())
+        self.clock.run()
+
+    # -- the agent
+
+    @property
+    def run(self) -> RunId:
+        """The latest run that was started or cancelled."""
+        latest = [r for r in self.agent.asked if isinstance(r, StartRun | CancelRun)]
+        return latest[-1].run
+
+    def emit(self, event: Event, run: RunId | None = None) -> None:
+        self.system.tell(task_ref(TASK), emitted(run or self.run, CONTEXT, event))
+        self.clock.run()
+
+    def returned(self, failure: Failure | None = None, run: RunId | None = None) -> None:
+        self.system.tell(RUNNER, RunReported(run or self.run, failure, cancel=False))
+        self.clock.run()
+
+    def cancelled(self, failure: Failure | None = None) -> None:
+        self.system.tell(RUNNER, RunReported(self.run, failure, cancel=True))
+        self.clock.run()
+
+    # -- what is stored
+
+    @property
+    def log(self) -> tuple[Record, ...]:
+        page = self.journal.page(TASK, 0, 100_000)
+        assert not hasattr(page, "__await__")
+        return tuple(page or ())
+
+    @property
+    def folded(self) -> Fold:
+        return fold(self.log)
+
+    @property
+    def state(self) -> str:
+        number = self.folded.state
+        return TaskState.Name(TaskState.ValueType(number)).removeprefix("TASK_STATE_")
+
+    def kinds(self) -> list[str]:
+        return [record.kind.name for record in self.log]
+
+
+def _no_futures() -> Any:
+    raise AssertionError("the bench asks with Answer, not with futures")
+
+
+def request(text: str) -> bytes:
+    """A SendMessageRequest as the handler hands it in."""
+    message = Message(
+        message_id=f"m-{text}",
+        task_id=TASK,
+        context_id=CONTEXT,
+        role=Role.ROLE_USER,
+        parts=[Part(text=text)],
+    )
+    return SendMessageRequest(message=message).SerializeToString()
+
+
+def task(state: str = "SUBMITTED", **fields: Any) -> Task:
+    status = TaskStatus(state=f"TASK_STATE_{state}")
+    return Task(id=TASK, context_id=CONTEXT, status=status, **fields)
+
+
+def status(state: str, text: str = "") -> TaskStatusUpdateEvent:
+    event = TaskStatusUpdateEvent(
+        task_id=TASK,
+        context_id=CONTEXT,
+        status=TaskStatus(state=f"TASK_STATE_{state}"),
+    )
+    if text:
+        event.status.message.CopyFrom(reply(text))
+    return event
+
+
+def artifact(
+    name: str = "a", text: str = "x", *, append: bool = False, last: bool = False
+) -> TaskArtifactUpdateEvent:
+    return TaskArtifactUpdateEvent(
+        task_id=TASK,
+        context_id=CONTEXT,
+        artifact=Artifact(artifact_id=name, parts=[Part(text=text)]),
+        append=append,
+        last_chunk=last,
+    )
+
+
+def reply(text: str) -> Message:
+    return Message(
+        message_id=f"r-{text}",
+        context_id=CONTEXT,
+        role=Role.ROLE_AGENT,
+        parts=[Part(text=text)],
+    )
+
+
+def journal_of(records: Sequence[Record], source: MemoryJournal) -> MemoryJournal:
+    """A journal that holds the beginning of a log, as a crash after its last record leaves it."""
+    copy = MemoryJournal()
+    copy.open()
+    stored = source.read(TASK)
+    assert stored is not None
+    assert not hasattr(stored, "__await__")
+    known = Fold()
+    for record in records:
+        known.apply(record)
+        row = stored.row._replace(
+            state=known.state,
+            status_at=known.status_at,
+            active=known.active and not known.final,
+            head=record.seq,
+            epoch=record.epoch,
+        )
+        copy.append([Append(TASK, record.epoch, record.seq - 1, (record,), row, ALICE)])
+    return copy
