@@ -30,9 +30,6 @@ from a2a.types import (
 ITINERARY = "itinerary"
 """Id of the artifact; its parts are words, numbered from 1 in their metadata."""
 
-PAUSE = 0.06
-"""Seconds between words: a model that thinks."""
-
 agent_card = AgentCard(
     name="Travel Desk",
     description="Plans a few days in a city; asks how many if you do not say.",
@@ -55,6 +52,9 @@ agent_card = AgentCard(
 class TravelDesk(AgentExecutor):
     """Plans a few days in a city."""
 
+    pause = 0.06
+    """Seconds before each word: a model that thinks."""
+
     async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
         """Ask for what is missing, or write the itinerary, from wherever the task is."""
         if context.message is None:
@@ -74,25 +74,24 @@ class TravelDesk(AgentExecutor):
             return
         if task.status.state != TaskState.TASK_STATE_WORKING:
             await updater.start_work()
-        await _write(updater, words, _stored(task))
+        await self._write(updater, words, _stored(task))
         await updater.complete()
 
     async def cancel(self, context: RequestContext, event_queue: EventQueue) -> None:
         """Publish CANCELED; what has been written so far stays in the task."""
         await TaskUpdater(event_queue, str(context.task_id), str(context.context_id)).cancel()
 
-
-async def _write(updater: TaskUpdater, words: list[str], stored: int) -> None:
-    """Publish the words that the task does not have yet."""
-    for number, word in enumerate(words[stored:], stored + 1):
-        await asyncio.sleep(PAUSE)
-        await updater.add_artifact(
-            [Part(text=word, metadata={"chunk": number})],
-            artifact_id=ITINERARY,
-            name="itinerary",
-            append=number > 1,
-            last_chunk=number == len(words),
-        )
+    async def _write(self, updater: TaskUpdater, words: list[str], stored: int) -> None:
+        """Publish the words that the task does not have yet."""
+        for number, word in enumerate(words[stored:], stored + 1):
+            await asyncio.sleep(self.pause)
+            await updater.add_artifact(
+                [Part(text=word, metadata={"chunk": number})],
+                artifact_id=ITINERARY,
+                name="itinerary",
+                append=number > 1,
+                last_chunk=number == len(words),
+            )
 
 
 def _stored(task: Task) -> int:

@@ -113,9 +113,7 @@ class TaskCore:
         admitted: Admitted = await self.system.ask(task_ref(task), Attach(after), caller)
         return admitted
 
-    async def pages(
-        self, task: str, admitted: Admitted, cursor: int
-    ) -> AsyncGenerator[Page, None]:
+    async def pages(self, task: str, admitted: Admitted, cursor: int) -> AsyncGenerator[Page, None]:
         """Yield the records after `cursor`, page by page, until the end of the log."""
         try:
             while True:

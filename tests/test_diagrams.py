@@ -1,0 +1,45 @@
+"""What is generated from the charts is what the charts say; `make diagrams` brings it up to date."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from actors.task.chart import sdk_chart, spec_chart
+from statechart import Chart
+from statechart.diagram import answers, dot, dot_digest, mermaid, svg_digest
+
+ROOT = Path(__file__).parent.parent
+DIAGRAMS = ROOT / "diagrams"
+STALE = "is not what the chart says; run `make diagrams`"
+CHARTS = pytest.mark.parametrize(
+    ("name", "chart"),
+    [("task-sdk", sdk_chart), ("task-spec", spec_chart)],
+    ids=["sdk", "spec"],
+)
+
+
+@CHARTS
+def test_mermaid_is_current(name: str, chart: Callable[[], Chart]) -> None:
+    assert (DIAGRAMS / f"{name}.mmd").read_text() == mermaid(chart()), STALE
+
+
+@CHARTS
+def test_table_of_answers_is_current(name: str, chart: Callable[[], Chart]) -> None:
+    assert (DIAGRAMS / f"{name}.md").read_text() == answers(chart()), STALE
+
+
+@CHARTS
+def test_picture_is_current(name: str, chart: Callable[[], Chart]) -> None:
+    drawn = svg_digest((DIAGRAMS / f"{name}.svg").read_text())
+    assert drawn == dot_digest(dot(chart())), STALE
+
+
+def test_readme_shows_the_chart() -> None:
+    readme = (ROOT / "README.md").read_text()
+    shown = re.search(r"<!-- chart -->\n```mermaid\n(.*?)```\n<!-- /chart -->", readme, re.DOTALL)
+    assert shown is not None, "README.md has lost its chart markers"
+    assert shown[1] == mermaid(sdk_chart()), f"README.md {STALE}"
