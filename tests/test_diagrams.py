@@ -1,4 +1,4 @@
-"""What is generated from the charts is what the charts say; `make diagrams` brings it up to date."""
+"""Generated files say what the charts say; `make diagrams` brings them up to date."""
 
 from __future__ import annotations
 

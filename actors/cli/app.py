@@ -78,6 +78,9 @@ def serve(
             "else one made from the class.",
         ),
     ] = None,
+    drain: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="How long runs may go on at the end.")
+    ] = 10.0,
     log_level: Annotated[Level, typer.Option(help="How much to log on stderr.")] = Level.WARNING,
 ) -> None:
     """Serve an agent over JSON-RPC, REST and gRPC; its tasks survive a crash."""
@@ -91,7 +94,7 @@ def serve(
         port=port,
         grpc_port=(port + 1) % 65536 if grpc_port is None else grpc_port,  # 65536: no gRPC
         database=database,
-        policy=preset(recovery=recovery.value),
+        policy=preset(recovery=recovery.value, drain=drain),
         card=card,
         log_level=log_level.value,
     )
@@ -169,7 +172,14 @@ def tail(
     asyncio.run(tailing.tail(wanted, Console(), machine=machine))
 
 
-@app.command(epilog="Example:\n\n    actors demo")
+_DEMO_EXAMPLES = """
+Examples:
+
+    actors demo
+"""
+
+
+@app.command(epilog=_DEMO_EXAMPLES)
 def demo() -> None:
     """See it work: an agent, a question, a crash in the middle, nothing lost. Ends by itself."""
     from actors.demo import tour

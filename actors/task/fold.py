@@ -38,6 +38,10 @@ INTERRUPTED = frozenset({TaskState.TASK_STATE_INPUT_REQUIRED, TaskState.TASK_STA
 """R14."""
 
 
+FORMAT = 1
+"""Of a packed fold; a release that changes the fields raises it."""
+
+
 class Fold:
     """The state that `records[1..version]` of one log describe.
 
@@ -221,6 +225,7 @@ class Fold:
     def pack(self) -> bytes:
         """The fold as bytes, for a snapshot: `Fold.unpack(fold.pack())` equals `fold`."""
         fields: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        fields["format"] = FORMAT
         fields["task"] = None if self.task is None else self.task.SerializeToString()
         fields["accepted"] = [[seq, req, list(ext)] for seq, (req, ext) in self.accepted.items()]
         fields["artifacts"] = [[a, i, closed] for a, (i, closed) in self.artifacts.items()]
@@ -229,8 +234,14 @@ class Fold:
 
     @classmethod
     def unpack(cls, payload: bytes) -> Fold:
-        """The fold that `pack` wrote."""
+        """The fold that `pack` wrote.
+
+        Raises:
+            ValueError: it was written in another format.
+        """
         fields = msgpack.unpackb(payload)
+        if fields["format"] != FORMAT:
+            raise ValueError(f"snapshot of format {fields['format']}, this release reads {FORMAT}")
         fold = cls()
         for name in cls.__slots__:
             setattr(fold, name, fields[name])

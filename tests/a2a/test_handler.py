@@ -18,6 +18,7 @@ from a2a.types import (
     GetTaskRequest,
     ListTasksRequest,
     Message,
+    Role,
     SendMessageRequest,
     SubscribeToTaskRequest,
     Task,
@@ -70,6 +71,10 @@ async def collect(stream: AsyncGenerator[Any, None]) -> list[Any]:
     return [event async for event in stream]
 
 
+async def first(stream: AsyncGenerator[Any, None]) -> Any:
+    return await anext(stream)
+
+
 async def send(handler: RequestHandler, request: SendMessageRequest) -> Task:
     answer = await handler.on_message_send(request, ME)
     assert isinstance(answer, Task)
@@ -78,7 +83,7 @@ async def send(handler: RequestHandler, request: SendMessageRequest) -> Task:
 
 async def get(handler: RequestHandler, task: str, **params: Any) -> Task:
     found = await handler.on_get_task(GetTaskRequest(id=task, **params), ME)
-    assert found is not None
+    assert isinstance(found, Task)
     return found
 
 
@@ -130,7 +135,7 @@ class TestSend:
         asked = await send(handler, ask("auth"))
         assert asked.status.state == TaskState.TASK_STATE_AUTH_REQUIRED
         stream = handler.on_subscribe_to_task(SubscribeToTaskRequest(id=asked.id), ME)
-        assert shape([await anext(stream)]) == ["task auth_required"]
+        assert shape([await first(stream)]) == ["task auth_required"]
         agent.gate.set()
         assert shape(await collect(stream)) == ["status working", "status completed"]
 
@@ -171,9 +176,9 @@ class TestStream:
         self, handler: RequestHandler, agent: Actor
     ) -> None:
         sending = handler.on_message_send_stream(ask("wait"), ME)
-        first = [await anext(sending), await anext(sending)]
-        subscribed = handler.on_subscribe_to_task(SubscribeToTaskRequest(id=first[0].id), ME)
-        snapshot = await anext(subscribed)
+        begun = [await first(sending), await first(sending)]
+        subscribed = handler.on_subscribe_to_task(SubscribeToTaskRequest(id=begun[0].id), ME)
+        snapshot = await first(subscribed)
         assert snapshot.status.state == TaskState.TASK_STATE_WORKING
         agent.gate.set()
         assert await collect(sending) == await collect(subscribed)
@@ -198,7 +203,7 @@ class TestStream:
         self, handler: RequestHandler
     ) -> None:
         stream = handler.on_message_send_stream(ask("many 5000"), ME)
-        events = [await anext(stream) for _ in range(3)]
+        events = [await first(stream) for _ in range(3)]
         await stream.aclose()
         watched = handler.on_subscribe_to_task(SubscribeToTaskRequest(id=events[0].id), ME)
         assert shape(await collect(watched))[-1] == "status completed"
@@ -210,7 +215,7 @@ class TestStream:
         self, handler: RequestHandler, caplog: pytest.LogCaptureFixture
     ) -> None:
         stream = handler.on_message_send_stream(ask("many 2000"), ME)
-        await anext(stream)
+        await first(stream)
         del stream
         gc.collect()
         await until_quiet()
@@ -229,9 +234,9 @@ class TestStream:
 
     async def test_a_slow_reader_gets_everything(self, handler: RequestHandler) -> None:
         stream = handler.on_message_send_stream(ask("many 3000"), ME)
-        first = await anext(stream)
+        task = await first(stream)
         await until_quiet()  # the agent is done long before we read on
-        assert (await get(handler, first.id)).status.state == DONE
+        assert (await get(handler, task.id)).status.state == DONE
         rest = await collect(stream)
         assert [event.artifact.parts[0].text for event in rest[:-1]] == list(map(str, range(3000)))
 
@@ -262,7 +267,9 @@ class TestErrors:
 
     async def test_r11_missing_fields_are_named(self, handler: RequestHandler) -> None:
         with pytest.raises(InvalidParamsError) as caught:
-            await handler.on_message_send(SendMessageRequest(message=Message(role=1)), ME)
+            await handler.on_message_send(
+                SendMessageRequest(message=Message(role=Role.ROLE_USER)), ME
+            )
         assert caught.value.data is not None
         fields = {error["field"] for error in caught.value.data["errors"]}
         assert fields == {"message.message_id", "message.parts"}
@@ -348,13 +355,13 @@ class TestErrors:
 class TestCancel:
     async def test_r51_the_agent_cancels(self, handler: RequestHandler, agent: Actor) -> None:
         stream = handler.on_message_send_stream(ask("wait"), ME)
-        first = await anext(stream)
-        cancelled = await handler.on_cancel_task(CancelTaskRequest(id=first.id), ME)
+        task = await first(stream)
+        cancelled = await handler.on_cancel_task(CancelTaskRequest(id=task.id), ME)
         assert cancelled is not None
         assert cancelled.status.state == TaskState.TASK_STATE_CANCELED
         assert shape(await collect(stream))[-1] == "status canceled"
         assert agent.cancels == 1
-        assert (await get(handler, first.id)) == cancelled
+        assert (await get(handler, task.id)) == cancelled
 
     async def test_detail_12_an_agent_whose_cancel_says_nothing(
         self, handler: RequestHandler, agent: Actor
@@ -508,7 +515,7 @@ class TestDropIn:
             seen.append(mark.get())
             await play(*scene)
 
-        agent.work = noting  # type: ignore[method-assign] # a scene of this test
+        agent.work = noting  # type: ignore[assignment,method-assign] # a scene of this test
         asked = await send(handler, ask("ask"))
         mark.set("mine")
         await send(handler, ask("work", asked.id))

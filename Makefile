@@ -1,0 +1,43 @@
+# Every target sets itself up: a virtual environment in .venv, made with $(PYTHON) and filled from
+# constraints.txt, again when pyproject.toml or constraints.txt change.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+CHARTS := sdk spec
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check diagrams
+
+help: ## say what there is (the default)
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+run: $(READY) ## see it work: a server, an agent, a crash, nothing lost (20 seconds)
+	@$(BIN)/actors demo
+
+test: $(READY) ## run all tests
+	@$(BIN)/pytest
+
+check: $(READY) ## lint, formatting, types, architecture
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/pytest -q tests/test_layers.py
+
+diagrams: $(READY) ## draw the charts again, in diagrams/ and README.md (needs graphviz)
+	@command -v dot >/dev/null || { echo "make diagrams needs graphviz: 'dot' is not on PATH" >&2; exit 1; }
+	@for name in $(CHARTS); do \
+		draw="$(BIN)/python -m statechart draw actors.task.chart:$${name}_chart"; \
+		$$draw --output diagrams/task-$$name.mmd && \
+		$$draw --format svg --output diagrams/task-$$name.svg && \
+		$$draw --format answers --output diagrams/task-$$name.md || exit 1; \
+	done
+	@$(BIN)/python diagrams/embed.py
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "this needs Python 3.11 or newer, $(PYTHON) is not: make PYTHON=python3.11" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing into .venv ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
+	@touch $@
