@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from a2a.types import (
@@ -24,7 +23,6 @@ from a2a.types import (
 
 from actors.a2a.queue import Event, emitted
 from actors.runtime import ActorRef, ActorSystem, Caller
-from actors.runtime.clock import TimerHandle
 from actors.storage import MemoryJournal
 from actors.task.actor import TaskActor
 from actors.task.fold import Fold, fold
@@ -55,92 +53,11 @@ from actors.task.record import Failure, Record
 from actors.task.rules import Rules
 from actors.task.runner import RunnerActor
 from actors.task.shell import JournalShell
+from tests.manual import Answer, ManualClock, no_futures
 
 ALICE = Caller("alice", "")
 TASK = "t1"
 CONTEXT = "c1"
-
-
-class Handle:
-    """A timer of the manual clock."""
-
-    def __init__(self, due: float, callback: Callable[[], object]) -> None:
-        self.due = due
-        self.callback = callback
-        self.cancelled = False
-
-    def cancel(self) -> None:
-        self.cancelled = True
-
-
-class ManualClock:
-    """Callbacks and timers that run when the test says so."""
-
-    def __init__(self) -> None:
-        self.time = 1_000.0
-        self.soon: deque[Callable[[], object]] = deque()
-        self.timers: list[Handle] = []
-
-    def now(self) -> int:
-        return int(self.time * 1000)
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def call_soon(self, callback: Callable[[], object]) -> None:
-        self.soon.append(callback)
-
-    def call_later(self, delay: float, callback: Callable[[], object]) -> TimerHandle:
-        handle = Handle(self.time + delay, callback)
-        self.timers.append(handle)
-        return handle
-
-    def run(self) -> None:
-        """Run everything that is ready, to quiescence."""
-        while self.soon:
-            self.soon.popleft()()
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass; due timers fire in order."""
-        self.time += seconds
-        for handle in sorted(self.timers, key=lambda timer: timer.due):
-            if handle.due <= self.time and not handle.cancelled:
-                handle.cancel()
-                handle.callback()
-                self.run()
-
-
-class Answer:
-    """Where the answer to one ask lands."""
-
-    def __init__(self) -> None:
-        self.values: list[Any] = []
-        self.errors: list[Exception] = []
-
-    def resolve(self, value: Any) -> None:
-        self.values.append(value)
-
-    def reject(self, error: Exception) -> None:
-        self.errors.append(error)
-
-    @property
-    def given(self) -> int:
-        return len(self.values) + len(self.errors)
-
-    @property
-    def value(self) -> Any:
-        assert len(self.values) == 1, self
-        assert not self.errors, self
-        return self.values[0]
-
-    @property
-    def error(self) -> Exception:
-        assert len(self.errors) == 1, self
-        assert not self.values, self
-        return self.errors[0]
-
-    def __repr__(self) -> str:
-        return f"<Answer values={self.values} errors={self.errors}>"
 
 
 class PlayedAgent:
@@ -169,7 +86,7 @@ class Bench:
         self.clock = ManualClock()
         self.journal = journal or MemoryJournal()
         self.agent = PlayedAgent()
-        self.system = ActorSystem(self.clock, _no_futures)
+        self.system = ActorSystem(self.clock, no_futures)
         self.system.ports["journal"] = JournalShell(self.journal, self.system)
         self.system.ports["agent"] = self.agent
         rules = Rules(policy)
@@ -247,10 +164,6 @@ class Bench:
 
     def kinds(self) -> list[str]:
         return [record.kind.name for record in self.log]
-
-
-def _no_futures() -> Any:
-    raise AssertionError("the bench asks with Answer, not with futures")
 
 
 def request(text: str) -> bytes:

@@ -16,9 +16,9 @@ from actors.runtime import Caller
 from actors.task.messages import Detach, Get, Wait, task_ref
 from actors.task.policy import Policy
 from actors.task.record import Failure, Kind
+from tests.manual import Answer
 from tests.task.harness import (
     TASK,
-    Answer,
     Bench,
     artifact,
     journal_of,

@@ -15,7 +15,8 @@ from actors.task.messages import RUNNER, Admitted, Detach, Wait, task_ref
 from actors.task.policy import Policy
 from actors.task.record import Failure, Kind, Record
 from actors.task.runner import Runs
-from tests.task.harness import TASK, Answer, Bench, artifact, journal_of, reply, status, task
+from tests.manual import Answer
+from tests.task.harness import TASK, Bench, artifact, journal_of, reply, status, task
 
 STATE_NAMES = [TaskState.Name(state).removeprefix("TASK_STATE_") for state in TaskState.values()]
 
