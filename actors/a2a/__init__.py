@@ -7,7 +7,7 @@ The map, each file importing only those above it:
     errors.py     retryable refusals
     requests.py   calls by key
     queue.py      the EventQueue an agent writes to
-    agent.py      AgentPort: awaits user code
+    agent.py      AgentPort: awaits user code      webhook.py  WebhookPort: the user's sender
     answers.py    forms of answers
     listing.py    ListTasks            push.py     webhook configurations
     runtime.py    the core on a loop   (alone in knowing actors.storage)

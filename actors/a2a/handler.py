@@ -97,7 +97,7 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
         agent_card: what the agent declares; capabilities not declared are refused (R46, R54).
         queue_manager: accepted for compatibility, unused.
         push_config_store: where webhook configurations are kept.
-        push_sender: sends webhooks.
+        push_sender: sends webhooks, in the order of the task's records, once they are stored.
         request_context_builder: makes what the agent's `execute` receives.
         extended_agent_card: the card for authenticated callers.
         extended_card_modifier: adapts that card to the caller.
@@ -152,7 +152,6 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
         self.policy = policy or Policy.sdk()
         self._agent_card = agent_card
         self._push_config_store = push_config_store
-        self._push_sender = push_sender
         self._push_url_validator = push_url_validator
         self._validate_input_modes = validate_input_modes
         self._event_stream = event_stream
@@ -166,6 +165,7 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
                 calls=self._calls,
                 policy=self.policy,
                 journal=journal_recipe(self._calls, task_store, journal, Path(database)),
+                push_sender=push_sender,
             )
         )
         for card, name in ((agent_card, "agent_card"), (extended_agent_card, "extended card")):

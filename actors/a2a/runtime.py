@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from a2a.server.agent_execution import AgentExecutor, RequestContextBuilder
+from a2a.server.tasks import PushNotificationSender
 
 from actors.a2a.agent import Agent
 from actors.a2a.requests import Calls
+from actors.a2a.webhook import Webhooks
 from actors.runtime import ActorSystem, LoopClock
 from actors.storage import ForeignJournal, SqliteJournal
 from actors.task.core import TaskCore
@@ -41,13 +43,19 @@ class Recipe:
     calls: Calls
     policy: Policy
     journal: Callable[[], Journal]
+    push_sender: PushNotificationSender | None
 
     def build(self, loop: asyncio.AbstractEventLoop) -> Runtime:
         """Return a runtime on `loop`, not yet started."""
         system = ActorSystem(LoopClock(loop), loop.create_future)
-        core = TaskCore(system, self.journal(), self.policy)
-        agent = Agent(self.executor, self.builder, self.calls, system, loop)
-        return Runtime(loop, core, agent)
+        pushes = self.push_sender is not None
+        core = TaskCore(system, self.journal(), self.policy, pushes=pushes)
+        ports: dict[str, Agent | Webhooks] = {
+            "agent": Agent(self.executor, self.builder, self.calls, system, loop)
+        }
+        if self.push_sender is not None:
+            ports["webhook"] = Webhooks(self.push_sender, system, loop)
+        return Runtime(loop, core, ports)
 
 
 def journal_recipe(
@@ -67,19 +75,21 @@ def journal_recipe(
 
 
 class Runtime:
-    """A task core, its agent, and the loop and process that they belong to."""
+    """A task core, its ports, and the loop and process that they belong to."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, core: TaskCore, agent: Agent) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, core: TaskCore, ports: dict[str, Agent | Webhooks]
+    ) -> None:
         self.loop = loop
         self.pid = os.getpid()
         self.core = core
-        self.agent = agent
+        self.ports = ports
         self._started: asyncio.Task[None] | None = None
 
     async def started(self) -> TaskCore:
         """Return the core once it is ready; the first caller starts it, the others wait."""
         if self._started is None:
-            self._started = self.loop.create_task(self.core.start(self.agent))
+            self._started = self.loop.create_task(self.core.start(**self.ports))
         await asyncio.shield(self._started)
         return self.core
 
@@ -89,7 +99,8 @@ class Runtime:
             with suppress(Exception):  # a start that failed has told its callers
                 await self._started
             await self.core.close(drain)
-            self.agent.close()
+            for port in self.ports.values():
+                port.close()
 
     def discard(self) -> None:
         """Let go of a runtime whose loop has ended: its runs are dead, its files are not."""

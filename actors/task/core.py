@@ -18,6 +18,7 @@ from actors.task.fanout import PAGE
 from actors.task.journal import JournalActor
 from actors.task.messages import (
     JOURNAL,
+    OUTBOX,
     RUNNER,
     Admitted,
     Attach,
@@ -36,11 +37,19 @@ from actors.task.messages import (
     View,
     task_ref,
 )
+from actors.task.outbox import OutboxActor
 from actors.task.policy import Policy
 from actors.task.ports import Journal, Query
+from actors.task.record import Kind
 from actors.task.rules import Rules
 from actors.task.runner import RunnerActor
 from actors.task.shell import JournalShell
+
+PUSHED = {
+    "states": frozenset({Kind.TASK, Kind.STATUS}),
+    "all": frozenset({Kind.TASK, Kind.STATUS, Kind.ARTIFACT}),
+}
+"""A10: what webhooks hear of."""
 
 
 class TaskCore:
@@ -50,31 +59,43 @@ class TaskCore:
         system: where the actors live.
         journal: opened here, closed by `close`.
         policy: see `Policy`.
+        pushes: there is a webhook port to notify.
     """
 
-    def __init__(self, system: ActorSystem, journal: Journal, policy: Policy) -> None:
+    def __init__(
+        self, system: ActorSystem, journal: Journal, policy: Policy, *, pushes: bool = False
+    ) -> None:
         self.system = system
         self.journal = journal
         self.policy = policy
         self._shell = JournalShell(journal, system)
-        rules = Rules(policy, external=journal.external)
+        pushed = PUSHED[policy.pushed] if pushes else frozenset()
+        rules = Rules(policy, external=journal.external, pushed=pushed)
         system.register("task", lambda task: TaskActor(task, rules))
 
-    async def start(self, agent: Port) -> None:
-        """Open the journal, start the standing actors, settle what a crash has left."""
+    async def start(self, **ports: Port) -> None:
+        """Open the journal, start the standing actors, settle what a crash has left.
+
+        Args:
+            **ports: `agent`, and `webhook` if webhooks are to be notified.
+        """
         self.journal.open()
         self.system.ports["journal"] = self._shell
-        self.system.ports["agent"] = agent
+        self.system.ports.update(ports)
         self.system.spawn(JOURNAL, JournalActor(self.journal.lane, self.policy.storage_patience))
         self.system.spawn(RUNNER, RunnerActor())
+        self.system.spawn(OUTBOX, OutboxActor())
         active = self.journal.active()
         for task in await active if isawaitable(active) else active:
             self.system.tell(task_ref(task), Recover())
 
     async def close(self, drain: float) -> None:
         """Let runs end for `drain` seconds, answer everyone, let go of the journal."""
-        with suppress(AskTimeout):
-            await self.system.ask(RUNNER, Drain(), timeout=drain)
+        ends = self.system.clock.monotonic() + drain
+        for standing in (RUNNER, OUTBOX):
+            left = max(0.0, ends - self.system.clock.monotonic())
+            with suppress(AskTimeout):
+                await self.system.ask(standing, Drain(), timeout=left)
         self.system.shutdown(ActorStopped("the server is shutting down"))
         self._shell.cancel()
         closed = self.journal.close()

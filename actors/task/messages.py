@@ -18,6 +18,7 @@ TaskRef: TypeAlias = "ActorRef[TaskMessage]"
 
 JOURNAL: ActorRef[Message] = ActorRef("journal", "")
 RUNNER: ActorRef[Message] = ActorRef("runner", "")
+OUTBOX: ActorRef[Message] = ActorRef("outbox", "")
 
 
 def task_ref(task: str) -> TaskRef:
@@ -377,6 +378,25 @@ class Drain(Message):
     """Take no new runs; answered (True) once none is left."""
 
     lane: ClassVar[Lane] = Lane.SYSTEM
+
+
+# -- to the OutboxActor
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver(Message):
+    """Notify the webhooks of a task of these public records, in order."""
+
+    task: str
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered(Message):
+    """The port says that one notification of a task is over, well or not."""
+
+    lane: ClassVar[Lane] = Lane.SYSTEM
+    task: str
 
 
 # -- to a FanOutActor

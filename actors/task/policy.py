@@ -46,6 +46,9 @@ class Policy:
     follow_up_first: Literal["update", "task"]
     """A6: whether the stream of a follow-up begins with the Task."""
 
+    pushed: Literal["states", "all"]
+    """A10: webhooks hear of Task and status records, or of artifacts too."""
+
     # Times.
     execution_deadline: float | None
     """How long one run may take before it is abandoned and the task FAILED."""
@@ -91,6 +94,7 @@ _SDK = Policy(
     canceled_again="refuse",
     raised="error",
     follow_up_first="update",
+    pushed="states",
     execution_deadline=None,
     cancel_grace=5.0,
     terminal_grace=0.25,
@@ -112,6 +116,7 @@ _SPEC = Policy(
     canceled_again="answer",
     raised="task",
     follow_up_first="task",
+    pushed="all",
     execution_deadline=3600.0,
     cancel_grace=5.0,
     terminal_grace=0.0,

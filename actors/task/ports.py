@@ -236,6 +236,20 @@ class ForgetRequest:
 AgentRequest = StartRun | CancelRun | AbandonRun | GrantCredit | ForgetRequest
 
 
+class Notify(NamedTuple):
+    """Tell the webhooks of a task about one public record."""
+
+    task: str
+    record: Record
+
+
+class WebhookPort(Protocol):
+    """The receivers of push notifications. Reports by telling `messages.Delivered`."""
+
+    def perform(self, request: Notify, sender: ActorRef[Message]) -> None:
+        """Begin; must not block and must not raise."""
+
+
 class AgentPort(Protocol):
     """The agent, as RunnerActor commands it; only the real one awaits user code.
 

@@ -14,7 +14,9 @@ from actors.runtime import CancelTimer, Perform, Reply, StartTimer, Tell
 from actors.task.events import unfinished
 from actors.task.fold import INTERRUPTED, TERMINAL
 from actors.task.messages import (
+    OUTBOX,
     RUNNER,
+    Deliver,
     End,
     ExecutionDeadline,
     Launch,
@@ -32,14 +34,17 @@ _DECISIVE = (Kind.TASK, Kind.STATUS, Kind.REPLY, Kind.ENDED, Kind.REFUSED, Kind.
 """Kinds that can be the answer to a settled send or a cancel."""
 
 
-def release(draft: Draft, upto: int, policy: Policy) -> None:
-    """Commit every pending record up to `upto`."""
+def release(draft: Draft, upto: int, policy: Policy, pushed: frozenset[Kind]) -> None:
+    """Commit every pending record up to `upto`; webhooks are notified of the kinds `pushed`."""
     pending = draft.state.pending
     done = [p for p in pending if p.record.seq <= upto]
     draft.set(pending=pending[len(done) :])
     for entry in done:
         _commit(draft, entry, policy)
     _publish(draft, tuple(entry.record for entry in done))
+    notable = tuple(entry.record for entry in done if entry.record.kind in pushed)
+    if notable:
+        draft.do(Tell(OUTBOX, Deliver(draft.state.task, notable)))
     credit = sum(entry.credit for entry in done)
     if credit and draft.state.active:
         draft.do(Perform("agent", GrantCredit(draft.state.run_id, credit)))

@@ -31,6 +31,7 @@ from actors.task.messages import (
     TerminalGraceOver,
 )
 from actors.task.policy import Policy
+from actors.task.record import Kind
 from actors.task.state import Draft, TaskState
 
 Decide = Callable[["Rules", Draft, Envelope, Any], None]
@@ -42,11 +43,15 @@ class Rules:
     Args:
         policy: chooses rows of the chart and times.
         external: the journal judges who may see a task before its actor is asked.
+        pushed: kinds of records that webhooks are notified of.
     """
 
-    def __init__(self, policy: Policy, *, external: bool = False) -> None:
+    def __init__(
+        self, policy: Policy, *, external: bool = False, pushed: frozenset[Kind] = frozenset()
+    ) -> None:
         self.policy = policy
         self.external = external
+        self.pushed = pushed
         self.table = task_chart(policy).compile()
 
     def decide(self, state: TaskState, envelope: Envelope, now: int) -> Step[TaskState]:
@@ -74,7 +79,7 @@ class Rules:
 
 def _appended(rules: Rules, draft: Draft, _: Envelope, message: Appended) -> None:
     if message.epoch == draft.state.epoch:
-        release.release(draft, message.upto, rules.policy)
+        release.release(draft, message.upto, rules.policy, rules.pushed)
 
 
 def _terminal_grace_over(_: Rules, draft: Draft, __: Envelope, ___: TerminalGraceOver) -> None:

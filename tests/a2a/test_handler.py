@@ -209,7 +209,7 @@ class TestStream:
         assert shape(await collect(watched))[-1] == "status completed"
         core = await handler._core()
         await until_quiet()
-        assert [ref.kind for ref in core.system.refs()] == ["journal", "runner"]
+        assert [ref.kind for ref in core.system.refs()] == ["journal", "runner", "outbox"]
 
     async def test_detail_10_a_forgotten_stream_is_collected_without_a_word(
         self, handler: RequestHandler, caplog: pytest.LogCaptureFixture
@@ -220,7 +220,7 @@ class TestStream:
         gc.collect()
         await until_quiet()
         core = await handler._core()
-        assert [ref.kind for ref in core.system.refs()] == ["journal", "runner"]
+        assert [ref.kind for ref in core.system.refs()] == ["journal", "runner", "outbox"]
         assert not caplog.records
 
     async def test_detail_10_cancelling_the_reader_raises_there(

@@ -1,0 +1,56 @@
+"""The WebhookPort for real: the `PushNotificationSender` that the user passed.
+
+A sender that raises is logged and never heard of by the task (R62 is the sender's to keep).
+
+Neighbours: `task/outbox.py` (commands this), `runtime.py` (wires it).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from a2a.server.tasks import PushNotificationSender
+from a2a.types import StreamResponse
+
+from actors.runtime import ActorRef, ActorSystem
+from actors.task.messages import OUTBOX, Delivered
+from actors.task.ports import Notify
+
+logger = logging.getLogger("actors.webhook")
+
+
+class Webhooks:
+    """Sends one notification at a time for each task, as the OutboxActor says."""
+
+    def __init__(
+        self,
+        sender: PushNotificationSender,
+        system: ActorSystem,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._sender = sender
+        self._system = system
+        self._loop = loop
+        self._sending: set[asyncio.Task[None]] = set()
+
+    def perform(self, request: Notify, sender: ActorRef[Any]) -> None:  # noqa: ARG002
+        """Begin to send; Delivered is told when it is over, well or not."""
+        sending = self._loop.create_task(self._send(request))
+        self._sending.add(sending)
+        sending.add_done_callback(self._sending.discard)
+
+    async def _send(self, request: Notify) -> None:
+        response = StreamResponse.FromString(request.record.payload)
+        event = getattr(response, str(response.WhichOneof("payload")))
+        try:
+            await self._sender.send_notification(request.task, event)
+        except Exception:
+            logger.exception("could not notify about task %s", request.task)
+        self._system.tell(OUTBOX, Delivered(request.task))
+
+    def close(self) -> None:
+        """Give up what is under way; for a system that shuts down."""
+        for sending in self._sending:
+            sending.cancel()
