@@ -1,6 +1,6 @@
 """The server: an agent behind JSON-RPC, REST and gRPC, with its card.
 
-Neighbours: `handler.py` (what is served), `wire.py` (HTTP routes), `cli.py` (runs this).
+Neighbours: `handler.py` (what is served), `wire.py` (HTTP routes), `cli/serve.py` (runs this).
 """
 
 from __future__ import annotations

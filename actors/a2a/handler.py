@@ -237,14 +237,14 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
         self, params: SendMessageRequest, context: ServerCallContext
     ) -> AsyncGenerator[Sequenced, None]:
         """Yield the stream of a message with the sequence number of each event."""
+        core = await self._core()
         admitted = await self._send(params, context, Wait.STREAM)
         assert isinstance(admitted, Admitted)  # noqa: S101 - Wait.STREAM is always Admitted
-        core = await self._core()
-        cursor = answers.cursor(self.policy, admitted)
-        pages = core.pages(params.message.task_id, admitted, cursor)
-        async with aclosing(answers.send_stream(self.policy, admitted, pages)) as stream:
-            async for sequenced in _translated(stream):
-                yield sequenced
+        with core.reading(params.message.task_id, admitted):
+            pages = core.pages(admitted, answers.cursor(self.policy, admitted))
+            async with aclosing(answers.send_stream(self.policy, admitted, pages)) as stream:
+                async for sequenced in _translated(stream):
+                    yield sequenced
 
     async def _send(
         self, params: SendMessageRequest, context: ServerCallContext, wait: Wait
@@ -339,10 +339,11 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
         with self._call(context) as caller:
             with _client_errors():
                 admitted = await core.attach(params.id, after, caller)
-            pages = core.pages(params.id, admitted, admitted.version)
-            async with aclosing(answers.subscription(self.policy, admitted, pages)) as stream:
-                async for sequenced in _translated(stream):
-                    yield sequenced
+            with core.reading(params.id, admitted):
+                pages = core.pages(admitted, admitted.version)
+                async with aclosing(answers.subscription(self.policy, admitted, pages)) as stream:
+                    async for sequenced in _translated(stream):
+                        yield sequenced
 
     # -- who asks
 

@@ -25,7 +25,7 @@ from a2a.server.tasks import PushNotificationSender
 from actors.a2a.agent import Agent
 from actors.a2a.requests import Calls
 from actors.a2a.webhook import Webhooks
-from actors.runtime import ActorSystem, LoopClock
+from actors.runtime import ActorStopped, ActorSystem, LoopClock
 from actors.storage import ForeignJournal, SqliteJournal
 from actors.task.core import TaskCore
 from actors.task.policy import Policy
@@ -115,20 +115,25 @@ class RuntimeHolder:
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self._runtime: Runtime | None = None
+        self._closing: Runtime | None = None
 
     async def core(self) -> TaskCore:
         """Return the started core of the running loop.
 
         Raises:
             RuntimeError: the handler is in use on another loop that still runs.
+            ActorStopped: the handler is closing.
         """
         loop = asyncio.get_running_loop()
+        if self._closing is not None and self._closing.loop is loop:
+            raise ActorStopped("the handler is closing")
         runtime = self._runtime
         if runtime is None or runtime.loop is not loop or runtime.pid != os.getpid():
             runtime = self._replace(runtime, loop)
         try:
             return await runtime.started()
-        except Exception:
+        except Exception as error:
+            logger.error("cannot serve: %s", error)  # noqa: TRY400 - its callers get the error
             if self._runtime is runtime:
                 self._runtime = None  # the next request tries again
             raise
@@ -149,7 +154,11 @@ class RuntimeHolder:
         runtime, self._runtime = self._runtime, None
         if runtime is None or runtime.pid != os.getpid():
             return
-        if runtime.loop is asyncio.get_running_loop():
-            await runtime.close(drain)
-        else:
+        if runtime.loop is not asyncio.get_running_loop():
             runtime.discard()
+            return
+        self._closing = runtime
+        try:
+            await runtime.close(drain)
+        finally:
+            self._closing = None

@@ -52,10 +52,13 @@ class Port(Protocol):
 class Promise:
     """The asking side of one answer, as an asyncio future."""
 
-    __slots__ = ("_timer", "future")
+    __slots__ = ("_timer", "_undelivered", "future")
 
-    def __init__(self, future: asyncio.Future[Any]) -> None:
+    def __init__(
+        self, future: asyncio.Future[Any], undelivered: Callable[[Any], None] | None = None
+    ) -> None:
         self.future = future
+        self._undelivered = undelivered
         self._timer: TimerHandle | None = None
 
     def expire(self, clock: Clock, seconds: float, what: str) -> None:
@@ -64,16 +67,24 @@ class Promise:
         self._timer = clock.call_later(seconds, lambda: self.reject(error))
 
     def resolve(self, value: object) -> None:
-        """Answer; ignored when the asker has gone or has its answer."""
+        """Answer; an asker that has gone or has its answer may want to know what it missed."""
         if not self.future.done():
             self.future.set_result(value)
             self._forget_timer()
+        elif self._undelivered is not None:
+            self._undelivered(value)
 
     def reject(self, error: Exception) -> None:
         """Answer with an error; ignored when the asker has gone or has its answer."""
         if not self.future.done():
             self.future.set_exception(error)
             self._forget_timer()
+
+    def abandoned(self) -> None:
+        """The asker was cancelled; an answer that has come already has not reached it."""
+        future = self.future
+        if future.done() and not future.cancelled() and future.exception() is None:
+            self.resolve(future.result())
 
     def _forget_timer(self) -> None:
         if self._timer is not None:
@@ -200,6 +211,7 @@ class ActorSystem:
         message: Message,
         caller: Caller = NOBODY,
         timeout: float | None = 30.0,  # noqa: ASYNC109 - a deadline of the ask, not of the await
+        undelivered: Callable[[Any], None] | None = None,
     ) -> Any:
         """Deliver a message and wait for its one answer.
 
@@ -209,6 +221,8 @@ class ActorSystem:
             caller: on whose behalf.
             timeout: seconds until `AskTimeout`; None only for requests whose end the actor
                 itself guarantees (a blocking send ends with its run).
+            undelivered: told the answer when it comes and the asker has gone, for answers that
+                hold something that must be given back.
 
         Raises:
             AskTimeout: the deadline passed.
@@ -217,11 +231,15 @@ class ActorSystem:
             Exception: whatever the actor rejected the ask with.
 
         """
-        promise = Promise(self._new_future())
+        promise = Promise(self._new_future(), undelivered)
         if timeout is not None:
             promise.expire(self.clock, timeout, f"{type(message).__name__} by {ref}")
         self.tell(ref, message, promise, caller)
-        return await promise.future
+        try:
+            return await promise.future
+        except asyncio.CancelledError:
+            promise.abandoned()
+            raise
 
     def dead_letter(self, message: object, reason: str) -> None:
         """Count a message that can have no effect."""

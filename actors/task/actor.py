@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
+from a2a.utils.errors import InternalError
+
 from actors.runtime import (
     Actor,
     DeadLetter,
@@ -124,12 +126,7 @@ class TaskActor(Actor[Phase]):
     def _live(self, state: TaskState, envelope: Envelope, now: int) -> Step[Phase]:
         message = envelope.message
         if isinstance(message, AppendFailed) and message.epoch == state.epoch:
-            error = message.error or StorageUnavailable(
-                "another server has taken this task over"
-                if message.fenced
-                else "the journal could not store it"
-            )
-            return Step(state, (*_void(state, error), Stop()))
+            return Step(state, (*_void(state, _why(state, message)), Stop()))
         return self._rest(*self.rules.decide(state, envelope, now))
 
     @staticmethod
@@ -142,6 +139,19 @@ class TaskActor(Actor[Phase]):
             keep = KeepSnapshot(state.task, Snapshot(fold.version, fold.pack()))
             effects = (*effects, Tell(JOURNAL, keep))
         return Step(state, (*effects, Stop()))
+
+
+def _why(state: TaskState, failed: AppendFailed) -> Exception:
+    """Say to those who wait why nothing of what was decided is stored."""
+    if failed.error is not None:
+        return failed.error
+    if not failed.fenced:
+        return StorageUnavailable("the journal could not store it")
+    if state.fold.version == 0:
+        return InternalError(
+            f"Task id {state.task} is taken: the server's id generator must mint unique ids."
+        )
+    return StorageUnavailable("another server has taken this task over")
 
 
 def _reject(envelopes: tuple[Envelope, ...], error: Exception) -> list[Effect]:

@@ -8,8 +8,8 @@ Neighbours: `actor.py`, `journal.py`, `fanout.py`, `runner.py` (the actors), `a2
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager, suppress
 from inspect import isawaitable
 
 from actors.runtime import ActorStopped, ActorSystem, AskTimeout, Caller, Port
@@ -105,9 +105,9 @@ class TaskCore:
     # -- asks
 
     async def send(self, task: str, message: Send, caller: Caller) -> Admitted | Settled:
-        """Hand a message in. `Admitted` for Wait.STREAM (then read `pages`), else `Settled`."""
+        """Hand a message in. `Admitted` for Wait.STREAM (then `reading` its `pages`), else `Settled`."""
         answer: Admitted | Settled = await self.system.ask(
-            task_ref(task), message, caller, timeout=None
+            task_ref(task), message, caller, None, self._let_out(task)
         )
         return answer
 
@@ -130,19 +130,35 @@ class TaskCore:
         return page
 
     async def attach(self, task: str, after: int | None, caller: Caller) -> Admitted:
-        """Let a reader in; read the `pages` of what this returns, which lets it out again."""
-        admitted: Admitted = await self.system.ask(task_ref(task), Attach(after), caller)
+        """Let a reader in; be `reading` its `pages` from then on."""
+        admitted: Admitted = await self.system.ask(
+            task_ref(task), Attach(after), caller, undelivered=self._let_out(task)
+        )
         return admitted
 
-    async def pages(self, task: str, admitted: Admitted, cursor: int) -> AsyncGenerator[Page, None]:
-        """Yield the records after `cursor`, page by page, until the end of the log."""
+    def _let_out(self, task: str) -> Callable[[object], None]:
+        """Return what lets a reader out whose caller had gone before it was let in."""
+
+        def undelivered(answer: object) -> None:
+            if isinstance(answer, Admitted):
+                self.system.tell(task_ref(task), Detach(answer.fanout))
+
+        return undelivered
+
+    @contextmanager
+    def reading(self, task: str, admitted: Admitted) -> Iterator[None]:
+        """Let the reader out again at the end, however that comes."""
         try:
-            while True:
-                pull = Pull(cursor, PAGE)
-                page: Page = await self.system.ask(admitted.fanout, pull, timeout=None)
-                yield page
-                if page.end is not None or page.gap:
-                    return
-                cursor = page.records[-1].seq if page.records else cursor
+            yield
         finally:
             self.system.tell(task_ref(task), Detach(admitted.fanout))
+
+    async def pages(self, admitted: Admitted, cursor: int) -> AsyncGenerator[Page, None]:
+        """Yield the records after `cursor`, page by page, until the end of the log."""
+        while True:
+            pull = Pull(cursor, PAGE)
+            page: Page = await self.system.ask(admitted.fanout, pull, timeout=None)
+            yield page
+            if page.end is not None or page.gap:
+                return
+            cursor = page.records[-1].seq if page.records else cursor

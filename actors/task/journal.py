@@ -41,6 +41,7 @@ from actors.task.messages import (
     Loaded,
     LoadTask,
     Page,
+    Probe,
     ReadPage,
     ReadTask,
     Recover,
@@ -49,7 +50,7 @@ from actors.task.messages import (
     View,
     task_ref,
 )
-from actors.task.ports import Ack, Append, Listing, Stored
+from actors.task.ports import Ack, Append, Listing, StorageUnavailable, Stored
 from actors.task.revive import folded
 
 RETRY_FIRST = 0.05
@@ -111,6 +112,7 @@ class JournalActor(Actor[Lanes]):
             GroupFailed: self._failed,
             RetryGroup: self._retry,
             Fetched: self._fetched,
+            Probe: self._probe,
         }
 
     def start(self) -> Step[Lanes]:
@@ -159,8 +161,7 @@ class JournalActor(Actor[Lanes]):
             Tell(task_ref(append.task), _verdict(append, ack))
             for append, ack in zip(group, message.acks, strict=True)
         ]
-        effects += [Tell(task_ref(task), Recover()) for task in sorted(state.orphans)]
-        state.orphans.clear()
+        effects += _settle_orphans(state)
         if lane.gathered:
             return effects + self._flush_soon(message.lane_name, lane)
         if message.lane_name:
@@ -184,29 +185,47 @@ class JournalActor(Actor[Lanes]):
         failed = [*lane.storing, *lane.gathered]
         lane.storing, lane.gathered, lane.failing_since, lane.attempts = (), [], None, 0
         epochs = {append.task: append.epoch for append in failed}
-        if message.transient:
-            state.orphans.update(epochs)
-        return [
+        void: list[Effect] = [
             Tell(task_ref(task), AppendFailed(epoch, fenced=False, error=error))
             for task, epoch in epochs.items()
         ]
+        return void + _adopt(state, list(epochs)) if message.transient else void
 
     @staticmethod
     def _retry(state: Lanes, message: RetryGroup, _: int) -> list[Effect]:
         lane = state.by_name[message.lane_name]
         return [Perform("journal", StoreGroup(message.lane_name, lane.storing))]
 
+    @staticmethod
+    def _probe(state: Lanes, _: Probe, __: int) -> list[Effect]:
+        return _settle_orphans(state)
+
     # -- reads
 
-    def _fetched(self, _: Lanes, message: Fetched, __: int) -> list[Effect]:
+    def _fetched(self, state: Lanes, message: Fetched, _: int) -> list[Effect]:
         asked, error = message.asked, message.error
         if isinstance(asked, LoadTask):
-            return [Tell(task_ref(asked.task), Loaded(message.result, error))]
+            loaded: list[Effect] = [Tell(task_ref(asked.task), Loaded(message.result, error))]
+            away = isinstance(error, StorageUnavailable)
+            return loaded + _adopt(state, [asked.task]) if away else loaded
         if isinstance(asked, KeepSnapshot) or message.reply_to is None:
             return []
         if error is not None:
             return [Reject(message.reply_to, error)]
         return [Reply(message.reply_to, _shown(asked, message.result))]
+
+
+def _adopt(state: Lanes, tasks: list[str]) -> list[Effect]:
+    """Remember tasks whose actors a failing journal has voided; look after them in a while."""
+    state.orphans.update(tasks)
+    return [StartTimer("probe", RETRY_MOST, Probe())]
+
+
+def _settle_orphans(state: Lanes) -> list[Effect]:
+    """Revive what was voided: reviving settles it, or finds the journal still away."""
+    settle: list[Effect] = [Tell(task_ref(task), Recover()) for task in sorted(state.orphans)]
+    state.orphans.clear()
+    return settle
 
 
 def merged(appends: Sequence[Append]) -> tuple[Append, ...]:

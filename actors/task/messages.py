@@ -279,6 +279,13 @@ class RetryGroup(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Probe(Message):
+    """Timer: see whether tasks that a failing journal has voided can be settled by now."""
+
+    lane: ClassVar[Lane] = Lane.SYSTEM
+
+
+@dataclass(frozen=True, slots=True)
 class LoadTask(Message):
     """Read a log for the TaskActor at `task`, which is told Loaded."""
 

@@ -184,3 +184,15 @@ class Named(User):
 
 def as_user(name: str, tenant: str = "") -> ServerCallContext:
     return ServerCallContext(user=Named(name), tenant=tenant)
+
+
+async def until_quiet() -> None:
+    """Let everything run that can run without us."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    while any(not task.done() for task in others):
+        await asyncio.wait(others, timeout=2, return_when=asyncio.ALL_COMPLETED)
+        others = {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+    for _ in range(20):
+        await asyncio.sleep(0)

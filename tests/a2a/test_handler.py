@@ -37,7 +37,7 @@ from a2a.utils.errors import (
 
 from actors.a2a import Policy, RequestHandler
 from actors.storage import MemoryJournal, SqliteJournal
-from tests.a2a.agents import Actor, as_user, ask, card
+from tests.a2a.agents import Actor, as_user, ask, card, until_quiet
 
 DONE = TaskState.TASK_STATE_COMPLETED
 ME = as_user("me")
@@ -239,18 +239,6 @@ class TestStream:
         assert (await get(handler, task.id)).status.state == DONE
         rest = await collect(stream)
         assert [event.artifact.parts[0].text for event in rest[:-1]] == list(map(str, range(3000)))
-
-
-async def until_quiet() -> None:
-    """Let everything run that can run without us."""
-    for _ in range(20):
-        await asyncio.sleep(0)
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    while any(not task.done() for task in others):
-        await asyncio.wait(others, timeout=2, return_when=asyncio.ALL_COMPLETED)
-        others = {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 class TestErrors:

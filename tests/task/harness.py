@@ -29,6 +29,7 @@ from actors.task.fold import Fold, fold
 from actors.task.journal import JournalActor
 from actors.task.messages import (
     JOURNAL,
+    OUTBOX,
     RUNNER,
     Attach,
     Cancel,
@@ -40,6 +41,7 @@ from actors.task.messages import (
     Wait,
     task_ref,
 )
+from actors.task.outbox import OutboxActor
 from actors.task.policy import Policy
 from actors.task.ports import (
     AbandonRun,
@@ -94,6 +96,7 @@ class Bench:
         self.journal.open()
         self.system.spawn(JOURNAL, JournalActor(self.journal.lane, policy.storage_patience))
         self.system.spawn(RUNNER, RunnerActor())
+        self.system.spawn(OUTBOX, OutboxActor())
 
     # -- clients
 

@@ -270,7 +270,7 @@ class TestCancel:
         assert shown(answer).status.state == 5
         assert shown(waiting).status.state == 5
         bench.cancelled()
-        assert bench.system.refs()[2:] == [], "at rest, the task costs nothing"
+        assert bench.system.refs()[3:] == [], "at rest, the task costs nothing"
 
     def test_detail_12_the_core_cancels_for_an_agent_that_does_not(self, bench: Bench) -> None:
         bench.send(new=True)
@@ -363,7 +363,7 @@ class TestReaders:
         assert bench.pull(admitted.fanout, page.records[-1].seq).value.end is not None
         bench.system.tell(task_ref(TASK), Detach(admitted.fanout))
         bench.clock.run()
-        assert bench.system.refs()[2:] == []
+        assert bench.system.refs()[3:] == []
 
 
 class TestOwners:
@@ -414,7 +414,7 @@ class TestRecovery:
                 assert start.recovered
                 continue
             assert bench.agent.starts() == []
-            assert bench.system.refs()[2:] == []
+            assert bench.system.refs()[3:] == []
             if known.active and not known.final:
                 assert bench.log[-1].epoch == before[-1].epoch + 1
 

@@ -164,7 +164,7 @@ class Life(RuleBasedStateMachine):
             if answer.values and isinstance(answer.value, Admitted):
                 self.bench.system.tell(task_ref(TASK), Detach(answer.value.fanout))
         self.bench.clock.run()
-        assert self.bench.system.refs()[2:] == []
+        assert self.bench.system.refs()[3:] == []
 
     def _run_is_on(self) -> bool:
         runner: Runs = self.bench.system._cells[RUNNER].state
