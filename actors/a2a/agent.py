@@ -37,6 +37,9 @@ from actors.task.record import Failure
 
 logger = logging.getLogger("actors.agent")
 
+LAST_WORDS = 0.05
+"""Seconds that a loop which cancels all its tasks has to end before we call that a failure."""
+
 
 @dataclass(slots=True)
 class Active:
@@ -116,6 +119,14 @@ class Agent:
         )
 
     def _executed(self, active: Active, done: asyncio.Task[None]) -> None:
+        if done.cancelled() and done.cancelling() and active.cancelling is None:
+            # Cancelled by somebody else: the loop, most likely, which is about to end. Then this
+            # never fires, and the run counts as lost; otherwise it has failed.
+            self._loop.call_later(LAST_WORDS, self._ended, active, done)
+        else:
+            self._ended(active, done)
+
+    def _ended(self, active: Active, done: asyncio.Task[None]) -> None:
         failure = _failure_of(done, active.run, "execute")
         if active.cancelling is not None:
             return  # the outcome of the cancel is what counts

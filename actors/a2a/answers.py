@@ -80,14 +80,19 @@ async def send_stream(
     """
     if admitted.task and policy.follow_up_first == "task":
         yield _task_first(admitted)
-    async for record in _records(pages):
-        if record.kind.public:
-            yield Sequenced(record.seq, StreamResponse.FromString(record.payload))
-            if policy.stream_end == "state" and _ends(record):
+    by_state = policy.stream_end == "state"
+    mine = False
+    async for item in _items(pages):
+        if isinstance(item, Sequenced):
+            yield item
+        elif item.kind.public:
+            yield Sequenced(item.seq, StreamResponse.FromString(item.payload))
+            if by_state and _ends(item, mine=mine):
                 return
         else:
-            _raise_failure(policy, record, admitted.message)
-            if record.kind is Kind.ENDED and _own(record, admitted):
+            mine = mine or (item.kind is Kind.STARTED and _own(item, admitted))
+            _raise_failure(policy, item, admitted.message)
+            if not by_state and item.kind is Kind.ENDED and _own(item, admitted):
                 return
 
 
@@ -101,23 +106,31 @@ async def subscription(
     """
     if admitted.task:
         yield _task_first(admitted)
-    async for record in _records(pages):
-        if record.kind.public:
-            yield Sequenced(record.seq, StreamResponse.FromString(record.payload))
+    async for item in _items(pages):
+        if isinstance(item, Sequenced):
+            yield item
+        elif item.kind.public:
+            yield Sequenced(item.seq, StreamResponse.FromString(item.payload))
         else:
-            _raise_failure(policy, record, 0)
+            _raise_failure(policy, item, 0)
 
 
 def _task_first(admitted: Admitted) -> Sequenced:
     return Sequenced(admitted.version, StreamResponse(task=Task.FromString(admitted.task)))
 
 
-async def _records(pages: AsyncGenerator[Page, None]) -> AsyncIterator[Record]:
-    """Flatten pages; a failure of the run after its terminal record ends them with an error."""
+async def _items(pages: AsyncGenerator[Page, None]) -> AsyncIterator[Record | Sequenced]:
+    """Flatten pages into records, and into the Task where records are no longer kept.
+
+    A failure of the run after its terminal record ends them with an error.
+    """
     async with aclosing(pages):
         async for page in pages:
             for record in page.records:
                 yield record
+            if page.snapshot is not None:
+                task = Task.FromString(page.snapshot.task)
+                yield Sequenced(page.snapshot.version, StreamResponse(task=task))
             if page.end is not None and page.end.failure is not None:
                 raise page.end.failure.exception()
 
@@ -143,12 +156,17 @@ def _own(record: Record, admitted: Admitted) -> bool:
     return record.number("message") == admitted.message and not record.number("final")
 
 
-def _ends(record: Record) -> bool:
-    """A1 of the specification's preset: a bare Message, a terminal state, INPUT_REQUIRED."""
+def _ends(record: Record, *, mine: bool) -> bool:
+    """A1 of the specification's preset: a bare Message, a terminal state, INPUT_REQUIRED.
+
+    A question that a run before ours has asked (`mine` is False) ends nothing: our message is
+    the next to run.
+    """
     event = StreamResponse.FromString(record.payload)
     if record.kind is Kind.REPLY:
         return True
     if record.kind is Kind.ARTIFACT:
         return False
     status = event.task.status if record.kind is Kind.TASK else event.status_update.status
-    return status.state in TERMINAL or status.state == TaskState.TASK_STATE_INPUT_REQUIRED
+    asks = mine and status.state == TaskState.TASK_STATE_INPUT_REQUIRED
+    return asks or status.state in TERMINAL

@@ -14,7 +14,6 @@ from a2a.server.request_handlers.grpc_handler import _ERROR_CODE_MAP as GRPC_COD
 from a2a.utils.errors import (
     A2A_ERROR_MAPPING,
     A2A_ERROR_REASONS,
-    JSON_RPC_ERROR_CODE_MAP,
     A2AError,
     InternalError,
 )
@@ -80,11 +79,14 @@ def client_error(error: Exception) -> Exception:
 
 
 def _register(*errors: type[RetryableError]) -> None:
-    """Teach the SDK's routes our classes: they look errors up by exact class, not by base."""
+    """Teach the SDK's routes our classes: they look errors up by exact class, not by base.
+
+    Not the table of JSON-RPC codes: unknown classes are -32603 there already, and the SDK's client
+    reads it backwards.
+    """
     tables: tuple[dict[type[A2AError], Any], ...] = (
         A2A_ERROR_MAPPING,
         A2A_ERROR_REASONS,
-        JSON_RPC_ERROR_CODE_MAP,
         GRPC_CODES,
     )
     for error in errors:

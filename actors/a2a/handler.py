@@ -213,7 +213,7 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
     ) -> Message | Task:
         """Hand a message to its task and answer when the policy says so (R31 to R35)."""
         immediately = params.configuration.return_immediately
-        settled = await self._send(params, context, Wait.FIRST if immediately else Wait.SETTLED)
+        _, settled = await self._send(params, context, Wait.FIRST if immediately else Wait.SETTLED)
         assert isinstance(settled, Settled)  # noqa: S101 - only Wait.STREAM is Admitted
         result = answers.sent(self.policy, settled)
         if isinstance(result, Task):
@@ -238,17 +238,18 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
     ) -> AsyncGenerator[Sequenced, None]:
         """Yield the stream of a message with the sequence number of each event."""
         core = await self._core()
-        admitted = await self._send(params, context, Wait.STREAM)
+        task, admitted = await self._send(params, context, Wait.STREAM)
         assert isinstance(admitted, Admitted)  # noqa: S101 - Wait.STREAM is always Admitted
-        with core.reading(params.message.task_id, admitted):
-            pages = core.pages(admitted, answers.cursor(self.policy, admitted))
+        with core.reading(task, admitted):
+            cursor = answers.cursor(self.policy, admitted)
+            pages = core.pages(task, admitted, cursor, self._caller(context, 0))
             async with aclosing(answers.send_stream(self.policy, admitted, pages)) as stream:
                 async for sequenced in _translated(stream):
                     yield sequenced
 
     async def _send(
         self, params: SendMessageRequest, context: ServerCallContext, wait: Wait
-    ) -> Admitted | Settled:
+    ) -> tuple[str, Admitted | Settled]:
         validate_history_length(params.configuration)
         if self._validate_input_modes:
             check_input_modes(params.message, self._agent_card)
@@ -262,7 +263,7 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
         assert call is not None  # noqa: S101 - kept one line above
         call.request = request
         message = Send(
-            request=params.SerializeToString(),
+            request=_with_ids(params, request),
             context=str(request.context_id),
             extensions=tuple(sorted(context.requested_extensions)),
             wait=wait,
@@ -270,7 +271,7 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
         )
         try:
             with _client_errors():
-                return await core.send(task, message, self._caller(context, key))
+                return task, await core.send(task, message, self._caller(context, key))
         except Exception:
             self._calls.forget(key)
             raise
@@ -340,7 +341,7 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
             with _client_errors():
                 admitted = await core.attach(params.id, after, caller)
             with core.reading(params.id, admitted):
-                pages = core.pages(admitted, admitted.version)
+                pages = core.pages(params.id, admitted, admitted.version, caller)
                 async with aclosing(answers.subscription(self.policy, admitted, pages)) as stream:
                     async for sequenced in _translated(stream):
                         yield sequenced
@@ -378,6 +379,15 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
 
     async def _context_of(self, task: str, context: ServerCallContext) -> str:
         return (await self._task(task, context)).context_id
+
+
+def _with_ids(params: SendMessageRequest, request: RequestContext) -> bytes:
+    """Return the request as it is to be stored; a builder may have put the ids elsewhere."""
+    accepted = SendMessageRequest()
+    accepted.CopyFrom(params)
+    accepted.message.task_id = str(request.task_id)
+    accepted.message.context_id = str(request.context_id)
+    return accepted.SerializeToString()
 
 
 def plain(sequenced: Sequenced) -> Event:

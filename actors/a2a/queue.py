@@ -32,6 +32,9 @@ Event = Message | Task | TaskStatusUpdateEvent | TaskArtifactUpdateEvent
 CREDIT = 128
 """Events that a run may emit ahead of the journal."""
 
+EVENT_BOUND = 16 * 1024 * 1024
+"""Bytes of one event; a record must fit into a frame of any journal."""
+
 _STATUS = {int(state): trigger for state, trigger in STATUS.items()}
 _TASK = {int(state): trigger for state, trigger in TASK.items()}
 
@@ -69,11 +72,19 @@ class RunQueue(EventQueue):
 
         Raises:
             TypeError: `event` is none of the four kinds of A2A events.
+            ValueError: `event` is larger than a record can be.
         """
         if self.closed:
             self._late(event)
+            await asyncio.sleep(0)  # an agent that goes on for ever must not block the loop
             return
-        self._tell(emitted(self._run, self._context, event))
+        fact = emitted(self._run, self._context, event)
+        if len(fact.payload) > EVENT_BOUND:
+            raise ValueError(
+                f"an event of {len(fact.payload)} bytes is too large, {EVENT_BOUND} is the most: "
+                "send large artifacts in chunks (append=True) or by URL"
+            )
+        self._tell(fact)
         self._credit -= 1
         while self._credit <= 0 and not self.closed:
             if self._room is None:
@@ -114,7 +125,7 @@ def emitted(run: RunId, context: str, event: Event) -> Emitted:
                 artifact=event.artifact.artifact_id,
                 append=event.append,
                 last=event.last_chunk,
-                mismatch=_mismatch(run, event.task_id),
+                mismatch=_not_ours(run, event.task_id),
             )
         case TaskStatusUpdateEvent(status=status):
             return Emitted(
@@ -124,7 +135,7 @@ def emitted(run: RunId, context: str, event: Event) -> Emitted:
                 status.state,
                 StreamResponse(status_update=event).SerializeToString(),
                 at=_at(status),
-                mismatch=_mismatch(run, event.task_id),
+                mismatch=_not_ours(run, event.task_id),
             )
         case Task(status=status):
             return Emitted(
@@ -153,6 +164,10 @@ def _at(status: TaskStatus) -> int:
 
 def _mismatch(run: RunId, task: str) -> str:
     return "" if task == run.task else "Task ID mismatch in agent response"
+
+
+def _not_ours(run: RunId, task: str) -> str:
+    return "" if task == run.task else f"Agent sent an update for another task: {task!r}"
 
 
 def _elsewhere(context: str, claimed: str) -> str:

@@ -136,6 +136,7 @@ class RuntimeHolder:
             logger.error("cannot serve: %s", error)  # noqa: TRY400 - its callers get the error
             if self._runtime is runtime:
                 self._runtime = None  # the next request tries again
+                runtime.discard()
             raise
 
     def _replace(self, old: Runtime | None, loop: asyncio.AbstractEventLoop) -> Runtime:

@@ -11,6 +11,7 @@ loop), `mailbox.py` (what a cell holds).
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 from collections import deque
 from collections.abc import Callable
@@ -37,8 +38,9 @@ class LoopClock:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.call_soon = loop.call_soon
         self.monotonic = loop.time
+        self._nobody = contextvars.Context()
+        """Actors run in no request's context variables, whoever's message woke them (law L6)."""
 
     def now(self) -> int:
         """UTC milliseconds since the epoch."""
@@ -46,7 +48,11 @@ class LoopClock:
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> TimerHandle:
         """Run a callback after `delay` seconds."""
-        return self.loop.call_later(delay, callback)
+        return self.loop.call_later(delay, callback, context=self._nobody)
+
+    def call_soon(self, callback: Callable[[], object]) -> object:
+        """Run a callback in a later iteration of the loop."""
+        return self.loop.call_soon(callback, context=self._nobody)
 
 
 class Dispatcher:
@@ -82,20 +88,23 @@ class Dispatcher:
         stop = time.monotonic() + TURN_SECONDS
         left = TURN_MESSAGES
         ready = self._ready
-        while ready and left > 0 and time.monotonic() < stop:
-            cell = ready.popleft()
-            left -= self._slice(cell, now)
-            if len(cell.mailbox):
-                ready.append(cell)
-            else:
-                cell.ready = False
-        self._armed = bool(ready)
-        if ready:
-            self._call_soon(self.turn)
+        try:
+            while ready and left > 0 and time.monotonic() < stop:
+                left -= self._slice(ready.popleft(), now)
+        finally:
+            # Whatever happened to one actor, the others get their turn.
+            self._armed = bool(ready)
+            if ready:
+                self._call_soon(self.turn)
 
     def _slice(self, cell: Ready, now: int) -> int:
         handled = 0
-        while handled < SLICE and len(cell.mailbox):
-            self._handle(cell, now)
-            handled += 1
+        try:
+            while handled < SLICE and len(cell.mailbox):
+                handled += 1
+                self._handle(cell, now)
+        finally:
+            cell.ready = bool(len(cell.mailbox))
+            if cell.ready:
+                self._ready.append(cell)
         return handled

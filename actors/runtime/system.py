@@ -83,6 +83,7 @@ class Promise:
     def abandoned(self) -> None:
         """The asker was cancelled; an answer that has come already has not reached it."""
         future = self.future
+        self._forget_timer()
         if future.done() and not future.cancelled() and future.exception() is None:
             self.resolve(future.result())
 
@@ -253,16 +254,20 @@ class ActorSystem:
         envelope = ready.mailbox.take()
         try:
             state, effects = ready.actor.step(ready.state, envelope, now)
+            ready.state = state
+            perform = self._perform
+            for effect in effects:
+                perform[type(effect)](ready, effect)
         except Exception as error:  # noqa: BLE001 - supervision decides, whatever was raised
             self._crashed(ready, envelope, error)
-            return
-        ready.state = state
-        self._run_effects(ready, effects)
 
     def _run_effects(self, cell: Cell, effects: tuple[Effect, ...]) -> None:
-        perform = self._perform
+        """Perform effects of a start or a stop; one that raises keeps no other from happening."""
         for effect in effects:
-            perform[type(effect)](cell, effect)
+            try:
+                self._perform[type(effect)](cell, effect)
+            except Exception:
+                logger.exception("%s: could not perform %s", cell.ref, type(effect).__name__)
 
     def _crashed(self, cell: Cell, envelope: Envelope, error: Exception) -> None:
         logger.error(

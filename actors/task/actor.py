@@ -14,6 +14,7 @@ from a2a.utils.errors import InternalError
 
 from actors.runtime import (
     Actor,
+    ActorCrashed,
     DeadLetter,
     Effect,
     Envelope,
@@ -33,6 +34,7 @@ from actors.task.messages import (
     KeepSnapshot,
     Loaded,
     LoadTask,
+    Orphan,
     Send,
 )
 from actors.task.ports import ForgetRequest, Snapshot, StorageUnavailable
@@ -64,11 +66,18 @@ Phase: TypeAlias = Asleep | Replaying | TaskState
 
 
 class TaskActor(Actor[Phase]):
-    """The behaviour of every task under one policy."""
+    """The behaviour of one task.
 
-    def __init__(self, task: str, rules: Rules) -> None:
+    Args:
+        task: its id.
+        rules: how a live task decides.
+        life: a number that no other actor of this task in this process has had.
+    """
+
+    def __init__(self, task: str, rules: Rules, life: int = 0) -> None:
         self.task = task
         self.rules = rules
+        self.life = life
 
     def start(self) -> Step[Phase]:
         """Wait for the first message: it says whether there is a log to read."""
@@ -88,7 +97,9 @@ class TaskActor(Actor[Phase]):
         """Answer everyone who waits; fence the run."""
         match state:
             case TaskState():
-                return _void(state, error)
+                void = _void(state, error)
+                crashed = isinstance(error, ActorCrashed) and state.active
+                return (*void, Tell(JOURNAL, Orphan(state.task))) if crashed else void
             case Replaying():
                 return tuple(_reject(state.stash, error))
             case Asleep():
@@ -97,7 +108,7 @@ class TaskActor(Actor[Phase]):
     def _wake(self, state: Asleep, envelope: Envelope, now: int) -> Step[Phase]:
         message = envelope.message
         if isinstance(message, Send) and message.new:
-            live = born(self.rules, state.task, message, envelope.caller)
+            live = born(self.rules, state.task, message, envelope.caller, self.life)
             return self._live(live, envelope, now)
         load = Tell(JOURNAL, LoadTask(state.task), caller=envelope.caller)
         return Step(Replaying(state.task, (envelope,)), (load,))
@@ -117,7 +128,7 @@ class TaskActor(Actor[Phase]):
         if message.stored is None:
             unknown = self.rules.unknown(state.task)
             return Step(state, (*_reject(state.stash, unknown), Stop()))
-        live, effects = revived(self.rules, message.stored, now)
+        live, effects = revived(self.rules, message.stored, self.life, now)
         for envelope in state.stash:
             live, more = self.rules.decide(live, envelope, now)
             effects = (*effects, *more)
@@ -125,7 +136,7 @@ class TaskActor(Actor[Phase]):
 
     def _live(self, state: TaskState, envelope: Envelope, now: int) -> Step[Phase]:
         message = envelope.message
-        if isinstance(message, AppendFailed) and message.epoch == state.epoch:
+        if isinstance(message, AppendFailed) and message.writer == state.life:
             return Step(state, (*_void(state, _why(state, message)), Stop()))
         return self._rest(*self.rules.decide(state, envelope, now))
 
@@ -167,7 +178,7 @@ def _void(state: TaskState, error: Exception) -> tuple[Effect, ...]:
     """Everything decided and not acknowledged is void, and everyone who waits is told (L4)."""
     waiting = [waiter.to for waiter in state.waiters] + [waiter.to for waiter, _ in state.held]
     for pending in state.pending:
-        waiting += [effect.to for effect in pending.then if isinstance(effect, Reply)]
+        waiting += [effect.to for effect in pending.then if isinstance(effect, Reply | Reject)]
     effects: list[Effect] = [Reject(to, error) for to in waiting]
     if state.fanout is not None:
         effects.append(Tell(state.fanout, Close(error)))

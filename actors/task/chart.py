@@ -238,7 +238,7 @@ def _ending_rows(policy: Policy) -> Iterable[Row]:
     if policy.unfinished == "fail":
         yield Go("returned", ("submitted", "working"), "failed", actions="fail")
     if policy.recovery == "fail":
-        yield Go("lost", ("absent", *OPEN), "failed", actions="fail")
+        yield Go("lost", ("absent", "submitted", "working"), "failed", actions="fail")
     yield Refuse("start", ("terminal", "replied"), "terminal")
 
 

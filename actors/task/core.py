@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from inspect import isawaitable
+from itertools import count
+from typing import Any
 
-from actors.runtime import ActorStopped, ActorSystem, AskTimeout, Caller, Port
+from actors.runtime import ActorRef, ActorStopped, ActorSystem, AskTimeout, Caller, Message, Port
 from actors.task.actor import TaskActor
 from actors.task.fanout import PAGE
 from actors.task.journal import JournalActor
@@ -33,6 +35,7 @@ from actors.task.messages import (
     Recover,
     Send,
     Settled,
+    Sync,
     TaskPage,
     View,
     task_ref,
@@ -71,7 +74,8 @@ class TaskCore:
         self._shell = JournalShell(journal, system)
         pushed = PUSHED[policy.pushed] if pushes else frozenset()
         rules = Rules(policy, external=journal.external, pushed=pushed)
-        system.register("task", lambda task: TaskActor(task, rules))
+        lives = count(1)
+        system.register("task", lambda task: TaskActor(task, rules, next(lives)))
 
     async def start(self, **ports: Port) -> None:
         """Open the journal, start the standing actors, settle what a crash has left.
@@ -92,20 +96,29 @@ class TaskCore:
     async def close(self, drain: float) -> None:
         """Let runs end for `drain` seconds, answer everyone, let go of the journal."""
         ends = self.system.clock.monotonic() + drain
-        for standing in (RUNNER, OUTBOX):
-            left = max(0.0, ends - self.system.clock.monotonic())
-            with suppress(AskTimeout):
-                await self.system.ask(standing, Drain(), timeout=left)
+        with suppress(AskTimeout):
+            # In the order in which work flows, so that each finds all there is.
+            await self._ask_until(ends, RUNNER, Drain())
+            for ref in self.system.refs():
+                if ref.kind == "task":
+                    await self._ask_until(ends, ref, Sync())
+            await self._ask_until(ends, JOURNAL, Drain())
+            await self._ask_until(ends, OUTBOX, Drain())
         self.system.shutdown(ActorStopped("the server is shutting down"))
         self._shell.cancel()
         closed = self.journal.close()
         if isawaitable(closed):
             await closed
 
+    async def _ask_until(self, ends: float, ref: ActorRef[Any], message: Message) -> None:
+        left = max(0.0, ends - self.system.clock.monotonic())
+        with suppress(ActorStopped):  # at rest by now
+            await self.system.ask(ref, message, timeout=left)
+
     # -- asks
 
     async def send(self, task: str, message: Send, caller: Caller) -> Admitted | Settled:
-        """Hand a message in. `Admitted` for Wait.STREAM (then `reading` its `pages`), else `Settled`."""
+        """Hand a message in: `Admitted` for Wait.STREAM, to be `reading` then, else `Settled`."""
         answer: Admitted | Settled = await self.system.ask(
             task_ref(task), message, caller, None, self._let_out(task)
         )
@@ -141,24 +154,34 @@ class TaskCore:
 
         def undelivered(answer: object) -> None:
             if isinstance(answer, Admitted):
-                self.system.tell(task_ref(task), Detach(answer.fanout))
+                self.system.tell(task_ref(task), Detach(answer.fanout, answer.reader))
 
         return undelivered
 
     @contextmanager
     def reading(self, task: str, admitted: Admitted) -> Iterator[None]:
-        """Let the reader out again at the end, however that comes."""
+        """Let the reader out again at the end, whatever that is."""
         try:
             yield
         finally:
-            self.system.tell(task_ref(task), Detach(admitted.fanout))
+            self.system.tell(task_ref(task), Detach(admitted.fanout, admitted.reader))
 
-    async def pages(self, admitted: Admitted, cursor: int) -> AsyncGenerator[Page, None]:
-        """Yield the records after `cursor`, page by page, until the end of the log."""
+    async def pages(
+        self, task: str, admitted: Admitted, cursor: int, caller: Caller
+    ) -> AsyncGenerator[Page, None]:
+        """Yield the records after `cursor`, page by page, until the end of the log.
+
+        Where a journal no longer keeps them, a page with the Task as it is takes their place.
+        """
         while True:
-            pull = Pull(cursor, PAGE)
+            pull = Pull(admitted.reader, cursor, PAGE)
             page: Page = await self.system.ask(admitted.fanout, pull, timeout=None)
+            if page.gap:
+                page = Page((), snapshot=await self.system.ask(task_ref(task), Get(), caller))
             yield page
-            if page.end is not None or page.gap:
+            if page.end is not None:
                 return
-            cursor = page.records[-1].seq if page.records else cursor
+            if page.snapshot is not None:
+                cursor = page.snapshot.version
+            elif page.records:
+                cursor = page.records[-1].seq

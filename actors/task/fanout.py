@@ -9,7 +9,7 @@ Neighbours: `readers.py` (lets readers in), `release.py` (publishes), `journal.p
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from actors.runtime import (
     Actor,
@@ -23,7 +23,7 @@ from actors.runtime import (
     Stop,
     Tell,
 )
-from actors.task.messages import JOURNAL, Close, End, Page, Publish, Pull, ReadPage
+from actors.task.messages import JOURNAL, Close, End, Left, Page, Publish, Pull, ReadPage
 from actors.task.record import Record
 
 RING = 256
@@ -33,6 +33,9 @@ PAGE = 128
 """Records that one pull brings at most."""
 
 
+Waiting: TypeAlias = tuple[tuple[ReplyTo[Any], Pull], ...]
+
+
 class Tail(NamedTuple):
     """The latest records, and who waits for the next one."""
 
@@ -40,7 +43,7 @@ class Tail(NamedTuple):
     base: int
     """Sequence number just before the ring."""
     end: End | None
-    waiting: tuple[tuple[ReplyTo[Any], Pull], ...] = ()
+    waiting: Waiting = ()
 
     @property
     def head(self) -> int:
@@ -67,6 +70,8 @@ class FanOutActor(Actor[Tail]):
                 return self._pull(state, pull, envelope)
             case Publish() as publish:
                 return self._publish(state, publish)
+            case Left(reader):
+                return Step(state._replace(waiting=_without(state.waiting, reader)))
             case Close(error):
                 return Step(state, (*self.stopped(state, error), Stop()))
             case other:
@@ -85,7 +90,9 @@ class FanOutActor(Actor[Tail]):
         page = _page(state, pull)
         if page is not None:
             return Step(state, (Reply(envelope.reply_to, page),))
-        return Step(state._replace(waiting=(*state.waiting, (envelope.reply_to, pull))))
+        # One pull at a time for each reader: a newer one means that nobody waits for the older.
+        others = _without(state.waiting, pull.reader)
+        return Step(state._replace(waiting=(*others, (envelope.reply_to, pull))))
 
     @staticmethod
     def _publish(state: Tail, publish: Publish) -> Step[Tail]:
@@ -102,6 +109,10 @@ class FanOutActor(Actor[Tail]):
             else:
                 effects.append(Reply(reply_to, page))
         return Step(grown._replace(waiting=tuple(waiting)), tuple(effects))
+
+
+def _without(waiting: Waiting, reader: int) -> Waiting:
+    return tuple(entry for entry in waiting if entry[1].reader != reader)
 
 
 def _page(state: Tail, pull: Pull) -> Page | None:

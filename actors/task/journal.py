@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from actors.runtime import (
     Actor,
+    Caller,
     DeadLetter,
     Directive,
     Effect,
@@ -23,6 +24,7 @@ from actors.runtime import (
     Perform,
     Reject,
     Reply,
+    ReplyTo,
     StartTimer,
     Step,
     Tell,
@@ -32,6 +34,7 @@ from actors.task.messages import (
     Appended,
     AppendFailed,
     AppendRecords,
+    Drain,
     Fetched,
     Flush,
     GroupFailed,
@@ -40,6 +43,7 @@ from actors.task.messages import (
     ListTasks,
     Loaded,
     LoadTask,
+    Orphan,
     Page,
     Probe,
     ReadPage,
@@ -56,6 +60,9 @@ from actors.task.revive import folded
 RETRY_FIRST = 0.05
 RETRY_MOST = 1.0
 """Seconds between attempts to store a group: doubling from the first to the most."""
+
+
+Effects: TypeAlias = list[Effect]
 
 
 class StoreGroup(NamedTuple):
@@ -81,6 +88,13 @@ class LaneState:
     flushing: bool = False
     failing_since: int | None = None
     attempts: int = 0
+    apart: int = 0
+    """Appends to store one by one: their group was refused and one of them is to blame."""
+
+    @property
+    def idle(self) -> bool:
+        """Nothing gathered and nothing being stored."""
+        return not (self.gathered or self.storing or self.flushing)
 
 
 @dataclass(slots=True)
@@ -88,8 +102,9 @@ class Lanes:
     """The state of the JournalActor."""
 
     by_name: dict[str, LaneState] = field(default_factory=dict)
-    orphans: set[str] = field(default_factory=set)
-    """Tasks voided by a failing journal, to be settled when it answers again."""
+    orphans: dict[str, Caller] = field(default_factory=dict)
+    """Tasks whose actors were lost with a run going on, to be settled when that can be done."""
+    drained: list[ReplyTo[Any]] = field(default_factory=list)
 
 
 class JournalActor(Actor[Lanes]):
@@ -105,14 +120,14 @@ class JournalActor(Actor[Lanes]):
     def __init__(self, lane_of: Callable[[str], str], patience: float) -> None:
         self._lane_of = lane_of
         self._patience = patience
-        self._by_type: dict[type[Message], Callable[[Lanes, Any, int], list[Effect]]] = {
+        self._by_type: dict[type[Message], Callable[[Lanes, Any, int], Effects]] = {
             AppendRecords: self._append,
             Flush: self._flush,
             GroupStored: self._stored,
             GroupFailed: self._failed,
             RetryGroup: self._retry,
-            Fetched: self._fetched,
             Probe: self._probe,
+            Orphan: lambda state, message, _: _adopt(state, {message.task: Caller()}),
         }
 
     def start(self) -> Step[Lanes]:
@@ -125,20 +140,25 @@ class JournalActor(Actor[Lanes]):
         handle = self._by_type.get(type(message))
         if handle is not None:
             return Step(state, tuple(handle(state, message, now)))
+        if isinstance(message, Fetched):
+            return Step(state, tuple(self._fetched(state, message, envelope)))
+        if isinstance(message, Drain) and envelope.reply_to is not None:
+            state.drained.append(envelope.reply_to)
+            return Step(state, tuple(_drained(state)))
         if isinstance(message, LoadTask | ReadTask | ReadPage | ListTasks | KeepSnapshot):
             return Step(state, (Perform("journal", Fetch(message, envelope)),))
         return Step(state, (DeadLetter(message, "not for the journal"),))
 
     # -- appends
 
-    def _append(self, state: Lanes, message: AppendRecords, _: int) -> list[Effect]:
+    def _append(self, state: Lanes, message: AppendRecords, _: int) -> Effects:
         name = self._lane_of(message.append.task)
         lane = state.by_name.setdefault(name, LaneState())
         lane.gathered.append(message.append)
         return self._flush_soon(name, lane)
 
     @staticmethod
-    def _flush_soon(name: str, lane: LaneState) -> list[Effect]:
+    def _flush_soon(name: str, lane: LaneState) -> Effects:
         """Flush after whatever else waits in our mailbox: that joins the group."""
         if lane.flushing or lane.storing:
             return []
@@ -146,29 +166,35 @@ class JournalActor(Actor[Lanes]):
         return [Tell(JOURNAL, Flush(name))]
 
     @staticmethod
-    def _flush(state: Lanes, message: Flush, _: int) -> list[Effect]:
+    def _flush(state: Lanes, message: Flush, _: int) -> Effects:
         lane = state.by_name[message.lane_name]
         lane.flushing = False
-        lane.storing = merged(lane.gathered)
-        lane.gathered = []
+        if lane.apart:
+            lane.apart -= 1
+            lane.storing, lane.gathered = (lane.gathered[0],), lane.gathered[1:]
+        else:
+            lane.storing, lane.gathered = merged(lane.gathered), []
         return [Perform("journal", StoreGroup(message.lane_name, lane.storing))]
 
-    def _stored(self, state: Lanes, message: GroupStored, _: int) -> list[Effect]:
+    def _stored(self, state: Lanes, message: GroupStored, _: int) -> Effects:
         lane = state.by_name[message.lane_name]
         group, lane.storing = lane.storing, ()
         lane.failing_since, lane.attempts = None, 0
-        effects: list[Effect] = [
+        effects: Effects = [
             Tell(task_ref(append.task), _verdict(append, ack))
             for append, ack in zip(group, message.acks, strict=True)
         ]
         effects += _settle_orphans(state)
-        if lane.gathered:
-            return effects + self._flush_soon(message.lane_name, lane)
-        if message.lane_name:
-            del state.by_name[message.lane_name]
-        return effects
+        return effects + self._go_on(state, message.lane_name, lane)
 
-    def _failed(self, state: Lanes, message: GroupFailed, now: int) -> list[Effect]:
+    def _go_on(self, state: Lanes, name: str, lane: LaneState) -> Effects:
+        """Store what has gathered meanwhile, or forget the lane."""
+        if lane.gathered:
+            return self._flush_soon(name, lane)
+        del state.by_name[name]
+        return _drained(state)
+
+    def _failed(self, state: Lanes, message: GroupFailed, now: int) -> Effects:
         lane = state.by_name[message.lane_name]
         lane.failing_since = now if lane.failing_since is None else lane.failing_since
         if message.transient and now - lane.failing_since < self._patience * 1000:
@@ -176,56 +202,78 @@ class JournalActor(Actor[Lanes]):
             lane.attempts += 1
             timer = f"retry {message.lane_name}"
             return [StartTimer(timer, delay, RetryGroup(message.lane_name))]
-        return self._give_up(state, message, lane)
-
-    @staticmethod
-    def _give_up(state: Lanes, message: GroupFailed, lane: LaneState) -> list[Effect]:
-        """Void the group. What was gathered behind a transient failure would fare no better."""
+        lane.failing_since, lane.attempts = None, 0
+        if message.transient:
+            failed, lane.gathered = [*lane.storing, *lane.gathered], []
+        elif len(lane.storing) > 1:
+            # One of them cannot be stored, ever; the others must not suffer for it.
+            lane.apart, lane.gathered = len(lane.storing), [*lane.storing, *lane.gathered]
+            failed = []
+        else:
+            failed = list(lane.storing)
+        lane.storing = ()
         error = None if message.transient else message.error
-        failed = [*lane.storing, *lane.gathered]
-        lane.storing, lane.gathered, lane.failing_since, lane.attempts = (), [], None, 0
-        epochs = {append.task: append.epoch for append in failed}
-        void: list[Effect] = [
-            Tell(task_ref(task), AppendFailed(epoch, fenced=False, error=error))
-            for task, epoch in epochs.items()
-        ]
-        return void + _adopt(state, list(epochs)) if message.transient else void
+        return _void(state, failed, error) + self._go_on(state, message.lane_name, lane)
 
     @staticmethod
-    def _retry(state: Lanes, message: RetryGroup, _: int) -> list[Effect]:
+    def _retry(state: Lanes, message: RetryGroup, _: int) -> Effects:
         lane = state.by_name[message.lane_name]
         return [Perform("journal", StoreGroup(message.lane_name, lane.storing))]
 
     @staticmethod
-    def _probe(state: Lanes, _: Probe, __: int) -> list[Effect]:
+    def _probe(state: Lanes, _: Probe, __: int) -> Effects:
         return _settle_orphans(state)
 
     # -- reads
 
-    def _fetched(self, state: Lanes, message: Fetched, _: int) -> list[Effect]:
-        asked, error = message.asked, message.error
+    @staticmethod
+    def _fetched(state: Lanes, message: Fetched, envelope: Envelope) -> Effects:
+        asked, error, reply_to = message.asked, message.error, envelope.reply_to
         if isinstance(asked, LoadTask):
-            loaded: list[Effect] = [Tell(task_ref(asked.task), Loaded(message.result, error))]
+            loaded: Effects = [Tell(task_ref(asked.task), Loaded(message.result, error))]
             away = isinstance(error, StorageUnavailable)
-            return loaded + _adopt(state, [asked.task]) if away else loaded
-        if isinstance(asked, KeepSnapshot) or message.reply_to is None:
+            return loaded + _adopt(state, {asked.task: envelope.caller}) if away else loaded
+        if isinstance(asked, KeepSnapshot) or reply_to is None:
             return []
         if error is not None:
-            return [Reject(message.reply_to, error)]
-        return [Reply(message.reply_to, _shown(asked, message.result))]
+            return [Reject(reply_to, error)]
+        return [Reply(reply_to, _shown(asked, message.result))]
 
 
-def _adopt(state: Lanes, tasks: list[str]) -> list[Effect]:
-    """Remember tasks whose actors a failing journal has voided; look after them in a while."""
+def _void(state: Lanes, failed: list[Append], error: Exception | None) -> Effects:
+    """Tell the writers that nothing of this is stored, and see to it that their tasks settle."""
+    writers = {append.task: append for append in failed}
+    void: Effects = [
+        Tell(task_ref(task), AppendFailed(append.writer, fenced=False, error=error))
+        for task, append in writers.items()
+    ]
+    if not failed:
+        return void
+    return void + _adopt(state, {task: append.caller for task, append in writers.items()})
+
+
+def _adopt(state: Lanes, tasks: dict[str, Caller]) -> Effects:
+    """Remember tasks whose actors were lost; look after them in a while."""
     state.orphans.update(tasks)
     return [StartTimer("probe", RETRY_MOST, Probe())]
 
 
-def _settle_orphans(state: Lanes) -> list[Effect]:
-    """Revive what was voided: reviving settles it, or finds the journal still away."""
-    settle: list[Effect] = [Tell(task_ref(task), Recover()) for task in sorted(state.orphans)]
+def _settle_orphans(state: Lanes) -> Effects:
+    """Revive what was lost: reviving settles it, or finds the journal still away."""
+    settle: Effects = [
+        Tell(task_ref(task), Recover(), caller=caller) for task, caller in state.orphans.items()
+    ]
     state.orphans.clear()
     return settle
+
+
+def _drained(state: Lanes) -> Effects:
+    """Tell those who drain, once nothing is gathered or being stored."""
+    if not all(lane.idle for lane in state.by_name.values()):
+        return []
+    told: Effects = [Reply(reply_to, True) for reply_to in state.drained]
+    state.drained.clear()
+    return told
 
 
 def merged(appends: Sequence[Append]) -> tuple[Append, ...]:
@@ -246,13 +294,14 @@ def merged(appends: Sequence[Append]) -> tuple[Append, ...]:
 
 def _follows(append: Append, before: Append) -> bool:
     """Tell whether one writer made both, in a row (another may have revived the task since)."""
-    return append.epoch == before.epoch and append.expected == before.records[-1].seq
+    contiguous = append.expected == before.records[-1].seq
+    return contiguous and (append.epoch, append.writer) == (before.epoch, before.writer)
 
 
 def _verdict(append: Append, ack: Ack) -> Message:
     if ack is Ack.STORED:
-        return Appended(append.epoch, append.records[-1].seq)
-    return AppendFailed(append.epoch, fenced=True, error=None)
+        return Appended(append.writer, append.records[-1].seq)
+    return AppendFailed(append.writer, fenced=True, error=None)
 
 
 def _shown(asked: Message, result: Any) -> object:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
-from actors.runtime import ActorRef, Lane, Message, ReplyTo
+from actors.runtime import ActorRef, Lane, Message
 from actors.task.ports import Ack, Append, CancelRun, Query, RunId, Snapshot, StartRun, Stored
 from actors.task.record import Failure, Kind, Record
 
@@ -92,6 +92,12 @@ class Detach(TaskMessage):
 
     lane: ClassVar[Lane] = Lane.SYSTEM
     fanout: ActorRef[Message]
+    reader: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sync(TaskMessage):
+    """Answered (True) once everything told before has been decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,8 @@ class Admitted(NamedTuple):
     """A reader is attached: pull what follows from `fanout`, then tell Detach."""
 
     fanout: ActorRef[Message]
+    reader: int
+    """Number of this reader, for its pulls."""
     version: int
     """What `task` shows, or where a resumed reader has got to."""
     message: int
@@ -207,10 +215,10 @@ class TerminalGraceOver(TaskMessage):
 
 @dataclass(frozen=True, slots=True)
 class Appended(TaskMessage):
-    """Every record up to `upto`, written in `epoch`, is stored."""
+    """Every record up to `upto` that this life of the actor wrote is stored."""
 
     lane: ClassVar[Lane] = Lane.SYSTEM
-    epoch: int
+    writer: int
     upto: int
 
 
@@ -219,7 +227,7 @@ class AppendFailed(TaskMessage):
     """Nothing after the last acknowledged record is stored: what was decided since is void."""
 
     lane: ClassVar[Lane] = Lane.SYSTEM
-    epoch: int
+    writer: int
     fenced: bool
     error: Exception | None
     """An error for callers to hear (a user's own store said no); None: storage is unavailable."""
@@ -242,6 +250,14 @@ class AppendRecords(Message):
     """Append for the TaskActor at `append.task`; it is told Appended or AppendFailed."""
 
     append: Append
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan(Message):
+    """The actor of a task was lost with a run going on: revive it in a while, to settle that."""
+
+    lane: ClassVar[Lane] = Lane.SYSTEM
+    task: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,11 +351,10 @@ class TaskPage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Fetched(Message):
-    """The port's answer to a read: a result or an error, and what was asked by whom."""
+    """The port's answer to a read: a result or an error. Who asked is the envelope's reply_to."""
 
     lane: ClassVar[Lane] = Lane.SYSTEM
     asked: Message
-    reply_to: ReplyTo[Any] | None
     result: Any
     error: Exception | None
 
@@ -382,9 +397,7 @@ class RunReported(Message):
 
 @dataclass(frozen=True, slots=True)
 class Drain(Message):
-    """Take no new runs; answered (True) once none is left."""
-
-    lane: ClassVar[Lane] = Lane.SYSTEM
+    """Answered (True) by a standing actor once nothing is under way; behind all that waits."""
 
 
 # -- to the OutboxActor
@@ -425,9 +438,17 @@ class Close(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Left(Message):
+    """A reader has gone, with or without a pull that waits."""
+
+    reader: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pull(Message):
     """A reader wants at most `limit` records after `after`; answered with `Page`."""
 
+    reader: int
     after: int
     limit: int
 
@@ -440,9 +461,11 @@ class End(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Records after a cursor, in order. Empty only when `end` is set or `gap`."""
+    """Records after a cursor, in order. Empty only when `end`, `gap` or `snapshot` is set."""
 
     records: tuple[Record, ...]
     end: End | None = None
     gap: bool = False
-    """The records after the cursor are no longer kept: begin anew with the Task."""
+    """The records after the cursor are no longer kept."""
+    snapshot: View | None = None
+    """Instead of records that are no longer kept: the Task as it is; what follows comes next."""

@@ -71,6 +71,8 @@ class Append(NamedTuple):
     row: Row
     caller: Caller
     """The request whose run wrote the records; a user's own store gets its call context."""
+    writer: int = 0
+    """Life of the TaskActor that wants to hear what became of it; journals pass it by."""
 
 
 class Ack(Enum):

@@ -12,7 +12,7 @@ from a2a.utils.errors import InvalidParamsError, TaskNotFoundError
 from actors.runtime import ActorRef, Envelope, Message, Spawn, Tell
 from actors.task.events import terminal_error
 from actors.task.fanout import FanOutActor
-from actors.task.messages import Admitted, Attach, Close, Detach
+from actors.task.messages import Admitted, Attach, Close, Detach, Left
 from actors.task.release import task_bytes
 from actors.task.state import Draft, TaskState
 
@@ -28,9 +28,9 @@ def attach(_: Rules, draft: Draft, envelope: Envelope, message: Attach) -> None:
         draft.reject(envelope, error)
     elif message.after is None:
         version, task = state.fold.version, task_bytes(state)
-        draft.reply(envelope, Admitted(reader(draft), version, 0, task))
+        draft.reply(envelope, Admitted(*reader(draft), version, 0, task))
     else:
-        draft.reply(envelope, Admitted(reader(draft), message.after, 0, b""))
+        draft.reply(envelope, Admitted(*reader(draft), message.after, 0, b""))
 
 
 def _why_not(state: TaskState, after: int | None) -> Exception | None:
@@ -46,17 +46,18 @@ def _why_not(state: TaskState, after: int | None) -> Exception | None:
     return None
 
 
-def reader(draft: Draft) -> ActorRef[Message]:
-    """Count one more reader and return the FanOutActor that serves it, made for the first."""
-    state = draft.state
+def reader(draft: Draft) -> tuple[ActorRef[Message], int]:
+    """Let one more reader in: return its FanOutActor, made for the first one, and its number."""
+    number = draft.state.attached + 1
+    state = draft.set(attached=number, readers=draft.state.readers + 1)
     if state.fanout is not None:
-        draft.set(readers=state.readers + 1)
-        return state.fanout
-    ref: ActorRef[Message] = ActorRef("fanout", f"{state.task}#{state.fanouts}")
-    base, end, task = state.fold.version, state.end, state.task
+        return state.fanout, number
+    ref: ActorRef[Message] = ActorRef("fanout", f"{state.task}#{state.life}.{number}")
+    base, task = state.fold.version, state.task
+    end = state.end if state.fold.final else None  # else it follows records still to be stored
     draft.do(Spawn(ref, lambda: FanOutActor(task, base, end)))
-    draft.set(fanout=ref, fanouts=state.fanouts + 1, readers=1)
-    return ref
+    draft.set(fanout=ref)
+    return ref, number
 
 
 def detach(_: Rules, draft: Draft, __: Envelope, message: Detach) -> None:
@@ -65,7 +66,9 @@ def detach(_: Rules, draft: Draft, __: Envelope, message: Detach) -> None:
     if state.fanout is None or message.fanout != state.fanout:
         return  # a reader of an earlier life of this actor
     draft.set(readers=state.readers - 1)
-    if state.readers == 1:
+    if state.readers > 1:
+        draft.do(Tell(state.fanout, Left(message.reader)))
+    else:
         gone = TaskNotFoundError(f"Task {state.task} has no reader any more")
         draft.do(Tell(state.fanout, Close(gone)))
         draft.set(fanout=None)

@@ -119,9 +119,9 @@ class Failure(NamedTuple):
     def of(cls, error: BaseException) -> Failure:
         """The failure that an exception of an agent stands for."""
         if not isinstance(error, A2AError) or type(error).__name__ not in _ERRORS:
-            return cls(InternalError.__name__, str(error))
+            return cls(InternalError.__name__, _text(error))
         data = _struct(error.data) if isinstance(error.data, dict) else b""
-        return cls(type(error).__name__, str(error), data)
+        return cls(type(error).__name__, _text(error), data)
 
     def exception(self) -> A2AError:
         """A fresh exception to raise at a caller."""
@@ -130,7 +130,10 @@ class Failure(NamedTuple):
 
     def pack(self) -> bytes:
         """The payload of an ENDED record."""
-        return _struct({"error": self.error, "message": self.message}) + self.data
+        said: dict[str, object] = {"error": self.error, "message": self.message}
+        if self.data:
+            said["data"] = MessageToDict(Struct.FromString(self.data))
+        return _struct(said)
 
     @classmethod
     def unpack(cls, payload: bytes) -> Failure | None:
@@ -138,8 +141,18 @@ class Failure(NamedTuple):
         if not payload:
             return None
         fields = MessageToDict(Struct.FromString(payload))
-        error, message = str(fields.pop("error")), str(fields.pop("message"))
-        return cls(error, message, _struct(fields) if fields else b"")
+        data = fields.get("data")
+        packed = _struct(data) if isinstance(data, dict) else b""
+        return cls(str(fields.get("error", "")), str(fields.get("message", "")), packed)
+
+
+def _text(error: BaseException) -> str:
+    """Return what an exception says of itself, fit to be stored and sent."""
+    try:
+        said = str(error)
+    except Exception:  # noqa: BLE001 - user code; an exception that cannot speak is still one
+        said = f"{type(error).__name__} (its text could not be had)"
+    return said.encode("utf-8", "backslashreplace").decode()
 
 
 def _struct(fields: dict[str, object]) -> bytes:

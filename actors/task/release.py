@@ -86,13 +86,19 @@ def _commit(draft: Draft, entry: Pending, policy: Policy) -> None:
         _launch(draft, record, entry.starts, policy)
     running = state.fold.running if state.ending is None else state.ending.number("message")
     state.fold.apply(record)
-    draft.do(*entry.then)
+    if record.kind is not Kind.CANCEL_ASKED or _still_cancelling(state, record):
+        draft.do(*entry.then)
     if state.waiters and (record.kind in _DECISIVE or record.kind.public):
         _settle(draft, record, running, policy)
     if record.number("final"):
         draft.set(ending=record)
     if state.fold.final:
         _finalised(draft, policy)
+
+
+def _still_cancelling(state: TaskState, record: Record) -> bool:
+    """The run may have ended by itself while the wish to cancel it was being stored."""
+    return "cancelling" in state.configuration and state.run == record.number("run")
 
 
 def _launch(draft: Draft, record: Record, queued: Queued, policy: Policy) -> None:
@@ -165,7 +171,7 @@ def _answer(
 ) -> Settled | None:
     """Return the answer that `record` gives to a waiter, or None to wait on."""
     if record.kind is Kind.REFUSED:
-        mine = record.number("message") == waiter.message
+        mine = waiter.wait is not None and record.number("message") == waiter.message
         return Settled(failure=Failure.unpack(record.payload)) if mine else None
     if waiter.wait is Wait.FIRST:
         return _first(state, waiter, record, policy)

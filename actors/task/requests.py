@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from a2a.types import TaskState as A2AState
 
-from actors.runtime import Envelope, Reply, StartTimer, Tell
+from actors.runtime import Envelope, MailboxFull, Perform, Reply, StartTimer, Tell
 from actors.task.events import client_error, new_task
 from actors.task.messages import (
     RUNNER,
@@ -22,7 +22,7 @@ from actors.task.messages import (
     View,
     Wait,
 )
-from actors.task.ports import CancelRun
+from actors.task.ports import CancelRun, ForgetRequest
 from actors.task.readers import reader
 from actors.task.record import Kind
 from actors.task.release import task_bytes
@@ -33,12 +33,22 @@ if TYPE_CHECKING:
     from actors.task.rules import Rules
 
 
+QUEUE_BOUND = 128
+"""Messages that may wait for their run on one task; the next sender is asked to try later."""
+
+
 def send(rules: Rules, draft: Draft, envelope: Envelope, message: Send) -> None:
     """Accept a message, durably, and start its run when none is going on (R16 to R19, A2)."""
     state = draft.state
     outcome = rules.table.step(state.configuration, "send", state)
+    error: Exception | None = None
     if outcome.answer is not Answer.GO:
-        draft.reject(envelope, client_error(outcome.reason, state.task, state.lifecycle))
+        error = client_error(outcome.reason, state.task, state.lifecycle)
+    elif len(state.queue) >= QUEUE_BOUND:
+        error = MailboxFull(f"{QUEUE_BOUND} messages wait for task {state.task} already")
+    if error is not None:
+        draft.reject(envelope, error)
+        draft.do(Perform("agent", ForgetRequest(envelope.caller.key)))
         return
     draft.set(configuration=outcome.configuration)
     draft.caller = envelope.caller
@@ -58,7 +68,7 @@ def _accept(draft: Draft, message: Send, envelope: Envelope) -> int:
         return draft.record(Kind.ACCEPTED, message.request, facts)
     if message.wait is Wait.STREAM:
         version, task = draft.state.fold.version, task_bytes(draft.state)
-        admitted = Admitted(reader(draft), version, seq, task)
+        admitted = Admitted(*reader(draft), version, seq, task)
         return draft.record(
             Kind.ACCEPTED, message.request, facts, then=(Reply(envelope.reply_to, admitted),)
         )

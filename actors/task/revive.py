@@ -34,7 +34,7 @@ def folded(stored: Stored) -> Fold:
     return fold(stored.tail, base)
 
 
-def born(rules: Rules, task: str, message: Send, caller: Caller) -> TaskState:
+def born(rules: Rules, task: str, message: Send, caller: Caller, life: int) -> TaskState:
     """Return the state of a task whose first message is about to be accepted."""
     return TaskState(
         task=task,
@@ -48,12 +48,13 @@ def born(rules: Rules, task: str, message: Send, caller: Caller) -> TaskState:
         seq=0,
         run=0,
         status_at=0,
+        life=life,
     )
 
 
-def revived(rules: Rules, stored: Stored, now: int) -> Step[TaskState]:
+def revived(rules: Rules, stored: Stored, life: int, now: int) -> Step[TaskState]:
     """Return a task read back from its log, with its lost run settled by policy."""
-    state = _as_logged(rules, stored)
+    state = _as_logged(rules, stored)._replace(life=life)
     draft = Draft(state, now)
     if state.fold.final:
         draft.set(end=End())
@@ -103,8 +104,8 @@ def _settle(rules: Rules, draft: Draft) -> None:
         end_run(rules, draft, "cancelled", None)
     elif lost is None:
         start_next(rules, draft)
-    elif rules.policy.recovery == "fail":
-        end_run(rules, draft, "lost", None)
+    elif rules.policy.recovery == "fail" or "interrupted" in draft.state.configuration:
+        end_run(rules, draft, "lost", None)  # a task that waits for its client waits on
     else:
         _rerun(rules, draft, lost)
 

@@ -28,6 +28,7 @@ from actors.task.messages import (
     Recover,
     RunOver,
     Send,
+    Sync,
     TerminalGraceOver,
 )
 from actors.task.policy import Policy
@@ -60,7 +61,7 @@ class Rules:
         decide = _BY_TYPE.get(type(message))
         if decide is None:
             return Step(state, (DeadLetter(message, "not for a live task"),))
-        if envelope.reply_to is not None and not self._may_see(state, envelope):
+        if envelope.reply_to is not None and not self._may_see(state, envelope, message):
             return Step(state, (Reject(envelope.reply_to, self.unknown(state.task)),))
         draft = Draft(state, now)
         decide(self, draft, envelope, message)
@@ -71,19 +72,24 @@ class Rules:
         """Return the one answer for tasks that are absent or somebody else's (R81)."""
         return TaskNotFoundError(f"Task {task} not found")
 
-    def _may_see(self, state: TaskState, envelope: Envelope) -> bool:
+    def _may_see(self, state: TaskState, envelope: Envelope, message: Message) -> bool:
         """R87: decided before anything that could reveal the task."""
         owner, tenant, _ = envelope.caller
-        return self.external or (owner, tenant) == (state.owner, state.tenant)
+        mine = (owner, tenant) == (state.owner, state.tenant)
+        return mine or self.external or isinstance(message, Sync)
 
 
 def _appended(rules: Rules, draft: Draft, _: Envelope, message: Appended) -> None:
-    if message.epoch == draft.state.epoch:
+    if message.writer == draft.state.life:
         release.release(draft, message.upto, rules.policy, rules.pushed)
 
 
 def _terminal_grace_over(_: Rules, draft: Draft, __: Envelope, ___: TerminalGraceOver) -> None:
     release.over(draft)
+
+
+def _sync(_: Rules, draft: Draft, envelope: Envelope, __: Sync) -> None:
+    draft.reply(envelope, True)
 
 
 def _recover(_: Rules, __: Draft, ___: Envelope, ____: Recover) -> None:
@@ -105,5 +111,6 @@ _BY_TYPE: Mapping[type[Message], Decide] = MappingProxyType(
         Attach: readers.attach,
         Detach: readers.detach,
         Recover: _recover,
+        Sync: _sync,
     }
 )

@@ -41,6 +41,8 @@ class Runs(NamedTuple):
     """The runs going on, by task. The dict is this actor's own and changes in place."""
 
     by_task: dict[str, RunId]
+    cancelling: set[RunId]
+    """Runs whose end will be reported as the outcome of their cancel."""
     drained: tuple[ReplyTo[Any], ...] = ()
 
 
@@ -51,7 +53,7 @@ class RunnerActor(Actor[Runs]):
 
     def start(self) -> Step[Runs]:
         """No run is going on."""
-        return Step(Runs({}))
+        return Step(Runs({}, set()))
 
     def step(self, state: Runs, envelope: Envelope, now: int) -> Step[Runs]:  # noqa: ARG002
         """Command the port, or pass on what it reports."""
@@ -61,6 +63,7 @@ class RunnerActor(Actor[Runs]):
                 return Step(state, (Perform("agent", start),))
             case CallOff(cancel):
                 state.by_task[cancel.run.task] = cancel.run
+                state.cancelling.add(cancel.run)
                 return Step(state, (Perform("agent", cancel),))
             case Abandon(run):
                 return self._over(state, run, (Perform("agent", AbandonRun(run)),))
@@ -74,7 +77,8 @@ class RunnerActor(Actor[Runs]):
 
     def _reported(self, state: Runs, report: RunReported) -> Step[Runs]:
         run = report.run
-        if state.by_task.get(run.task) != run:
+        overtaken = run in state.cancelling and not report.cancel
+        if state.by_task.get(run.task) != run or overtaken:
             return Step(state, (DeadLetter(report, "superseded run"),))
         over: Message = (
             CancelOver(run, report.failure) if report.cancel else RunOver(run, report.failure)
@@ -86,6 +90,7 @@ class RunnerActor(Actor[Runs]):
         """Forget a run; whoever drains is told when it was the last."""
         if run is not None and state.by_task.get(run.task) == run:
             del state.by_task[run.task]
+            state.cancelling.discard(run)
         if state.by_task or not state.drained:
             return Step(state, effects)
         told = tuple(Reply(reply_to, True) for reply_to in state.drained)

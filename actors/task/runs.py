@@ -55,7 +55,8 @@ def emitted(rules: Rules, draft: Draft, _: Envelope, event: Emitted) -> None:
         draft.do(DeadLetter(event, "superseded run"))
         return
     if event.mismatch and not state.final:
-        _violated(rules, draft, Failure("InternalError", event.mismatch))
+        kind = "InternalError" if event.kind is Kind.TASK else "InvalidAgentResponseError"
+        _violated(rules, draft, Failure(kind, event.mismatch))
         return
     outcome = rules.table.step(state.configuration, event.trigger, state, event)
     if outcome.answer is Answer.GO:
@@ -140,7 +141,8 @@ def end_run(rules: Rules, draft: Draft, trigger: str, failure: Failure | None) -
     if "abandon" in outcome.actions:
         draft.do(Tell(RUNNER, Abandon(before.run_id)))
     if before.final:
-        over(draft, failure)
+        heard = trigger == "violated" or rules.policy.raised == "error"
+        over(draft, failure if heard else None)
         if before.running is not None:
             draft.do(Perform("agent", ForgetRequest(before.running.caller.key)))
         draft.set(running=None)

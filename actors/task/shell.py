@@ -61,12 +61,13 @@ class JournalShell:
         self._run(lambda: self._journal.append(request.group), then)
 
     def _fetch(self, request: Fetch) -> None:
-        asked, reply_to = request.asked, request.envelope.reply_to
+        asked, envelope = request.asked, request.envelope
 
         def then(result: Any, error: Exception | None) -> None:
             if error is not None:
                 logger.warning("could not read %s: %s", type(asked).__name__, error)
-            self._tell(Fetched(asked, reply_to, result, error))
+            fetched = Fetched(asked, result, error)
+            self._system.tell(JOURNAL, fetched, envelope.reply_to, envelope.caller)
 
         self._run(lambda: self._read(request), then)
 
@@ -102,10 +103,12 @@ class JournalShell:
 
     def _done(self, future: asyncio.Future[Any], then: Then) -> None:
         self._waiting.discard(future)
-        if not future.cancelled():
-            error = future.exception()
-            if error is None or isinstance(error, Exception):
-                then(None if error else future.result(), error)
+        if future.cancelled():
+            then(None, StorageUnavailable("the server is shutting down"))
+            return
+        error = future.exception()
+        if error is None or isinstance(error, Exception):
+            then(None if error else future.result(), error)
 
     def _tell(self, message: Message) -> None:
         self._system.tell(JOURNAL, message)

@@ -97,8 +97,11 @@ class TaskState(NamedTuple):
     """The log is final and its run is over."""
     fanout: ActorRef[Message] | None = None
     readers: int = 0
-    fanouts: int = 0
-    """FanOutActors made so far; keeps their addresses distinct."""
+    attached: int = 0
+    """Readers let in so far; keeps their numbers distinct."""
+    life: int = 0
+    """Which actor of this task in this process this is: verdicts on and readers of an earlier
+    life are none of ours."""
     snapshot: int = 0
     """Version of the latest snapshot that the journal has."""
 
@@ -159,9 +162,16 @@ class Draft:
             self.effects.append(Reply(envelope.reply_to, value))
 
     def reject(self, envelope: Envelope, error: Exception) -> None:
-        """Answer an ask with an error; a tell wants no answer."""
-        if envelope.reply_to is not None:
-            self.effects.append(Reject(envelope.reply_to, error))
+        """Answer an ask with an error, once everything that it speaks of is stored (law L3)."""
+        if envelope.reply_to is None:
+            return
+        reject = Reject(envelope.reply_to, error)
+        if self.state.pending:
+            *others, last = self.state.pending
+            waiting = last._replace(then=(*last.then, reject))
+            self.state = self.state._replace(pending=(*others, waiting))
+        else:
+            self.effects.append(reject)
 
     @property
     def task_exists(self) -> bool:
@@ -204,7 +214,15 @@ class Draft:
     def _append(self, state: TaskState) -> Append:
         records = tuple(pending.record for pending in self.pending)
         caller = self.caller or (state.running.caller if state.running else Caller())
-        return Append(state.task, state.epoch, records[0].seq - 1, records, row(state), caller)
+        return Append(
+            state.task,
+            state.epoch,
+            records[0].seq - 1,
+            records,
+            row(state),
+            caller,
+            state.life,
+        )
 
 
 def row(state: TaskState) -> Row:

@@ -86,7 +86,7 @@ def test_a_card_that_is_none(text: str | None, tmp_path: Path) -> None:
 
 def test_a_port_in_use(taken: str, tmp_path: Path) -> None:
     database = ("--database", str(tmp_path / "t.db"))
-    done = run("serve", CLERK, "--port", taken, *database)
+    done = run("serve", CLERK, "--port", taken, "--grpc-port", "0", *database)
     assert done.code == 1
     assert f"cannot serve on 127.0.0.1:{taken}: Address already in use" in done.complaint
     done = run("serve", CLERK, "--port", str(free_port()), "--grpc-port", taken, *database)

@@ -15,10 +15,9 @@ from tests.servers import free_port
 
 
 def serve(port: int, database: Path) -> tuple[str, ...]:
-    """The arguments of a server on `port` and the next."""
-    return (
-        *("serve", "tests.cli.agents:make_clerk", "--port", str(port), "--database", str(database)),
-    )
+    """The arguments of a server on `port`, with gRPC somewhere else."""
+    places = ("--port", str(port), "--grpc-port", str(free_port()))
+    return ("serve", "tests.cli.agents:make_clerk", *places, "--database", str(database))
 
 
 @pytest.fixture(scope="module")

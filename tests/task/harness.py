@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 from a2a.types import (
@@ -31,6 +32,7 @@ from actors.task.messages import (
     JOURNAL,
     OUTBOX,
     RUNNER,
+    Admitted,
     Attach,
     Cancel,
     Get,
@@ -92,7 +94,8 @@ class Bench:
         self.system.ports["journal"] = JournalShell(self.journal, self.system)
         self.system.ports["agent"] = self.agent
         rules = Rules(policy)
-        self.system.register("task", lambda task: TaskActor(task, rules))
+        lives = count(1)
+        self.system.register("task", lambda task: TaskActor(task, rules, next(lives)))
         self.journal.open()
         self.system.spawn(JOURNAL, JournalActor(self.journal.lane, policy.storage_patience))
         self.system.spawn(RUNNER, RunnerActor())
@@ -121,8 +124,8 @@ class Bench:
     def attach(self, after: int | None = None) -> Answer:
         return self.ask(task_ref(TASK), Attach(after))
 
-    def pull(self, fanout: ActorRef[Any], after: int, limit: int = 128) -> Answer:
-        return self.ask(fanout, Pull(after, limit))
+    def pull(self, admitted: Admitted, after: int, limit: int = 128) -> Answer:
+        return self.ask(admitted.fanout, Pull(admitted.reader, after, limit))
 
     def recover(self) -> None:
         self.system.tell(task_ref(TASK), Recover())

@@ -75,7 +75,7 @@ def test_when_patience_is_over_everyone_is_told_and_the_run_is_fenced(
     blocked = bench.send(new=True)
     bench.emit(task())
     admitted = bench.attach().value
-    reading = bench.pull(admitted.fanout, admitted.version)
+    reading = bench.pull(admitted, admitted.version)
     journal.away = True
     bench.emit(artifact())
     streaming = bench.send("more", Wait.STREAM)

@@ -162,7 +162,9 @@ class Life(RuleBasedStateMachine):
         for answer in self.answers:
             assert answer.given == 1, "an ask was never answered"
             if answer.values and isinstance(answer.value, Admitted):
-                self.bench.system.tell(task_ref(TASK), Detach(answer.value.fanout))
+                self.bench.system.tell(
+                    task_ref(TASK), Detach(answer.value.fanout, answer.value.reader)
+                )
         self.bench.clock.run()
         assert self.bench.system.refs()[3:] == []
 
