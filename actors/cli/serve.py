@@ -88,12 +88,23 @@ async def _serve(
         _bound(options.host, options.grpc_port).close()  # gRPC says it in lines of its own
     with _bound(options.host, options.port) as sock:
         try:
+            await _start(handler)
             async with app.router.lifespan_context(app):
                 server = Server(config, handler, lambda: _announce(options, card, console))
                 await _until_signalled(server, sock)
         except Exception as error:
             raise _explained(error) from error
     console.print("stopped")
+
+
+async def _start(handler: RequestHandler) -> None:
+    """Start the handler; why it cannot is told by `_explained`, so it is not logged as well."""
+    log = logging.getLogger("actors.a2a")
+    log.disabled = True
+    try:
+        await handler.start()
+    finally:
+        log.disabled = False
 
 
 class Server(uvicorn.Server):
