@@ -34,7 +34,6 @@ STATES = {
 }
 """TaskState -> state of the chart. UNSPECIFIED has none: it is always an invalid response."""
 
-OPEN = ("submitted", "working", "input_required", "auth_required")
 TERMINAL = ("completed", "failed", "canceled", "rejected")
 
 STATUS = {state: f"status_{name}" for state, name in STATES.items()}
@@ -132,14 +131,16 @@ def _lifecycle() -> State:
         "lifecycle",
         (
             State("absent", note="no Task: messages accepted, nothing public yet"),
-            State("submitted"),
-            State("working"),
-            State("interrupted", (State("input_required"), State("auth_required"))),
+            State("open", (State("submitted"), State("working"), _interrupted())),
             State("terminal", tuple(State(name, final=True) for name in TERMINAL)),
             State("replied", final=True, note="a bare Message was the answer; no Task exists"),
         ),
         initial="absent",
     )
+
+
+def _interrupted() -> State:
+    return State("interrupted", (State("input_required"), State("auth_required")))
 
 
 def _run() -> State:
@@ -152,18 +153,14 @@ def _status_rows(policy: Policy) -> Iterable[Row]:
         yield Refuse(trigger, "absent", "status_before_task")
         yield Refuse(trigger, "replied", "update_in_message_mode")
         yield Drop(trigger, "terminal", "after_terminal")  # R15, R38
-    yield Refuse("status_unspecified", OPEN, "state_unspecified")
-    for source in OPEN:
-        for name in STATES.values():
-            yield _status_row(policy, source, name)
-
-
-def _status_row(policy: Policy, source: str, name: str) -> Row:
-    if name == "submitted" and source != "submitted":
-        resubmitted = source == "working" and policy.resubmit == "accept"
-        if not resubmitted:
-            return Refuse("status_submitted", source, "back_to_submitted")
-    return Go(f"status_{name}", source, None if name == source else name, actions="store")
+    yield Refuse("status_unspecified", "open", "state_unspecified")
+    for name in STATES.values():
+        if name != "submitted":
+            yield Go(f"status_{name}", "open", name, actions="store")
+    yield Go("status_submitted", "submitted", "submitted", actions="store")
+    if policy.resubmit == "accept":
+        yield Go("status_submitted", "working", "submitted", actions="store")
+    yield Refuse("status_submitted", "open", "back_to_submitted")
 
 
 def _task_rows(policy: Policy) -> Iterable[Row]:
@@ -195,10 +192,10 @@ def _artifact_rows(policy: Policy) -> Iterable[Row]:
     yield Refuse("artifact", "absent", "artifact_before_task")  # R37
     yield Refuse("artifact", "replied", "update_in_message_mode")
     yield Drop("artifact", "terminal", "after_terminal")  # R15
-    yield Refuse("artifact", OPEN, "append_to_unknown", conditions="appends_to_unknown")
+    yield Refuse("artifact", "open", "append_to_unknown", conditions="appends_to_unknown")
     if policy.closed_artifact == "refuse":
-        yield Refuse("artifact", OPEN, "append_after_last", conditions="appends_after_last")
-    yield Go("artifact", OPEN, None, actions="store")
+        yield Refuse("artifact", "open", "append_after_last", conditions="appends_after_last")
+    yield Go("artifact", "open", None, actions="store")
 
 
 def _message_rows(policy: Policy) -> Iterable[Row]:
@@ -208,7 +205,7 @@ def _message_rows(policy: Policy) -> Iterable[Row]:
     """
     yield Go("message", "absent", "replied", actions="store")
     yield Refuse("message", "replied", "second_message")
-    yield Refuse("message", OPEN, "message_in_task_mode")
+    yield Refuse("message", "open", "message_in_task_mode")
     if policy.late_message == "report":
         yield Refuse("message", "terminal", "message_in_task_mode")
     else:
@@ -220,7 +217,7 @@ def _client_rows(policy: Policy) -> Iterable[Row]:
         yield Go("send", "absent", "submitted", actions=("accept", "create"))
     else:
         yield Go("send", "absent", None, actions="accept")
-    yield Go("send", OPEN, None, actions="accept")  # R18, R19, R23
+    yield Go("send", "open", None, actions="accept")  # R18, R19, R23
     yield Refuse("send", "terminal", "terminal")  # R16
     yield Refuse("send", "replied", "not_found")
     yield Refuse("cancel", "terminal", "not_cancelable")  # R52
@@ -232,9 +229,9 @@ def _client_rows(policy: Policy) -> Iterable[Row]:
 def _ending_rows(policy: Policy) -> Iterable[Row]:
     """How the end of a run reaches the lifecycle."""
     for trigger in ("raised", "expired", "cancel_raised"):
-        yield Go(trigger, ("absent", *OPEN), "failed", actions="fail")  # A5
-    yield Go("violated", OPEN, "failed", actions="fail")  # R85
-    yield Go("cancelled", OPEN, "canceled", actions="cancel")  # R51
+        yield Go(trigger, ("absent", "open"), "failed", actions="fail")  # A5
+    yield Go("violated", "open", "failed", actions="fail")  # R85
+    yield Go("cancelled", "open", "canceled", actions="cancel")  # R51
     if policy.unfinished == "fail":
         yield Go("returned", ("submitted", "working"), "failed", actions="fail")
     if policy.recovery == "fail":

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.task.chart import AGENT_EVENTS, CORE_EVENTS, OPEN, TERMINAL, sdk_chart, spec_chart
+from actors.task.chart import AGENT_EVENTS, CORE_EVENTS, TERMINAL, sdk_chart, spec_chart
 from statechart import Answer, Chart
 from statechart.library import Reference
 
@@ -66,7 +66,7 @@ def test_an_idle_task_takes_nothing_from_an_agent(chart: Chart) -> None:
                 assert {outcome.answer for outcome in outcomes} == {Answer.REFUSE}
 
 
-@pytest.mark.parametrize("state", OPEN)
+@pytest.mark.parametrize("state", ["submitted", "working", "input_required", "auth_required"])
 def test_r22_every_open_state_can_go_on_to_working(state: str) -> None:
     for chart in CHARTS.values():
         table = chart.compile()
