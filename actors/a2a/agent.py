@@ -23,7 +23,8 @@ from a2a.types import SendMessageRequest, Task
 from actors.a2a.queue import RunQueue
 from actors.a2a.requests import Calls
 from actors.runtime import ActorRef, ActorSystem
-from actors.task.messages import RUNNER, Emitted, RunReported, task_ref
+from actors.task.messages import Emitted, task_ref
+from actors.task.orders import RUNNER, RunReported
 from actors.task.ports import (
     AbandonRun,
     AgentRequest,

@@ -17,7 +17,8 @@ from a2a.types import Message, StreamResponse, Task, TaskState
 from a2a.utils.errors import TaskNotCancelableError
 
 from actors.task.fold import TERMINAL
-from actors.task.messages import Admitted, Page, Settled
+from actors.task.messages import Admitted, Settled
+from actors.task.orders import Page
 from actors.task.policy import Policy
 from actors.task.record import Failure, Kind, Record
 

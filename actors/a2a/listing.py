@@ -14,7 +14,7 @@ from a2a.utils.errors import InvalidParamsError
 from a2a.utils.task import apply_history_length
 
 from actors.runtime import Caller
-from actors.task.messages import TaskPage
+from actors.task.orders import TaskPage
 from actors.task.ports import Query
 
 DEFAULT_PAGE = 50

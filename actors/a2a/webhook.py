@@ -15,7 +15,7 @@ from a2a.server.tasks import PushNotificationSender
 from a2a.types import StreamResponse
 
 from actors.runtime import ActorRef, ActorSystem
-from actors.task.messages import OUTBOX, Delivered
+from actors.task.orders import OUTBOX, Delivered
 from actors.task.ports import Notify
 
 logger = logging.getLogger("actors.webhook")

@@ -8,6 +8,7 @@ The map, each file importing only those above it:
     actor.py        Actor: start, step                 (pure)
     clock.py        what we need of time
     dispatcher.py   the one receive loop               (asyncio)
+    promise.py      the asking side of one answer      (asyncio)
     system.py       address book, delivery, effects    (the shell)
 """
 

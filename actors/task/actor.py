@@ -25,17 +25,15 @@ from actors.runtime import (
     Stop,
     Tell,
 )
-from actors.task.messages import (
+from actors.task.messages import AppendFailed, Loaded, Send
+from actors.task.orders import (
     JOURNAL,
     RUNNER,
     Abandon,
-    AppendFailed,
     Close,
     KeepSnapshot,
-    Loaded,
     LoadTask,
     Orphan,
-    Send,
 )
 from actors.task.ports import ForgetRequest, Snapshot, StorageUnavailable
 from actors.task.revive import born, revived

@@ -19,26 +19,28 @@ from actors.task.actor import TaskActor
 from actors.task.fanout import PAGE
 from actors.task.journal import JournalActor
 from actors.task.messages import (
-    JOURNAL,
-    OUTBOX,
-    RUNNER,
     Admitted,
     Attach,
     Cancel,
     Detach,
-    Drain,
     Get,
-    ListTasks,
-    Page,
-    Pull,
-    ReadTask,
     Recover,
     Send,
     Settled,
     Sync,
-    TaskPage,
     View,
     task_ref,
+)
+from actors.task.orders import (
+    JOURNAL,
+    OUTBOX,
+    RUNNER,
+    Drain,
+    ListTasks,
+    Page,
+    Pull,
+    ReadTask,
+    TaskPage,
 )
 from actors.task.outbox import OutboxActor
 from actors.task.policy import Policy

@@ -23,7 +23,7 @@ from actors.runtime import (
     Stop,
     Tell,
 )
-from actors.task.messages import JOURNAL, Close, End, Left, Page, Publish, Pull, ReadPage
+from actors.task.orders import JOURNAL, Close, End, Left, Page, Publish, Pull, ReadPage
 from actors.task.record import Record
 
 RING = 256

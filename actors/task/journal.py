@@ -29,10 +29,9 @@ from actors.runtime import (
     Step,
     Tell,
 )
-from actors.task.messages import (
+from actors.task.messages import Appended, AppendFailed, Loaded, Recover, task_ref
+from actors.task.orders import (
     JOURNAL,
-    Appended,
-    AppendFailed,
     AppendRecords,
     Drain,
     Fetched,
@@ -41,21 +40,15 @@ from actors.task.messages import (
     GroupStored,
     KeepSnapshot,
     ListTasks,
-    Loaded,
     LoadTask,
     Orphan,
-    Page,
     Probe,
     ReadPage,
     ReadTask,
-    Recover,
     RetryGroup,
-    TaskPage,
-    View,
-    task_ref,
 )
-from actors.task.ports import Ack, Append, Listing, StorageUnavailable, Stored
-from actors.task.revive import folded
+from actors.task.ports import Ack, Append, StorageUnavailable
+from actors.task.views import shown
 
 RETRY_FIRST = 0.05
 RETRY_MOST = 1.0
@@ -237,7 +230,7 @@ class JournalActor(Actor[Lanes]):
             return []
         if error is not None:
             return [Reject(reply_to, error)]
-        return [Reply(reply_to, _shown(asked, message.result))]
+        return [Reply(reply_to, shown(asked, message.result))]
 
 
 def _void(state: Lanes, failed: list[Append], error: Exception | None) -> Effects:
@@ -302,24 +295,3 @@ def _verdict(append: Append, ack: Ack) -> Message:
     if ack is Ack.STORED:
         return Appended(append.writer, append.records[-1].seq)
     return AppendFailed(append.writer, fenced=True, error=None)
-
-
-def _shown(asked: Message, result: Any) -> object:
-    """Shape a read for whoever asked."""
-    if isinstance(asked, ReadTask):
-        return None if result is None else view(result)
-    if isinstance(asked, ReadPage):
-        return Page((), gap=True) if result is None else Page(result)
-    return _listed(result)
-
-
-def view(stored: Stored) -> View:
-    """Fold a parked task into what a read shows."""
-    known = folded(stored)
-    task = b"" if known.task is None else known.task.SerializeToString()
-    return View(task, known.version, stored.row.context, known.state)
-
-
-def _listed(listing: Listing) -> TaskPage:
-    tasks = tuple(view(stored).task for stored in listing.tasks)
-    return TaskPage(tasks, listing.total, listing.next)

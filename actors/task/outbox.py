@@ -23,7 +23,7 @@ from actors.runtime import (
     ReplyTo,
     Step,
 )
-from actors.task.messages import Deliver, Delivered, Drain
+from actors.task.orders import Deliver, Delivered, Drain
 from actors.task.ports import Notify
 from actors.task.record import Record
 

@@ -12,7 +12,8 @@ from a2a.utils.errors import InvalidParamsError, TaskNotFoundError
 from actors.runtime import ActorRef, Envelope, Message, Spawn, Tell
 from actors.task.events import terminal_error
 from actors.task.fanout import FanOutActor
-from actors.task.messages import Admitted, Attach, Close, Detach, Left
+from actors.task.messages import Admitted, Attach, Detach
+from actors.task.orders import Close, Left
 from actors.task.release import task_bytes
 from actors.task.state import Draft, TaskState
 

@@ -13,18 +13,8 @@ from a2a.types import TaskState as A2AState
 from actors.runtime import CancelTimer, Perform, Reply, StartTimer, Tell
 from actors.task.events import unfinished
 from actors.task.fold import INTERRUPTED, TERMINAL
-from actors.task.messages import (
-    OUTBOX,
-    RUNNER,
-    Deliver,
-    End,
-    ExecutionDeadline,
-    Launch,
-    Publish,
-    Settled,
-    TerminalGraceOver,
-    Wait,
-)
+from actors.task.messages import ExecutionDeadline, Settled, TerminalGraceOver, Wait
+from actors.task.orders import OUTBOX, RUNNER, Deliver, End, Launch, Publish
 from actors.task.policy import Policy
 from actors.task.ports import GrantCredit, StartRun
 from actors.task.record import Failure, Kind, Record

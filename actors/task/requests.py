@@ -11,17 +11,8 @@ from a2a.types import TaskState as A2AState
 
 from actors.runtime import Envelope, MailboxFull, Perform, Reply, StartTimer, Tell
 from actors.task.events import client_error, new_task
-from actors.task.messages import (
-    RUNNER,
-    Admitted,
-    CallOff,
-    Cancel,
-    CancelGraceOver,
-    Get,
-    Send,
-    View,
-    Wait,
-)
+from actors.task.messages import Admitted, Cancel, CancelGraceOver, Get, Send, View, Wait
+from actors.task.orders import RUNNER, CallOff
 from actors.task.ports import CancelRun, ForgetRequest
 from actors.task.readers import reader
 from actors.task.record import Kind

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from actors.runtime import Caller, Step
 from actors.task.chart import STATES
 from actors.task.fold import Fold, fold
-from actors.task.messages import End, Send
+from actors.task.messages import Send
+from actors.task.orders import End
 from actors.task.ports import Stored
 from actors.task.record import Kind
 from actors.task.requests import start_next

@@ -24,16 +24,8 @@ from actors.runtime import (
     Step,
     Tell,
 )
-from actors.task.messages import (
-    Abandon,
-    CallOff,
-    CancelOver,
-    Drain,
-    Launch,
-    RunOver,
-    RunReported,
-    task_ref,
-)
+from actors.task.messages import CancelOver, RunOver, task_ref
+from actors.task.orders import Abandon, CallOff, Drain, Launch, RunReported
 from actors.task.ports import AbandonRun, RunId
 
 

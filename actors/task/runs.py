@@ -21,14 +21,13 @@ from actors.task.events import (
     violation,
 )
 from actors.task.messages import (
-    RUNNER,
-    Abandon,
     CancelGraceOver,
     CancelOver,
     Emitted,
     ExecutionDeadline,
     RunOver,
 )
+from actors.task.orders import RUNNER, Abandon
 from actors.task.policy import Policy
 from actors.task.ports import ForgetRequest, GrantCredit
 from actors.task.record import Failure, Kind

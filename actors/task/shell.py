@@ -15,7 +15,7 @@ from typing import Any
 
 from actors.runtime import ActorRef, ActorSystem, Message
 from actors.task.journal import Fetch, StoreGroup
-from actors.task.messages import (
+from actors.task.orders import (
     JOURNAL,
     Fetched,
     GroupFailed,

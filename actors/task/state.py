@@ -25,7 +25,8 @@ from actors.runtime import (
 )
 from actors.task.chart import STATES
 from actors.task.fold import Fold
-from actors.task.messages import JOURNAL, AppendRecords, End, Settled, Wait
+from actors.task.messages import Settled, Wait
+from actors.task.orders import JOURNAL, AppendRecords, End
 from actors.task.ports import Append, Row, RunId
 from actors.task.record import NO_FACTS, Kind, Record
 from statechart import Configuration

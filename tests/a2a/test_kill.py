@@ -170,7 +170,7 @@ PUBLISH_EARLY = (
     "            self.effects.append(Tell(JOURNAL, AppendRecords(self._append(state))))\n",
     """            self.effects.append(Tell(JOURNAL, AppendRecords(self._append(state))))
             if state.fanout is not None:
-                from actors.task.messages import Publish
+                from actors.task.orders import Publish
 
                 records = tuple(pending.record for pending in self.pending)
                 self.effects.append(Tell(state.fanout, Publish(records)))

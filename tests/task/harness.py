@@ -29,20 +29,16 @@ from actors.task.actor import TaskActor
 from actors.task.fold import Fold, fold
 from actors.task.journal import JournalActor
 from actors.task.messages import (
-    JOURNAL,
-    OUTBOX,
-    RUNNER,
     Admitted,
     Attach,
     Cancel,
     Get,
-    Pull,
     Recover,
-    RunReported,
     Send,
     Wait,
     task_ref,
 )
+from actors.task.orders import JOURNAL, OUTBOX, RUNNER, Pull, RunReported
 from actors.task.outbox import OutboxActor
 from actors.task.policy import Policy
 from actors.task.ports import (

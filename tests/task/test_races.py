@@ -12,17 +12,16 @@ from actors.a2a.queue import emitted
 from actors.runtime import ActorCrashed
 from actors.storage import MemoryJournal
 from actors.task.messages import (
-    RUNNER,
     Appended,
     AppendFailed,
     Cancel,
     Detach,
     Emitted,
-    RunReported,
     Send,
     Wait,
     task_ref,
 )
+from actors.task.orders import RUNNER, RunReported
 from actors.task.policy import Policy
 from actors.task.ports import Ack, Append, CancelRun, StorageError, StorageUnavailable
 from actors.task.record import Failure, Kind

@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from actors.task.chart import STATES, task_chart
 from actors.task.fold import TERMINAL, Fold
-from actors.task.messages import RUNNER, Admitted, Detach, Wait, task_ref
+from actors.task.messages import Admitted, Detach, Wait, task_ref
+from actors.task.orders import RUNNER
 from actors.task.policy import Policy
 from actors.task.record import Failure, Kind, Record
 from actors.task.runner import Runs

@@ -1,0 +1,35 @@
+"""Reads, folded into what those who asked are shown.
+
+Neighbours: `journal.py` (answers with these), `revive.py` (folds).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.runtime import Message
+from actors.task.messages import View
+from actors.task.orders import Page, ReadPage, ReadTask, TaskPage
+from actors.task.ports import Listing, Stored
+from actors.task.revive import folded
+
+
+def shown(asked: Message, result: Any) -> object:
+    """Shape a read for whoever asked."""
+    if isinstance(asked, ReadTask):
+        return None if result is None else view(result)
+    if isinstance(asked, ReadPage):
+        return Page((), gap=True) if result is None else Page(result)
+    return _listed(result)
+
+
+def view(stored: Stored) -> View:
+    """Fold a parked task into what a read shows."""
+    known = folded(stored)
+    task = b"" if known.task is None else known.task.SerializeToString()
+    return View(task, known.version, stored.row.context, known.state)
+
+
+def _listed(listing: Listing) -> TaskPage:
+    tasks = tuple(view(stored).task for stored in listing.tasks)
+    return TaskPage(tasks, listing.total, listing.next)
