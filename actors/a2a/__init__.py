@@ -11,6 +11,7 @@ The map, each file importing only those above it:
     answers.py    forms of answers
     listing.py    ListTasks            push.py     webhook configurations
     runtime.py    the core on a loop   (alone in knowing actors.storage)
+    entry.py      who asks, about which task
     handler.py    RequestHandler
     wire.py       SSE with ids
     app.py        the whole server

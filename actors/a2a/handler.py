@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,29 +40,21 @@ from a2a.types import (
     TaskArtifactUpdateEvent,
     TaskStatusUpdateEvent,
 )
-from a2a.utils.errors import (
-    InvalidParamsError,
-    TaskNotCancelableError,
-    TaskNotFoundError,
-)
+from a2a.utils.errors import TaskNotCancelableError
 from a2a.utils.input_mode_validator import validate_input_modes as check_input_modes
 from a2a.utils.proto_utils import warn_on_missing_required_fields
 from a2a.utils.task import apply_history_length, validate_history_length, validate_page_size
 
 from actors.a2a import answers, listing
 from actors.a2a.answers import Sequenced
-from actors.a2a.errors import client_error
+from actors.a2a.entry import Entry, client_errors
 from actors.a2a.push import PushConfigs
 from actors.a2a.requests import Calls
 from actors.a2a.runtime import Recipe, RuntimeHolder, journal_recipe
-from actors.runtime import Caller
-from actors.task.messages import Admitted, Send, Settled, Wait
+from actors.task.messages import Admitted, Settled, Wait
 from actors.task.policy import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from a2a.server.agent_execution import RequestContext
     from a2a.server.cluster.event_stream import TaskEventStream
     from a2a.server.cluster.task_store import VersionedTaskStore
     from a2a.server.tasks import (
@@ -71,7 +63,6 @@ if TYPE_CHECKING:
         TaskStore,
     )
 
-    from actors.task.core import TaskCore
     from actors.task.ports import Journal
 
 logger = logging.getLogger("actors.a2a")
@@ -103,7 +94,7 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
         extended_card_modifier: adapts that card to the caller.
         push_url_validator: says which webhook addresses are acceptable.
         validate_input_modes: refuse parts of media types that the card does not list (R84).
-        event_stream: accepted for compatibility; streams come from the journal.
+        event_stream: accepted for compatibility, unused: streams come from the journal.
         interrupted_task_timeout: accepted for compatibility: a task that waits for input costs
             no memory here, so there is nothing to release.
         policy: `Policy.sdk()` unless given.
@@ -144,7 +135,7 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
             raise ValueError("interrupted_task_timeout must be greater than 0.")
         if task_store is not None and journal is not None:
             raise ValueError("pass task_store or journal, not both: only one can be the truth")
-        _warn_unused(queue_manager)
+        _warn_unused(queue_manager, event_stream)
         self.agent_executor = agent_executor
         self.task_store = task_store
         self.extended_agent_card = extended_agent_card
@@ -154,27 +145,25 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
         self._push_config_store = push_config_store
         self._push_url_validator = push_url_validator
         self._validate_input_modes = validate_input_modes
-        self._event_stream = event_stream
-        self._owner_resolver = owner_resolver
-        self._builder = request_context_builder or SimpleRequestContextBuilder()
-        self._calls = Calls()
+        builder, calls = request_context_builder or SimpleRequestContextBuilder(), Calls()
         self._runtime = RuntimeHolder(
             Recipe(
                 executor=agent_executor,
-                builder=self._builder,
-                calls=self._calls,
+                builder=builder,
+                calls=calls,
                 policy=self.policy,
-                journal=journal_recipe(self._calls, task_store, journal, Path(database)),
+                journal=journal_recipe(calls, task_store, journal, Path(database)),
                 push_sender=push_sender,
             )
         )
+        self._entry = Entry(self._runtime, calls, builder, owner_resolver)
         for card, name in ((agent_card, "agent_card"), (extended_agent_card, "extended card")):
             if card is not None:
                 warn_on_missing_required_fields(card, f"{name} passed to RequestHandler:")
 
     async def start(self) -> None:
         """Start on the running loop before the first request, and settle what a crash has left."""
-        await self._core()
+        await self._entry.core()
 
     async def aclose(self) -> None:
         """Stop taking requests, let runs end within the policy's drain time, answer everyone.
@@ -190,7 +179,7 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
     async def on_get_task(self, params: GetTaskRequest, context: ServerCallContext) -> Task | None:
         """Return a task of the caller's (R74)."""
         validate_history_length(params)
-        return apply_history_length(await self._task(params.id, context), params)
+        return apply_history_length(await self._entry.task(params.id, context), params)
 
     @validate_request_params
     async def on_list_tasks(
@@ -200,8 +189,8 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
         validate_history_length(params)
         if params.HasField("page_size"):
             validate_page_size(params.page_size)
-        core = await self._core()
-        with self._call(context) as caller, _client_errors():
+        core = await self._entry.core()
+        with self._entry.call(context) as caller, client_errors():
             page = await core.listing(listing.query(params, caller))
         return listing.response(params, page)
 
@@ -237,12 +226,12 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
         self, params: SendMessageRequest, context: ServerCallContext
     ) -> AsyncGenerator[Sequenced, None]:
         """Yield the stream of a message with the sequence number of each event."""
-        core = await self._core()
+        core = await self._entry.core()
         task, admitted = await self._send(params, context, Wait.STREAM)
         assert isinstance(admitted, Admitted)  # noqa: S101 - Wait.STREAM is always Admitted
         with core.reading(task, admitted):
             cursor = answers.cursor(self.policy, admitted)
-            pages = core.pages(task, admitted, cursor, self._caller(context, 0))
+            pages = core.pages(task, admitted, cursor, self._entry.caller(context))
             async with aclosing(answers.send_stream(self.policy, admitted, pages)) as stream:
                 async for sequenced in _translated(stream):
                     yield sequenced
@@ -250,48 +239,15 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
     async def _send(
         self, params: SendMessageRequest, context: ServerCallContext, wait: Wait
     ) -> tuple[str, Admitted | Settled]:
+        """Return the id of the message's task, and the core's answer."""
         validate_history_length(params.configuration)
         if self._validate_input_modes:
             check_input_modes(params.message, self._agent_card)
-        core = await self._core()
-        known = params.message.task_id
-        request = await self._request_context(params, context)
+        new = not params.message.task_id
+        request = await self._entry.resolve(params, context)
         task = str(request.task_id)
         await self._keep_push_config(task, params, context)
-        key = self._calls.keep(context)
-        call = self._calls.get(key)
-        assert call is not None  # noqa: S101 - kept one line above
-        call.request = request
-        message = Send(
-            request=_with_ids(params, request),
-            context=str(request.context_id),
-            extensions=tuple(sorted(context.requested_extensions)),
-            wait=wait,
-            new=not known,
-        )
-        try:
-            with _client_errors():
-                return task, await core.send(task, message, self._caller(context, key))
-        except Exception:
-            self._calls.forget(key)
-            raise
-
-    async def _request_context(
-        self, params: SendMessageRequest, context: ServerCallContext
-    ) -> RequestContext:
-        """Resolve which task and context a message belongs to (R2 to R8)."""
-        task_id = params.message.task_id or None
-        context_id = params.message.context_id or None
-        if task_id is not None:
-            task_context = await self._context_of(task_id, context)
-            if context_id is not None and context_id != task_context:
-                raise InvalidParamsError(
-                    f"Context {context_id} does not match context {task_context} of task {task_id}"
-                )
-            context_id = task_context
-        return await self._builder.build(
-            context=context, params=params, task_id=task_id, context_id=context_id, task=None
-        )
+        return task, await self._entry.send(params, request, context, wait, new=new)
 
     # -- cancel
 
@@ -300,12 +256,12 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
         self, params: CancelTaskRequest, context: ServerCallContext
     ) -> Task | None:
         """End a task, by way of its agent (R51 to R53)."""
-        core = await self._core()
-        with self._call(context) as caller:
+        core = await self._entry.core()
+        with self._entry.call(context) as caller:
             if core.journal.external:
-                await self._task(params.id, context)
+                await self._entry.task(params.id, context)
             try:
-                with _client_errors():
+                with client_errors():
                     return answers.cancelled(await core.cancel(params.id, caller))
             except TaskNotCancelableError as error:
                 view = await core.view(params.id, caller)
@@ -334,60 +290,17 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
             context: who asks.
             after: yield the public records after this one instead of the Task first.
         """
-        core = await self._core()
+        core = await self._entry.core()
         if core.journal.external:
-            await self._task(params.id, context)
-        with self._call(context) as caller:
-            with _client_errors():
+            await self._entry.task(params.id, context)
+        with self._entry.call(context) as caller:
+            with client_errors():
                 admitted = await core.attach(params.id, after, caller)
             with core.reading(params.id, admitted):
                 pages = core.pages(params.id, admitted, admitted.version, caller)
                 async with aclosing(answers.subscription(self.policy, admitted, pages)) as stream:
                     async for sequenced in _translated(stream):
                         yield sequenced
-
-    # -- who asks
-
-    async def _core(self) -> TaskCore:
-        with _client_errors():
-            return await self._runtime.core()
-
-    def _caller(self, context: ServerCallContext, key: int) -> Caller:
-        return Caller(self._owner_resolver(context), context.tenant, key)
-
-    @contextmanager
-    def _call(self, context: ServerCallContext) -> Iterator[Caller]:
-        """Keep a call for as long as one request of it lasts."""
-        key = self._calls.keep(context)
-        try:
-            yield self._caller(context, key)
-        finally:
-            self._calls.forget(key)
-
-    async def _task(self, task: str, context: ServerCallContext) -> Task:
-        """Return a task that the caller may see (R87).
-
-        Raises:
-            TaskNotFoundError: there is none, or it is somebody else's (R81).
-        """
-        core = await self._core()
-        with self._call(context) as caller, _client_errors():
-            view = await core.view(task, caller)
-        if view is None or not view.task:
-            raise TaskNotFoundError(f"Task {task} not found")
-        return Task.FromString(view.task)
-
-    async def _context_of(self, task: str, context: ServerCallContext) -> str:
-        return (await self._task(task, context)).context_id
-
-
-def _with_ids(params: SendMessageRequest, request: RequestContext) -> bytes:
-    """Return the request as it is to be stored; a builder may have put the ids elsewhere."""
-    accepted = SendMessageRequest()
-    accepted.CopyFrom(params)
-    accepted.message.task_id = str(request.task_id)
-    accepted.message.context_id = str(request.context_id)
-    return accepted.SerializeToString()
 
 
 def plain(sequenced: Sequenced) -> Event:
@@ -396,25 +309,18 @@ def plain(sequenced: Sequenced) -> Event:
     return event
 
 
-@contextmanager
-def _client_errors() -> Iterator[None]:
-    """Turn what the task core raises into what a client may hear."""
-    try:
-        yield
-    except Exception as error:
-        heard = client_error(error)
-        if heard is error:
-            raise
-        raise heard from error
-
-
 async def _translated(stream: AsyncGenerator[Sequenced, None]) -> AsyncGenerator[Sequenced, None]:
-    with _client_errors():
+    with client_errors():
         async for sequenced in stream:
             yield sequenced
 
 
-def _warn_unused(queue_manager: object | None) -> None:
+def _warn_unused(queue_manager: object | None, event_stream: object | None) -> None:
+    if event_stream is not None:
+        logger.warning(
+            "event_stream is not used: a stream shows what happens in this process; another "
+            "replica's clients see it when they read the task"
+        )
     if queue_manager is not None:
         message = (
             "queue_manager is not used: streams come from the journal, which any process that "

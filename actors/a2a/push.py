@@ -8,7 +8,6 @@ Neighbours: `handler.py` (mixes this in).
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 
 from a2a.server.context import ServerCallContext
@@ -23,7 +22,6 @@ from a2a.types import (
     ListTaskPushNotificationConfigsRequest,
     ListTaskPushNotificationConfigsResponse,
     SendMessageRequest,
-    Task,
     TaskPushNotificationConfig,
 )
 from a2a.utils.errors import (
@@ -33,6 +31,8 @@ from a2a.utils.errors import (
     TaskNotFoundError,
 )
 
+from actors.a2a.entry import Entry
+
 _push_declared = validate(
     lambda self: self._agent_card.capabilities.push_notifications,
     error_message="Push notifications are not supported by the agent",
@@ -40,18 +40,15 @@ _push_declared = validate(
 )
 
 
-class PushConfigs(ABC):
+class PushConfigs:
     """The operations on webhook configurations and on the extended card."""
 
     extended_agent_card: AgentCard | None
     extended_card_modifier: Callable[[AgentCard, ServerCallContext], Awaitable[AgentCard]] | None
     _agent_card: AgentCard
+    _entry: Entry
     _push_config_store: PushNotificationConfigStore | None
     _push_url_validator: Callable[[str], Awaitable[bool]] | None
-
-    @abstractmethod
-    async def _task(self, task: str, context: ServerCallContext) -> Task:
-        """Return a task that the caller may see, or raise TaskNotFoundError."""
 
     def _configs(self) -> PushNotificationConfigStore:
         if self._push_config_store is None:
@@ -79,7 +76,7 @@ class PushConfigs(ABC):
     ) -> TaskPushNotificationConfig:
         """Keep a webhook of a task; one with the same id is replaced (R55, detail 9)."""
         configs = self._configs()
-        await self._task(params.task_id, context)
+        await self._entry.task(params.task_id, context)
         await self._check_url(params.url)
         stored = await configs.set_info(params.task_id, params, context)
         return stored or normalize_push_notification_config(params.task_id, params)
@@ -91,7 +88,7 @@ class PushConfigs(ABC):
     ) -> TaskPushNotificationConfig:
         """Return one webhook of a task (R57, A9)."""
         configs = self._configs()
-        await self._task(params.task_id, context)
+        await self._entry.task(params.task_id, context)
         for config in await configs.get_info(params.task_id, context) or []:
             if config.id == params.id:
                 return config
@@ -104,7 +101,7 @@ class PushConfigs(ABC):
     ) -> ListTaskPushNotificationConfigsResponse:
         """Return all webhooks that the caller has set on a task (R58)."""
         configs = self._configs()
-        await self._task(params.task_id, context)
+        await self._entry.task(params.task_id, context)
         found = await configs.get_info(params.task_id, context)
         return ListTaskPushNotificationConfigsResponse(configs=found)
 
@@ -115,7 +112,7 @@ class PushConfigs(ABC):
     ) -> None:
         """Forget a webhook; again, and for unknown ones, without an error (R59)."""
         configs = self._configs()
-        await self._task(params.task_id, context)
+        await self._entry.task(params.task_id, context)
         await configs.delete_info(params.task_id, context, params.id)
 
     @validate_request_params

@@ -56,10 +56,10 @@ class Calls:
     def __len__(self) -> int:
         return len(self._by_key)
 
-    def keep(self, context: ServerCallContext) -> int:
+    def keep(self, context: ServerCallContext, request: RequestContext | None = None) -> int:
         """Remember a call and the context variables it arrived in; returns its key."""
         key = next(self._keys)
-        self._by_key[key] = Call(context, contextvars.copy_context())
+        self._by_key[key] = Call(context, contextvars.copy_context(), request)
         return key
 
     def get(self, key: int) -> Call | None:

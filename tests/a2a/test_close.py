@@ -110,9 +110,9 @@ async def test_a_client_that_leaves_before_it_is_let_in_is_not_waited_for(tmp_pa
             await reading
     agent.gate.set()
     await until_quiet()
-    core = await handler._core()
+    core = await handler._entry.core()
     assert len(core.system.refs()) == 3
-    assert len(handler._calls) == 0
+    assert len(handler._entry.calls) == 0
     await handler.aclose()
 
 

@@ -207,7 +207,7 @@ class TestStream:
         await stream.aclose()
         watched = handler.on_subscribe_to_task(SubscribeToTaskRequest(id=events[0].id), ME)
         assert shape(await collect(watched))[-1] == "status completed"
-        core = await handler._core()
+        core = await handler._entry.core()
         await until_quiet()
         assert [ref.kind for ref in core.system.refs()] == ["journal", "runner", "outbox"]
 
@@ -219,7 +219,7 @@ class TestStream:
         del stream
         gc.collect()
         await until_quiet()
-        core = await handler._core()
+        core = await handler._entry.core()
         assert [ref.kind for ref in core.system.refs()] == ["journal", "runner", "outbox"]
         assert not caplog.records
 
@@ -520,7 +520,7 @@ class TestDropIn:
             except (InternalError, InvalidAgentResponseError):
                 continue
         await until_quiet()
-        assert len(handler._calls) == 0
+        assert len(handler._entry.calls) == 0
 
     def test_bad_arguments_say_what_to_do(self, agent: Actor) -> None:
         with pytest.raises(TypeError, match="agent_card"):

@@ -129,7 +129,7 @@ async def test_a_subscriber_that_leaves_after_the_task_leaves_nothing(
         await anext(watching)
         await watching.aclose()
     await until_resting(strict)
-    core = await strict._core()
+    core = await strict._entry.core()
     assert [ref.kind for ref in core.system.refs()] == ["journal", "runner", "outbox"]
 
 
@@ -179,7 +179,7 @@ async def test_a_builder_that_copies_the_request(agent: Actor, tmp_path: Path) -
     events = await collect(handler.on_message_send_stream(ask("work"), ME))
     assert states(events)[-1] == "COMPLETED"
     await until_resting(handler)
-    core = await handler._core()
+    core = await handler._entry.core()
     assert [ref.kind for ref in core.system.refs()] == ["journal", "runner", "outbox"]
     await handler.aclose()
 
@@ -208,7 +208,7 @@ async def test_an_agent_that_will_not_stop_does_not_freeze_the_server(agent: Act
         cancelled = await handler.on_cancel_task(CancelTaskRequest(id=task.id), ME)
     assert cancelled is not None
     assert cancelled.status.state == TaskState.TASK_STATE_CANCELED
-    core = await handler._core()
+    core = await handler._entry.core()
     assert core.system.dead_letters["event after the end of the run"] > 0
     agent.gate.set()
     await handler.aclose()

@@ -122,7 +122,7 @@ async def test_a_retryable_refusal_says_when_to_come_back(
     async def away(*_: object) -> None:
         raise StorageAwayError("The server cannot reach its storage; try again shortly.")
 
-    monkeypatch.setattr(handler, "_core", away)
+    monkeypatch.setattr(handler._entry, "core", away)
     ours, _ = both
     body = {"message": message("work")}
     rest = await ours.post("/rest/message:stream", json=body, headers=HEADERS)
