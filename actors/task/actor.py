@@ -1,9 +1,9 @@
 """TaskActor: one per live task. Asleep, then reading its log back, then deciding.
 
 The three phases are three kinds of state. `revive.py` is the way from the log to a live state;
-`rules.py` says who decides what; an actor at rest is forgotten at once, since its log is enough.
+`decide.py` says who decides what; an actor at rest is forgotten at once, since its log is enough.
 
-Neighbours: `rules.py` (live), `revive.py` (before), `journal.py` (loads and appends).
+Neighbours: `decide.py` (live), `revive.py` (before), `journal.py` (loads and appends).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from actors.runtime import (
     Stop,
     Tell,
 )
+from actors.task.decide import decide
 from actors.task.messages import AppendFailed, Loaded, Send
 from actors.task.orders import (
     JOURNAL,
@@ -128,7 +129,7 @@ class TaskActor(Actor[Phase]):
             return Step(state, (*_reject(state.stash, unknown), Stop()))
         live, effects = revived(self.rules, message.stored, self.life, now)
         for envelope in state.stash:
-            live, more = self.rules.decide(live, envelope, now)
+            live, more = decide(self.rules, live, envelope, now)
             effects = (*effects, *more)
         return self._rest(live, effects)
 
@@ -136,7 +137,7 @@ class TaskActor(Actor[Phase]):
         message = envelope.message
         if isinstance(message, AppendFailed) and message.writer == state.life:
             return Step(state, (*_void(state, _why(state, message)), Stop()))
-        return self._rest(*self.rules.decide(state, envelope, now))
+        return self._rest(*decide(self.rules, state, envelope, now))
 
     @staticmethod
     def _rest(state: TaskState, effects: tuple[Effect, ...]) -> Step[Phase]:

@@ -1,11 +1,9 @@
 """Decisions about readers: who reads the records of a task along, and from where (law L5).
 
-Neighbours: `rules.py` (calls these), `fanout.py` (serves the readers once they are attached).
+Neighbours: `decide.py` (calls these), `fanout.py` (serves the readers once they are attached).
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from a2a.utils.errors import InvalidParamsError, TaskNotFoundError
 
@@ -15,10 +13,8 @@ from actors.task.fanout import FanOutActor
 from actors.task.messages import Admitted, Attach, Detach
 from actors.task.orders import Close, Left
 from actors.task.release import task_bytes
+from actors.task.rules import Rules
 from actors.task.state import Draft, TaskState
-
-if TYPE_CHECKING:
-    from actors.task.rules import Rules
 
 
 def attach(_: Rules, draft: Draft, envelope: Envelope, message: Attach) -> None:

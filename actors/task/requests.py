@@ -1,11 +1,9 @@
 """Decisions about what clients ask of a task: send, cancel, get.
 
-Neighbours: `rules.py` (calls these), `runs.py` (what a started run then does), `readers.py`.
+Neighbours: `decide.py` (calls these), `runs.py` (what a started run then does), `readers.py`.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from a2a.types import TaskState as A2AState
 
@@ -17,12 +15,9 @@ from actors.task.ports import CancelRun, ForgetRequest
 from actors.task.readers import reader
 from actors.task.record import Kind
 from actors.task.release import task_bytes
+from actors.task.rules import Rules
 from actors.task.state import Draft, Queued, Waiter
 from statechart import Answer
-
-if TYPE_CHECKING:
-    from actors.task.rules import Rules
-
 
 QUEUE_BOUND = 128
 """Messages that may wait for their run on one task; the next sender is asked to try later."""

@@ -9,8 +9,6 @@ Neighbours: `actor.py` (calls these), `fold.py` (what the log says).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from actors.runtime import Caller, Step
 from actors.task.chart import STATES
 from actors.task.fold import Fold, fold
@@ -19,12 +17,10 @@ from actors.task.orders import End
 from actors.task.ports import Stored
 from actors.task.record import Kind
 from actors.task.requests import start_next
+from actors.task.rules import Rules
 from actors.task.runs import end_run
 from actors.task.state import Draft, Queued, TaskState
-
-if TYPE_CHECKING:
-    from actors.task.rules import Rules
-    from statechart import Configuration
+from statechart import Configuration
 
 _NAMES: dict[int, str] = {int(state): name for state, name in STATES.items()}
 

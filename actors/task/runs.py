@@ -1,12 +1,11 @@
 """Decisions about runs: what the agent emits, and how a run ends.
 
-Neighbours: `rules.py` (calls these), `requests.py` (starts runs), `events.py` (the words).
+Neighbours: `decide.py` (calls these), `requests.py` (starts runs), `events.py` (the words).
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 from a2a.types import Message as A2AMessage
 from a2a.types import TaskState as A2AState
@@ -33,11 +32,9 @@ from actors.task.ports import ForgetRequest, GrantCredit
 from actors.task.record import Failure, Kind
 from actors.task.release import over
 from actors.task.requests import start_next
+from actors.task.rules import Rules
 from actors.task.state import Draft, TaskState
 from statechart import Answer, Outcome
-
-if TYPE_CHECKING:
-    from actors.task.rules import Rules
 
 _SAY = {
     "lost": "The server restarted while the agent was working on this task.",

@@ -1,0 +1,91 @@
+"""Who decides each kind of message to a live task.
+
+Neighbours: `runs.py` (what the agent does), `requests.py` (what clients ask), `readers.py` (who
+reads along), `release.py` (what the journal acknowledges), `actor.py` (calls `decide`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from actors.runtime import DeadLetter, Envelope, Message, Reject, Step
+from actors.task import readers, release, requests, runs
+from actors.task.messages import (
+    Appended,
+    Attach,
+    Cancel,
+    CancelGraceOver,
+    CancelOver,
+    Detach,
+    Emitted,
+    ExecutionDeadline,
+    Get,
+    Recover,
+    RunOver,
+    Send,
+    Sync,
+    TerminalGraceOver,
+)
+from actors.task.rules import Rules
+from actors.task.state import Draft, TaskState
+
+Decide: TypeAlias = Callable[[Rules, Draft, Envelope, Any], None]
+
+
+def decide(rules: Rules, state: TaskState, envelope: Envelope, now: int) -> Step[TaskState]:
+    """Return the step that `envelope` causes in a live task."""
+    message = envelope.message
+    handle = _BY_TYPE.get(type(message))
+    if handle is None:
+        return Step(state, (DeadLetter(message, "not for a live task"),))
+    if envelope.reply_to is not None and not _may_see(rules, state, envelope):
+        return Step(state, (Reject(envelope.reply_to, rules.unknown(state.task)),))
+    draft = Draft(state, now)
+    handle(rules, draft, envelope, message)
+    return draft.finish()
+
+
+def _may_see(rules: Rules, state: TaskState, envelope: Envelope) -> bool:
+    """R87: decided before anything that could reveal the task."""
+    owner, tenant, _ = envelope.caller
+    mine = (owner, tenant) == (state.owner, state.tenant)
+    return mine or rules.external or isinstance(envelope.message, Sync)
+
+
+def _appended(rules: Rules, draft: Draft, _: Envelope, message: Appended) -> None:
+    if message.writer == draft.state.life:
+        release.release(draft, message.upto, rules.policy, rules.pushed)
+
+
+def _terminal_grace_over(_: Rules, draft: Draft, __: Envelope, ___: TerminalGraceOver) -> None:
+    release.over(draft)
+
+
+def _sync(_: Rules, draft: Draft, envelope: Envelope, __: Sync) -> None:
+    draft.reply(envelope, True)
+
+
+def _recover(_: Rules, __: Draft, ___: Envelope, ____: Recover) -> None:
+    """Reviving has settled what there was to settle."""
+
+
+_BY_TYPE: Mapping[type[Message], Decide] = MappingProxyType(
+    {
+        Emitted: runs.emitted,
+        RunOver: runs.run_over,
+        CancelOver: runs.cancel_over,
+        CancelGraceOver: runs.cancel_grace_over,
+        ExecutionDeadline: runs.execution_deadline,
+        Appended: _appended,
+        TerminalGraceOver: _terminal_grace_over,
+        Send: requests.send,
+        Cancel: requests.cancel,
+        Get: requests.get,
+        Attach: readers.attach,
+        Detach: readers.detach,
+        Recover: _recover,
+        Sync: _sync,
+    }
+)
