@@ -50,6 +50,7 @@ class Active:
     queue: RunQueue
     executing: asyncio.Task[None] | None = None
     cancelling: asyncio.Task[None] | None = None
+    warned: bool = False
 
 
 class Agent:
@@ -172,6 +173,13 @@ class Agent:
             self._system.tell(ref, event)
 
         def late(event: object) -> None:
+            if not active.warned:
+                active.warned = True
+                logger.warning(
+                    "task %s: the agent emits after its run has ended, and nobody hears it; await "
+                    "in execute whatever emits",
+                    run.task,
+                )
             self._system.dead_letter(event, "event after the end of the run")
 
         active = Active(run, RunQueue(run, context, tell, late))
@@ -192,7 +200,7 @@ class Agent:
         self._system.tell(RUNNER, RunReported(active.run, failure, cancel))
 
     def _retire(self, active: Active) -> None:
-        active.queue.close()
+        active.queue.shut()
         if self._active.get(active.run.task) is active:
             del self._active[active.run.task]
 

@@ -14,13 +14,13 @@ from contextlib import aclosing
 from typing import NamedTuple
 
 from a2a.types import Message, StreamResponse, Task, TaskState
-from a2a.utils.errors import TaskNotCancelableError
+from a2a.utils.errors import TaskNotCancelableError, UnsupportedOperationError
 
 from actors.task.fold import TERMINAL
 from actors.task.messages import Admitted, Settled
 from actors.task.orders import Page
 from actors.task.policy import Policy
-from actors.task.record import Failure, Kind, Record
+from actors.task.record import CANCEL_RAISED, Failure, Kind, Record
 
 
 class Sequenced(NamedTuple):
@@ -50,20 +50,22 @@ def cancelled(settled: Settled) -> Task:
         A2AError: the agent's `cancel` raised (detail 12).
     """
     if settled.failure is not None:
-        raise settled.failure.exception()
+        error = settled.failure.exception()
+        if isinstance(error, UnsupportedOperationError):  # how an agent says that it cannot
+            raise TaskNotCancelableError from error
+        raise error
     return Task.FromString(settled.task)
 
 
-def cancel_refused(policy: Policy, error: TaskNotCancelableError, task: Task | None) -> Task:
-    """Return the answer to a cancel of a terminal task (A3).
+def cancelled_before(refused: TaskNotCancelableError, task: Task) -> Task:
+    """Return the answer to a cancel of a terminal task, where cancel may be repeated (A3, R53).
 
     Raises:
-        TaskNotCancelableError: unless it is CANCELED and the policy repeats the answer.
+        TaskNotCancelableError: it is terminal and not CANCELED.
     """
-    again = policy.canceled_again == "answer"
-    if again and task is not None and task.status.state == TaskState.TASK_STATE_CANCELED:
-        return task
-    raise error
+    if task.status.state != TaskState.TASK_STATE_CANCELED:
+        raise refused
+    return task
 
 
 def cursor(policy: Policy, admitted: Admitted) -> int:
@@ -140,6 +142,8 @@ def _raise_failure(policy: Policy, record: Record, message: int) -> None:
     """Raise what ended a run, for every open stream; a refusal only for the message refused."""
     if record.kind is Kind.REFUSED and record.number("message") == message:
         _raise(record)
+    if record.facts.get("outcome") == CANCEL_RAISED:
+        return  # streams see the FAILED Task; the caller of the cancel hears what it raised
     if record.kind is Kind.ENDED and policy.raised == "error":
         _raise(record)
     if record.kind is Kind.ENDED and not record.number("final"):

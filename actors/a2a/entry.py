@@ -73,7 +73,7 @@ class Entry:
         with self.call(context) as caller, client_errors():
             view = await core.view(task, caller)
         if view is None or not view.task:
-            raise TaskNotFoundError(f"Task {task} not found")
+            raise TaskNotFoundError
         return Task.FromString(view.task)
 
     async def resolve(
@@ -88,7 +88,7 @@ class Entry:
         task_id = params.message.task_id or None
         context_id = params.message.context_id or None
         if task_id is not None:
-            known = (await self.task(task_id, context)).context_id
+            known = await self._context_of(task_id, context)
             if context_id is not None and context_id != known:
                 raise InvalidParamsError(
                     f"Context {context_id} does not match context {known} of task {task_id}"
@@ -97,6 +97,12 @@ class Entry:
         return await self._builder.build(
             context=context, params=params, task_id=task_id, context_id=context_id, task=None
         )
+
+    async def _context_of(self, task: str, context: ServerCallContext) -> str:
+        try:
+            return (await self.task(task, context)).context_id
+        except TaskNotFoundError:
+            raise TaskNotFoundError(f"Task {task} not found") from None
 
     async def send(
         self,

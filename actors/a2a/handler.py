@@ -191,8 +191,9 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
             validate_page_size(params.page_size)
         core = await self._entry.core()
         with self._entry.call(context) as caller, client_errors():
-            page = await core.listing(listing.query(params, caller))
-        return listing.response(params, page)
+            external = core.journal.external
+            page = await core.listing(listing.query(params, caller, external=external))
+        return listing.response(params, page, external=external)
 
     # -- send
 
@@ -264,9 +265,10 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
                 with client_errors():
                     return answers.cancelled(await core.cancel(params.id, caller))
             except TaskNotCancelableError as error:
-                view = await core.view(params.id, caller)
-                known = Task.FromString(view.task) if view is not None and view.task else None
-                return answers.cancel_refused(self.policy, error, known)
+                if self.policy.canceled_again == "refuse":
+                    raise
+                known = await self._entry.task(params.id, context)
+                return answers.cancelled_before(error, known)
 
     # -- subscribe
 

@@ -21,42 +21,48 @@ DEFAULT_PAGE = 50
 """R72."""
 
 
-def query(params: ListTasksRequest, caller: Caller) -> Query:
+def query(params: ListTasksRequest, caller: Caller, *, external: bool) -> Query:
     """Return what the journal is asked for a ListTasks request (R67 to R73).
+
+    Args:
+        params: the request.
+        caller: who asks.
+        external: a user's own store is asked; its page tokens are its own affair.
 
     Raises:
         InvalidParamsError: the page token is not one of ours.
     """
     since = params.HasField("status_timestamp_after")
+    token = "" if external else params.page_token
     return Query(
         owner=caller.owner,
         tenant=caller.tenant,
         context=params.context_id,
         state=params.status,
-        status_from=_ceil_milliseconds(params) if since else None,
+        # R73, inclusive: journals keep milliseconds, cut off as this is.
+        status_from=params.status_timestamp_after.ToMilliseconds() if since else None,
         size=params.page_size or DEFAULT_PAGE,
-        after=_decoded(params.page_token) if params.page_token else None,
+        after=_decoded(token) if token else None,
         caller=caller,
+        request=params.SerializeToString() if external else b"",
     )
 
 
-def response(params: ListTasksRequest, page: TaskPage) -> ListTasksResponse:
+def response(params: ListTasksRequest, page: TaskPage, *, external: bool) -> ListTasksResponse:
     """Return a page as clients want it: trimmed history, artifacts only when asked for."""
+    following = ""
+    if page.next is not None:
+        following = page.next[1] if external else _encoded(page.next)
     tasks = [apply_history_length(Task.FromString(task), params) for task in page.tasks]
     if not params.include_artifacts:
         for task in tasks:
             task.ClearField("artifacts")
     return ListTasksResponse(
         tasks=tasks,
-        next_page_token="" if page.next is None else _encoded(page.next),
+        next_page_token=following,
         page_size=params.page_size or DEFAULT_PAGE,
         total_size=page.total,
     )
-
-
-def _ceil_milliseconds(params: ListTasksRequest) -> int:
-    """R73: inclusive, so a bound between two milliseconds excludes the earlier one."""
-    return -(-params.status_timestamp_after.ToNanoseconds() // 1_000_000)
 
 
 def _encoded(after: tuple[int, str]) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Self
 
 from a2a.server.events import EventQueue
 from a2a.types import (
@@ -25,7 +26,7 @@ from a2a.types import (
 from actors.task.chart import STATUS, TASK
 from actors.task.messages import Emitted
 from actors.task.ports import RunId
-from actors.task.record import Kind
+from actors.task.record import Failure, Kind
 
 Event = Message | Task | TaskStatusUpdateEvent | TaskArtifactUpdateEvent
 
@@ -97,10 +98,26 @@ class RunQueue(EventQueue):
         if self._credit > 0:
             self._wake()
 
-    def close(self) -> None:
+    def shut(self) -> None:
         """Take no more events; whoever waits for credit goes on."""
         self.closed = True
         self._wake()
+
+    # What agents written for the queues of a2a-sdk may call, and users' own helpers do.
+
+    async def close(self, immediate: bool = False) -> None:  # noqa: ARG002 - nothing is held back
+        """Drop whatever the agent emits after this; what it has emitted stands."""
+        self.shut()
+
+    def is_closed(self) -> bool:
+        """Tell whether further events are dropped."""
+        return self.closed
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     def _wake(self) -> None:
         room, self._room = self._room, None
@@ -146,7 +163,7 @@ def emitted(run: RunId, context: str, event: Event) -> Emitted:
                 StreamResponse(task=event).SerializeToString(),
                 at=_at(status),
                 artifacts=tuple(artifact.artifact_id for artifact in event.artifacts),
-                mismatch=_mismatch(run, event.id) or _elsewhere(context, event.context_id),
+                mismatch=_wrong_task(run, event) or _wrong_context(context, event),
             )
         case Message():
             payload = StreamResponse(message=event).SerializeToString()
@@ -162,13 +179,22 @@ def _at(status: TaskStatus) -> int:
     return status.timestamp.ToMilliseconds() if status.HasField("timestamp") else 0
 
 
-def _mismatch(run: RunId, task: str) -> str:
-    return "" if task == run.task else "Task ID mismatch in agent response"
+def _wrong_task(run: RunId, task: Task) -> Failure | None:
+    """Detail 5: a Task with another id."""
+    if task.id != run.task:
+        return Failure("InternalError", "Task ID mismatch in agent response")
+    return None
 
 
-def _not_ours(run: RunId, task: str) -> str:
-    return "" if task == run.task else f"Agent sent an update for another task: {task!r}"
+def _wrong_context(context: str, task: Task) -> Failure | None:
+    if task.context_id != context:
+        text = f"Agent sent a Task of context {task.context_id!r}; this task's is {context!r}."
+        return Failure("InvalidAgentResponseError", text)
+    return None
 
 
-def _elsewhere(context: str, claimed: str) -> str:
-    return "" if claimed == context else "Context ID mismatch in agent response"
+def _not_ours(run: RunId, task: str) -> Failure | None:
+    """R85: an update for another task."""
+    if task != run.task:
+        return Failure("InvalidAgentResponseError", f"Agent sent an update for task {task!r}.")
+    return None

@@ -244,6 +244,8 @@ def _for(caller: Caller, stored: Stored) -> Stored:
 
 
 def _request(query: Query) -> ListTasksRequest:
+    if query.request:
+        return ListTasksRequest.FromString(query.request)
     request = ListTasksRequest(
         tenant=query.tenant,
         context_id=query.context,

@@ -125,7 +125,7 @@ class TaskActor(Actor[Phase]):
         if message.error is not None:
             return Step(state, (*_reject(state.stash, message.error), Stop()))
         if message.stored is None:
-            unknown = self.rules.unknown(state.task)
+            unknown = self.rules.unknown()
             return Step(state, (*_reject(state.stash, unknown), Stop()))
         live, effects = revived(self.rules, message.stored, self.life, now)
         for envelope in state.stash:

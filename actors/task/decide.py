@@ -41,7 +41,7 @@ def decide(rules: Rules, state: TaskState, envelope: Envelope, now: int) -> Step
     if handle is None:
         return Step(state, (DeadLetter(message, "not for a live task"),))
     if envelope.reply_to is not None and not _may_see(rules, state, envelope):
-        return Step(state, (Reject(envelope.reply_to, rules.unknown(state.task)),))
+        return Step(state, (Reject(envelope.reply_to, rules.unknown()),))
     draft = Draft(state, now)
     handle(rules, draft, envelope, message)
     return draft.finish()

@@ -150,4 +150,4 @@ def client_error(reason: str, task: str, state: int) -> A2AError:
                 f"Task {task} is working on an earlier message; send again when it has ended."
             )
         case _:
-            return TaskNotFoundError(f"Task {task} not found")
+            return TaskNotFoundError()

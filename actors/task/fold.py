@@ -143,7 +143,9 @@ class Fold:
         """The agent's own Task becomes the Task, as it is."""
         self.adopted = not record.number("core")
         self.task = task = StreamResponse.FromString(record.payload).task
-        self.artifacts = {a.artifact_id: (i, False) for i, a in enumerate(task.artifacts)}
+        self.artifacts = {}
+        for index, artifact in enumerate(task.artifacts):
+            self.artifacts.setdefault(artifact.artifact_id, (index, False))
         self._stamped(task.status.timestamp.ToMilliseconds())
 
     def _status(self, record: Record) -> None:
@@ -253,7 +255,8 @@ class Fold:
 
 def _extend(artifact: Artifact, chunk: Artifact) -> None:
     artifact.parts.extend(chunk.parts)
-    artifact.metadata.MergeFrom(chunk.metadata)
+    if chunk.metadata:
+        artifact.metadata.MergeFrom(chunk.metadata)
 
 
 def fold(records: Iterable[Record], base: Fold | None = None) -> Fold:

@@ -160,8 +160,8 @@ class Emitted(TaskMessage):
     artifact: str = ""
     append: bool = False
     last: bool = False
-    mismatch: str = ""
-    """What is wrong with the ids that the event bears; empty when nothing is."""
+    mismatch: Failure | None = None
+    """What is wrong with the ids that the event bears."""
 
 
 @dataclass(frozen=True, slots=True)

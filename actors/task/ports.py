@@ -113,6 +113,9 @@ class Query:
     after: tuple[int, str] | None = None
     """Position of the last task of the page before: (status_at, task)."""
     caller: Caller = field(default_factory=Caller)
+    request: bytes = b""
+    """The client's ListTasksRequest as it came, for a user's own store: that reads its page token,
+    and answers with its own (the text of `Listing.next`)."""
 
 
 class Listing(NamedTuple):

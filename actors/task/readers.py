@@ -32,7 +32,7 @@ def attach(_: Rules, draft: Draft, envelope: Envelope, message: Attach) -> None:
 
 def _why_not(state: TaskState, after: int | None) -> Exception | None:
     if state.fold.task is None:
-        return TaskNotFoundError(f"Task {state.task} not found")
+        return TaskNotFoundError()
     if after is None and state.fold.final:
         return terminal_error(state.task, state.fold.state)
     if after is not None and after > state.fold.version:

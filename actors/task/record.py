@@ -6,29 +6,21 @@ Neighbours: `fold.py` (Task + record -> Task), `ports.py` (the journal that keep
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from enum import IntEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
-from a2a.utils.errors import (
-    A2AError,
-    ContentTypeNotSupportedError,
-    ExtensionSupportRequiredError,
-    InternalError,
-    InvalidAgentResponseError,
-    InvalidParamsError,
-    InvalidRequestError,
-    PushNotificationNotSupportedError,
-    TaskNotCancelableError,
-    TaskNotFoundError,
-    UnsupportedOperationError,
-)
+from a2a.utils.errors import JSON_RPC_ERROR_CODE_MAP, A2AError, InternalError
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.struct_pb2 import Struct
 
 Fact = str | int | list[str]
 """What a private fact may be; a record never carries anything but data."""
+
+CANCEL_RAISED = "cancel_raised"
+"""Outcome of a run whose agent's `cancel` raised: only the caller of that cancel hears what."""
 
 NO_FACTS: Mapping[str, Fact] = MappingProxyType({})
 
@@ -85,22 +77,9 @@ class Record(NamedTuple):
 
 
 _ERRORS: Mapping[str, type[A2AError]] = MappingProxyType(
-    {
-        error.__name__: error
-        for error in (
-            ContentTypeNotSupportedError,
-            ExtensionSupportRequiredError,
-            InternalError,
-            InvalidAgentResponseError,
-            InvalidParamsError,
-            InvalidRequestError,
-            PushNotificationNotSupportedError,
-            TaskNotCancelableError,
-            TaskNotFoundError,
-            UnsupportedOperationError,
-        )
-    }
+    {error.__name__: error for error in JSON_RPC_ERROR_CODE_MAP}
 )
+"""Every kind of error that A2A knows, by name."""
 
 
 class Failure(NamedTuple):
@@ -112,28 +91,27 @@ class Failure(NamedTuple):
 
     error: str
     message: str
-    data: bytes = b""
-    """Serialised `google.protobuf.Struct`; empty for none."""
+    data: str = ""
+    """JSON object of details that came with the error; empty for none."""
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
         """The failure that an exception of an agent stands for."""
-        if not isinstance(error, A2AError) or type(error).__name__ not in _ERRORS:
+        if not isinstance(error, A2AError):
             return cls(InternalError.__name__, _text(error))
-        data = _struct(error.data) if isinstance(error.data, dict) else b""
-        return cls(type(error).__name__, _text(error), data)
+        name = type(error).__name__
+        kind = name if name in _ERRORS else InternalError.__name__
+        return cls(kind, _text(error), _json(error.data) if error.data else "")
 
     def exception(self) -> A2AError:
         """A fresh exception to raise at a caller."""
-        data = MessageToDict(Struct.FromString(self.data)) if self.data else None
+        data = json.loads(self.data) if self.data else None
         return _ERRORS.get(self.error, InternalError)(self.message, data)
 
     def pack(self) -> bytes:
-        """The payload of an ENDED record."""
-        said: dict[str, object] = {"error": self.error, "message": self.message}
-        if self.data:
-            said["data"] = MessageToDict(Struct.FromString(self.data))
-        return _struct(said)
+        """The payload of an ENDED or REFUSED record: a serialised `google.protobuf.Struct`."""
+        packed: bytes = ParseDict(self._asdict(), Struct()).SerializeToString(deterministic=True)
+        return packed
 
     @classmethod
     def unpack(cls, payload: bytes) -> Failure | None:
@@ -141,9 +119,7 @@ class Failure(NamedTuple):
         if not payload:
             return None
         fields = MessageToDict(Struct.FromString(payload))
-        data = fields.get("data")
-        packed = _struct(data) if isinstance(data, dict) else b""
-        return cls(str(fields.get("error", "")), str(fields.get("message", "")), packed)
+        return cls(*(str(fields.get(name, "")) for name in cls._fields))
 
 
 def _text(error: BaseException) -> str:
@@ -155,8 +131,9 @@ def _text(error: BaseException) -> str:
     return said.encode("utf-8", "backslashreplace").decode()
 
 
-def _struct(fields: dict[str, object]) -> bytes:
+def _json(data: object) -> str:
+    """Return an error's data as JSON; what JSON cannot say becomes text."""
     try:
-        return ParseDict(fields, Struct()).SerializeToString(deterministic=True)
-    except Exception:  # noqa: BLE001 - an agent's error data may hold anything; keep its words
-        return ParseDict({"detail": repr(fields)}, Struct()).SerializeToString(deterministic=True)
+        return json.dumps(data, default=str)
+    except (TypeError, ValueError):
+        return json.dumps({"detail": repr(data)})

@@ -17,7 +17,7 @@ from actors.task.messages import ExecutionDeadline, Settled, TerminalGraceOver, 
 from actors.task.orders import OUTBOX, RUNNER, Deliver, End, Launch, Publish
 from actors.task.policy import Policy
 from actors.task.ports import GrantCredit, StartRun
-from actors.task.record import Failure, Kind, Record
+from actors.task.record import CANCEL_RAISED, Failure, Kind, Record
 from actors.task.state import Draft, Pending, Queued, TaskState, Waiter
 
 _DECISIVE = (Kind.TASK, Kind.STATUS, Kind.REPLY, Kind.ENDED, Kind.REFUSED, Kind.ACCEPTED)
@@ -150,10 +150,10 @@ def _settle(draft: Draft, record: Record, running: int | None, policy: Policy) -
 
 def _may_still_fail(state: TaskState, settled: Settled, waiter: Waiter, policy: Policy) -> bool:
     """A FAILED Task or a Message may be followed by an error of the same run (A1, detail 5)."""
-    if waiter.wait is not Wait.SETTLED or settled.failure or policy.terminal_grace <= 0:
+    if waiter.wait is None or settled.failure or policy.terminal_grace <= 0:
         return False
-    failed = state.fold.state == A2AState.TASK_STATE_FAILED
-    return state.fold.final and (failed or bool(settled.message)) and state.end is None
+    failed = waiter.wait is Wait.SETTLED and state.fold.state == A2AState.TASK_STATE_FAILED
+    return state.fold.final and (failed or bool(settled.message))
 
 
 def _answer(
@@ -188,14 +188,17 @@ def _first(state: TaskState, waiter: Waiter, record: Record, policy: Policy) -> 
 
 
 def _failure(state: TaskState) -> Failure | None:
-    """Return why the run ended whose last record this is."""
-    return None if state.ending is None else Failure.unpack(state.ending.payload)
+    """Return why the run ended whose last record this is, unless `cancel` raised it."""
+    if state.ending is None or state.ending.facts.get("outcome") == CANCEL_RAISED:
+        return None
+    return Failure.unpack(state.ending.payload)
 
 
 def _cancel_failure(state: TaskState) -> Failure | None:
     """Return what `cancel` raised, if that is what ended the task (detail 12)."""
-    raised = state.ending is not None and state.ending.facts.get("outcome") == "cancel_raised"
-    return _failure(state) if raised else None
+    if state.ending is None or state.ending.facts.get("outcome") != CANCEL_RAISED:
+        return None
+    return Failure.unpack(state.ending.payload)
 
 
 def _outcome(state: TaskState, record: Record) -> Settled | None:

@@ -30,6 +30,6 @@ class Rules:
         self.table = task_chart(policy).compile()
 
     @staticmethod
-    def unknown(task: str) -> TaskNotFoundError:
+    def unknown() -> TaskNotFoundError:
         """Return the one answer for tasks that are absent or somebody else's (R81)."""
-        return TaskNotFoundError(f"Task {task} not found")
+        return TaskNotFoundError()

@@ -51,8 +51,7 @@ def emitted(rules: Rules, draft: Draft, _: Envelope, event: Emitted) -> None:
         draft.do(DeadLetter(event, "superseded run"))
         return
     if event.mismatch and not state.final:
-        kind = "InternalError" if event.kind is Kind.TASK else "InvalidAgentResponseError"
-        _violated(rules, draft, Failure(kind, event.mismatch))
+        _violated(rules, draft, event.mismatch)
         return
     outcome = rules.table.step(state.configuration, event.trigger, state, event)
     if outcome.answer is Answer.GO:

@@ -173,9 +173,13 @@ async def test_r78_r95_errors_are_the_same_kind_everywhere(caller: Caller) -> No
 
     done = await _finished(caller)
     cases: list[tuple[Callable[[], Awaitable[Any]], type[A2AError], str]] = [
-        (lambda: caller.blocking.get_task(GetTaskRequest(id="none")), TaskNotFoundError, "none"),
+        (
+            lambda: caller.blocking.get_task(GetTaskRequest(id="none")),
+            TaskNotFoundError,
+            "not found",
+        ),
         (lambda: streamed("work", "none"), TaskNotFoundError, "none"),
-        (lambda: cancel("none"), TaskNotFoundError, "none"),
+        (lambda: cancel("none"), TaskNotFoundError, "not found"),
         (lambda: cancel(done), TaskNotCancelableError, "cancel"),
         (lambda: streamed("work", done), UnsupportedOperationError, "TASK_STATE_COMPLETED"),
         (

@@ -288,3 +288,31 @@ async def test_a_start_that_fails_lets_the_next_request_try_again(
     assert isinstance(await handler.on_message_send(ask("work"), ME), Task)
     assert "cannot serve: bad day" in caplog.text
     await handler.aclose()
+
+
+async def test_an_agent_that_emits_after_its_run_is_told_so_once(
+    agent: Actor, caplog: pytest.LogCaptureFixture
+) -> None:
+    background: list[asyncio.Task[None]] = []
+
+    async def hasty(context: RequestContext, queue: EventQueue, to: TaskUpdater) -> None:
+        await agent._begin(context, queue)
+
+        async def later() -> None:
+            await agent.gate.wait()
+            await to.start_work()
+            await to.complete()
+
+        background.append(asyncio.create_task(later()))
+
+    agent.work = hasty  # type: ignore[method-assign] # a scene of this test
+    handler = RequestHandler(agent, None, card(), journal=MemoryJournal())
+    task = await handler.on_message_send(ask("work"), ME)
+    assert isinstance(task, Task)
+    agent.gate.set()
+    await asyncio.gather(*background)
+    said = [record.message for record in caplog.records]
+    assert len(said) == 1
+    assert task.id in said[0]
+    assert "await in execute" in said[0]
+    await handler.aclose()

@@ -86,7 +86,7 @@ def test_an_error_of_the_server_is_one_line(url: str, binding: str) -> None:
     assert "error -32001: Task nobody not found" in done.complaint
     done = run("tail", "nobody", "--url", url)
     assert done.code == 1
-    assert "error -32001: Task nobody not found" in done.complaint
+    assert "error -32001: Task not found" in done.complaint
 
 
 def test_an_agent_that_raises(url: str) -> None:
