@@ -26,7 +26,7 @@ from actors.runtime import (
     Tell,
 )
 from actors.task.decide import decide
-from actors.task.messages import AppendFailed, Loaded, Send
+from actors.task.messages import AppendFailed, Loaded, Recover, Send
 from actors.task.orders import (
     JOURNAL,
     RUNNER,
@@ -127,7 +127,10 @@ class TaskActor(Actor[Phase]):
         if message.stored is None:
             unknown = self.rules.unknown()
             return Step(state, (*_reject(state.stash, unknown), Stop()))
-        live, effects = revived(self.rules, message.stored, self.life, now)
+        first = state.stash[0]
+        orphan = self.rules.external and isinstance(first.message, Recover)
+        lost_by = first.caller if orphan else None
+        live, effects = revived(self.rules, message.stored, self.life, now, lost_by)
         for envelope in state.stash:
             live, more = decide(self.rules, live, envelope, now)
             effects = (*effects, *more)

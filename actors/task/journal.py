@@ -97,6 +97,8 @@ class Lanes:
     by_name: dict[str, LaneState] = field(default_factory=dict)
     orphans: dict[str, Caller] = field(default_factory=dict)
     """Tasks whose actors were lost with a run going on, to be settled when that can be done."""
+    refused: set[str] = field(default_factory=set)
+    """Orphans whose store has refused to save even that they are lost; not tried again."""
     drained: list[ReplyTo[Any]] = field(default_factory=list)
 
 
@@ -177,6 +179,7 @@ class JournalActor(Actor[Lanes]):
             Tell(task_ref(append.task), _verdict(append, ack))
             for append, ack in zip(group, message.acks, strict=True)
         ]
+        state.refused.difference_update(append.task for append in group)
         effects += _settle_orphans(state)
         return effects + self._go_on(state, message.lane_name, lane)
 
@@ -240,9 +243,10 @@ def _void(state: Lanes, failed: list[Append], error: Exception | None) -> Effect
         Tell(task_ref(task), AppendFailed(append.writer, fenced=False, error=error))
         for task, append in writers.items()
     ]
-    if not failed:
-        return void
-    return void + _adopt(state, {task: append.caller for task, append in writers.items()})
+    orphans = {t: append.caller for t, append in writers.items() if t not in state.refused}
+    if error is not None:
+        state.refused.update(writers)
+    return void + _adopt(state, orphans) if orphans else void
 
 
 def _adopt(state: Lanes, tasks: dict[str, Caller]) -> Effects:

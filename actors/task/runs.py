@@ -37,7 +37,7 @@ from actors.task.state import Draft, TaskState
 from statechart import Answer, Outcome
 
 _SAY = {
-    "lost": "The server restarted while the agent was working on this task.",
+    "lost": "The server was interrupted while the agent was working on this task.",
     "expired": "The agent took longer than this server allows.",
     "returned": "The agent returned without finishing.",
 }

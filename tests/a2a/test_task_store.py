@@ -200,3 +200,35 @@ async def test_cancelling_a_parked_task_is_saved_for_whoever_cancels(
 async def test_a_bare_message_is_not_saved(handler: RequestHandler, store: Watched) -> None:
     await handler.on_message_send(ask("reply"), ME)
     assert store.saves == []
+
+
+@pytest.mark.parametrize("mended", [True, False])
+async def test_a_task_whose_save_was_refused_is_failed_if_the_store_lets_us(
+    handler: RequestHandler, store: Watched, agent: Actor, mended: bool
+) -> None:
+    task = await send(handler, "wait", return_immediately=True)
+    core = await handler._entry.core()
+    refusals, again = 0, asyncio.Event()
+
+    async def refuse(task: Task, context: ServerCallContext) -> None:
+        nonlocal refusals
+        refusals += 1
+        if refusals > 1:
+            again.set()
+        if refusals > 1 and mended:
+            await store.store.save(task, context)
+        else:
+            raise PermissionError("read-only")
+
+    store.save = refuse  # type: ignore[method-assign] # a store that changes its mind
+    agent.gate.set()
+    async with asyncio.timeout(5):
+        while refusals < 2:
+            await asyncio.sleep(0.05)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    found = await handler.on_get_task(GetTaskRequest(id=task.id), ME)
+    assert found is not None
+    expected = TaskState.TASK_STATE_FAILED if mended else TaskState.TASK_STATE_WORKING
+    assert found.status.state == expected
+    assert [ref.kind for ref in core.system.refs()] == ["journal", "runner", "outbox"]
