@@ -223,8 +223,7 @@ async def test_a_task_whose_save_was_refused_is_failed_if_the_store_lets_us(
     store.save = refuse  # type: ignore[method-assign] # a store that changes its mind
     agent.gate.set()
     async with asyncio.timeout(5):
-        while refusals < 2:
-            await asyncio.sleep(0.05)
+        await again.wait()
     for _ in range(50):
         await asyncio.sleep(0)
     found = await handler.on_get_task(GetTaskRequest(id=task.id), ME)
