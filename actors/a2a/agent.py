@@ -79,7 +79,7 @@ class Agent:
         self._loop = loop
         self._active: dict[str, Active] = {}
 
-    def perform(self, request: AgentRequest, sender: ActorRef[Any]) -> None:  # noqa: ARG002
+    def perform(self, request: AgentRequest, sender: ActorRef[Any]) -> None:
         """Begin what was asked; never blocks, never raises."""
         match request:
             case GrantCredit(run, events):

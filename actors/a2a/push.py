@@ -122,7 +122,7 @@ class PushConfigs:
     )
     async def on_get_extended_agent_card(
         self,
-        params: GetExtendedAgentCardRequest,  # noqa: ARG002 - the interface's
+        params: GetExtendedAgentCardRequest,
         context: ServerCallContext,
     ) -> AgentCard:
         """Return the card for authenticated callers, adapted to this one (R75)."""

@@ -105,7 +105,7 @@ class RunQueue(EventQueue):
 
     # What agents written for the queues of a2a-sdk may call, and users' own helpers do.
 
-    async def close(self, immediate: bool = False) -> None:  # noqa: ARG002 - nothing is held back
+    async def close(self, immediate: bool = False) -> None:
         """Drop whatever the agent emits after this; what it has emitted stands."""
         self.shut()
 

@@ -35,7 +35,7 @@ class Webhooks:
         self._loop = loop
         self._sending: set[asyncio.Task[None]] = set()
 
-    def perform(self, request: Notify, sender: ActorRef[Any]) -> None:  # noqa: ARG002
+    def perform(self, request: Notify, sender: ActorRef[Any]) -> None:
         """Begin to send; Delivered is told when it is over, well or not."""
         sending = self._loop.create_task(self._send(request))
         self._sending.add(sending)

@@ -45,7 +45,7 @@ class Actor(ABC, Generic[S]):
 
         """
 
-    def stopped(self, state: S, error: Exception) -> tuple[Effect, ...]:  # noqa: ARG002 - hook
+    def stopped(self, state: S, error: Exception) -> tuple[Effect, ...]:
         """What to do when the system stops this actor from outside or after a crash.
 
         Every ask that the state still holds must be answered here (law L4).

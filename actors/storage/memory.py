@@ -37,7 +37,7 @@ class MemoryJournal:
     def __repr__(self) -> str:
         return f"<MemoryJournal tasks={len(self._logs)}>"
 
-    def lane(self, task: str) -> str:  # noqa: ARG002 - the port passes it; all tasks share a lane
+    def lane(self, task: str) -> str:
         """One lane: everything is stored at once."""
         return "memory"
 

@@ -103,7 +103,7 @@ class SqliteJournal:
         if self._release is not None:
             self._release()
 
-    def lane(self, task: str) -> str:  # noqa: ARG002 - the port passes it; one commit carries all
+    def lane(self, task: str) -> str:
         """One lane: a group is one transaction."""
         return "sqlite"
 

@@ -88,9 +88,9 @@ class PlainStore:
     async def save(
         self,
         task: Task,
-        events: Sequence[StreamResponse],  # noqa: ARG002 - a plain store wants the result only
-        prev: Task | None,  # noqa: ARG002
-        version: object,  # noqa: ARG002
+        events: Sequence[StreamResponse],
+        prev: Task | None,
+        version: object,
         context: object,
     ) -> object:
         """Save, and return the new version."""

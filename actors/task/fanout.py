@@ -63,7 +63,7 @@ class FanOutActor(Actor[Tail]):
         """Know nothing yet: what came before is in the journal."""
         return Step(Tail((), self.base, self.end))
 
-    def step(self, state: Tail, envelope: Envelope, now: int) -> Step[Tail]:  # noqa: ARG002
+    def step(self, state: Tail, envelope: Envelope, now: int) -> Step[Tail]:
         """Serve a reader, or take in what was published."""
         match envelope.message:
             case Pull() as pull:

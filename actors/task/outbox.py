@@ -46,7 +46,7 @@ class OutboxActor(Actor[Outbox]):
         """Nothing to send."""
         return Step(Outbox())
 
-    def step(self, state: Outbox, envelope: Envelope, now: int) -> Step[Outbox]:  # noqa: ARG002
+    def step(self, state: Outbox, envelope: Envelope, now: int) -> Step[Outbox]:
         """Queue what is to be sent, or go on to the next."""
         match envelope.message:
             case Deliver(task, records):

@@ -47,7 +47,7 @@ class RunnerActor(Actor[Runs]):
         """No run is going on."""
         return Step(Runs({}, set()))
 
-    def step(self, state: Runs, envelope: Envelope, now: int) -> Step[Runs]:  # noqa: ARG002
+    def step(self, state: Runs, envelope: Envelope, now: int) -> Step[Runs]:
         """Command the port, or pass on what it reports."""
         match envelope.message:
             case Launch(start):

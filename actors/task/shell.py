@@ -41,7 +41,7 @@ class JournalShell:
         self._system = system
         self._waiting: set[asyncio.Future[Any]] = set()
 
-    def perform(self, request: StoreGroup | Fetch, sender: ActorRef[Any]) -> None:  # noqa: ARG002
+    def perform(self, request: StoreGroup | Fetch, sender: ActorRef[Any]) -> None:
         """Begin a group or a read; the outcome is told to the JournalActor."""
         if isinstance(request, StoreGroup):
             self._store(request)
