@@ -17,6 +17,7 @@ The map, each file importing only those above it:
     app.py        the whole server
 """
 
+import actors.task  # noqa: F401 - first, since it says which extra is missing
 from actors.a2a.handler import RequestHandler
 from actors.task.policy import Policy
 
