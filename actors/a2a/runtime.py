@@ -84,6 +84,7 @@ class Runtime:
         self.pid = os.getpid()
         self.core = core
         self.ports = ports
+        self.closing: asyncio.Task[None] | None = None
         self._started: asyncio.Task[None] | None = None
 
     async def started(self) -> TaskCore:
@@ -98,9 +99,11 @@ class Runtime:
         if self._started is not None:
             with suppress(Exception):  # a start that failed has told its callers
                 await self._started
-            await self.core.close(drain)
-            for port in self.ports.values():
-                port.close()
+            try:
+                await self.core.close(drain)
+            finally:
+                for port in self.ports.values():
+                    port.close()
 
     def discard(self) -> None:
         """Let go of a runtime whose loop has ended: its runs are dead, its files are not."""
@@ -115,7 +118,6 @@ class RuntimeHolder:
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self._runtime: Runtime | None = None
-        self._closing: Runtime | None = None
 
     async def core(self) -> TaskCore:
         """Return the started core of the running loop.
@@ -125,11 +127,11 @@ class RuntimeHolder:
             ActorStopped: the handler is closing.
         """
         loop = asyncio.get_running_loop()
-        if self._closing is not None and self._closing.loop is loop:
-            raise ActorStopped("the handler is closing")
-        runtime = self._runtime
-        if runtime is None or runtime.loop is not loop or runtime.pid != os.getpid():
+        runtime = self._mine()
+        if runtime is None or runtime.loop is not loop:
             runtime = self._replace(runtime, loop)
+        if runtime.closing is not None:
+            raise ActorStopped("the handler is closing")
         try:
             return await runtime.started()
         except Exception as error:
@@ -139,27 +141,40 @@ class RuntimeHolder:
                 runtime.discard()
             raise
 
+    def _mine(self) -> Runtime | None:
+        """Return the runtime, unless it was inherited through a fork."""
+        runtime = self._runtime
+        return runtime if runtime is not None and runtime.pid == os.getpid() else None
+
     def _replace(self, old: Runtime | None, loop: asyncio.AbstractEventLoop) -> Runtime:
-        if old is not None and old.pid == os.getpid():
-            if not old.loop.is_closed():
-                raise RuntimeError(
-                    f"this handler serves the event loop {old.loop!r}, which is still open, and "
-                    f"was now called on {loop!r}; use one handler for each loop, or aclose() first"
-                )
-            old.discard()
+        if old is not None:
+            self._let_go(old, loop)
         self._runtime = self._recipe.build(loop)
         return self._runtime
 
+    def _let_go(self, old: Runtime, loop: asyncio.AbstractEventLoop) -> None:
+        if not old.loop.is_closed():
+            raise RuntimeError(
+                f"this handler serves the event loop {old.loop!r}, which is still open, and was "
+                f"now called on {loop!r}; use one handler for each loop, or aclose() first"
+            )
+        old.discard()
+        self._runtime = None
+
     async def close(self, drain: float) -> None:
-        """Close the runtime, if there is one on this loop and in this process."""
-        runtime, self._runtime = self._runtime, None
-        if runtime is None or runtime.pid != os.getpid():
+        """Close the runtime, once, however many ask; nobody's patience cuts the drain short."""
+        runtime = self._mine()
+        if runtime is None:
             return
-        if runtime.loop is not asyncio.get_running_loop():
-            runtime.discard()
+        loop = asyncio.get_running_loop()
+        if runtime.loop is not loop:
+            self._let_go(runtime, loop)
             return
-        self._closing = runtime
-        try:
-            await runtime.close(drain)
-        finally:
-            self._closing = None
+        if runtime.closing is None:
+            runtime.closing = loop.create_task(runtime.close(drain))
+            runtime.closing.add_done_callback(lambda _: self._closed(runtime))
+        await asyncio.shield(runtime.closing)
+
+    def _closed(self, runtime: Runtime) -> None:
+        if self._runtime is runtime:
+            self._runtime = None

@@ -48,7 +48,8 @@ class Webhooks:
             await self._sender.send_notification(request.task, event)
         except Exception:
             logger.exception("could not notify about task %s", request.task)
-        self._system.tell(OUTBOX, Delivered(request.task))
+        finally:  # also when the sender is cancelled, by us or by itself
+            self._system.tell(OUTBOX, Delivered(request.task))
 
     def close(self) -> None:
         """Give up what is under way; for a system that shuts down."""

@@ -13,11 +13,13 @@ Neighbours: `handler.py` (numbered streams), `app.py` (mounts the routes).
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
 
 from a2a.server.context import ServerCallContext
+from a2a.server.jsonrpc_models import InternalError, JSONRPCError
 from a2a.server.request_handlers.response_helpers import build_error_response
 from a2a.server.routes import create_rest_routes
 from a2a.server.routes.common import DefaultServerCallContextBuilder, ServerCallContextBuilder
@@ -38,6 +40,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from actors.a2a.answers import Sequenced
 from actors.a2a.errors import RetryableError
 from actors.a2a.handler import RequestHandler
+
+logger = logging.getLogger("actors.a2a")
 
 Params = SendMessageRequest | SubscribeToTaskRequest
 Stream = AsyncGenerator[Sequenced, None]
@@ -110,14 +114,14 @@ class Wire:
         def frame(sequenced: Sequenced) -> dict[str, Any]:
             return {"result": MessageToDict(sequenced.event), "id": request_id, "jsonrpc": "2.0"}
 
-        def error(raised: A2AError) -> dict[str, Any]:
-            return build_error_response(request_id, raised)
+        def error(raised: Exception) -> dict[str, Any]:
+            return build_error_response(request_id, _sayable(raised))
 
         try:
             await _check_version(context)
             stream = self._stream(params, context, _last_event_id(request))
             return await _sse(stream, frame, error)
-        except A2AError as raised:
+        except Exception as raised:  # noqa: BLE001 - a user's own parts may raise anything
             # 200, as the SDK's routes answer: its client reads the error only then.
             return JSONResponse(error(raised), headers=_retry_after(raised))
 
@@ -142,7 +146,8 @@ class Wire:
             return await _sse(
                 stream, lambda sequenced: MessageToDict(sequenced.event), build_rest_error_payload
             )
-        except (A2AError, ParseError) as raised:
+        except Exception as raised:  # noqa: BLE001 - a user's own parts may raise anything
+            _log(raised)
             payload = build_rest_error_payload(raised)
             status = payload["error"]["code"]
             if isinstance(raised, RetryableError):
@@ -185,7 +190,7 @@ def _call(body: bytes) -> tuple[str | int | None, str, Params] | None:
         if request_id is not None and not isinstance(request_id, str | int):
             return None
         ParseDict(call.get("params", {}), params, ignore_unknown_fields=True)
-    except (ValueError, TypeError, KeyError, AttributeError, ParseError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ParseError):
         return None
     return request_id, call["method"], params
 
@@ -207,6 +212,16 @@ def _last_event_id(request: Request) -> int | None:
     return int(value)
 
 
+def _sayable(raised: Exception) -> A2AError | JSONRPCError:
+    """Return an error as JSON-RPC can say it; the text of others is shown, as the SDK does."""
+    return raised if isinstance(raised, A2AError) else InternalError(message=str(raised))
+
+
+def _log(raised: Exception) -> None:
+    if not isinstance(raised, A2AError | ParseError):
+        logger.error("a stream ended with an error", exc_info=raised)
+
+
 def _retry_after(error: Exception) -> dict[str, str]:
     if isinstance(error, RetryableError):
         return {"Retry-After": str(max(1, error.retry_after_ms // 1000))}
@@ -216,7 +231,7 @@ def _retry_after(error: Exception) -> dict[str, str]:
 async def _sse(
     stream: Stream,
     frame: Callable[[Sequenced], dict[str, Any]],
-    error: Callable[[A2AError], dict[str, Any]],
+    error: Callable[[Exception], dict[str, Any]],
 ) -> Response:
     """Answer with a stream; an error before its first event is raised and gets its own status."""
     try:
@@ -231,7 +246,8 @@ async def _sse(
                     yield _event(first, frame)
                 async for sequenced in stream:
                     yield _event(sequenced, frame)
-            except A2AError as raised:
+            except Exception as raised:  # noqa: BLE001 - the stream says why it ends
+                _log(raised)
                 yield ServerSentEvent(json_utils.dumps(error(raised)), event="error")
 
     return EventSourceResponse(events())

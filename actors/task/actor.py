@@ -15,6 +15,7 @@ from a2a.utils.errors import InternalError
 from actors.runtime import (
     Actor,
     ActorCrashed,
+    Caller,
     DeadLetter,
     Effect,
     Envelope,
@@ -26,7 +27,7 @@ from actors.runtime import (
     Tell,
 )
 from actors.task.decide import decide
-from actors.task.messages import AppendFailed, Loaded, Recover, Send
+from actors.task.messages import AppendFailed, Loaded, Send
 from actors.task.orders import (
     JOURNAL,
     RUNNER,
@@ -98,7 +99,9 @@ class TaskActor(Actor[Phase]):
             case TaskState():
                 void = _void(state, error)
                 crashed = isinstance(error, ActorCrashed) and state.active
-                return (*void, Tell(JOURNAL, Orphan(state.task))) if crashed else void
+                caller = state.running.caller if state.running else Caller()
+                orphan = Tell(JOURNAL, Orphan(state.task, caller))
+                return (*void, orphan) if crashed else void
             case Replaying():
                 return tuple(_reject(state.stash, error))
             case Asleep():
@@ -127,10 +130,7 @@ class TaskActor(Actor[Phase]):
         if message.stored is None:
             unknown = self.rules.unknown()
             return Step(state, (*_reject(state.stash, unknown), Stop()))
-        first = state.stash[0]
-        orphan = self.rules.external and isinstance(first.message, Recover)
-        lost_by = first.caller if orphan else None
-        live, effects = revived(self.rules, message.stored, self.life, now, lost_by)
+        live, effects = revived(self.rules, message.stored, self.life, now)
         for envelope in state.stash:
             live, more = decide(self.rules, live, envelope, now)
             effects = (*effects, *more)

@@ -8,6 +8,7 @@ Neighbours: `actor.py`, `journal.py`, `fanout.py`, `runner.py` (the actors), `a2
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from inspect import isawaitable
@@ -24,10 +25,10 @@ from actors.task.messages import (
     Cancel,
     Detach,
     Get,
+    Hold,
     Recover,
     Send,
     Settled,
-    Sync,
     View,
     task_ref,
 )
@@ -49,6 +50,8 @@ from actors.task.record import Kind
 from actors.task.rules import Rules
 from actors.task.runner import RunnerActor
 from actors.task.shell import JournalShell
+
+logger = logging.getLogger("actors.task")
 
 PUSHED = {
     "states": frozenset({Kind.TASK, Kind.STATUS}),
@@ -97,25 +100,37 @@ class TaskCore:
 
     async def close(self, drain: float) -> None:
         """Let runs end for `drain` seconds, answer everyone, let go of the journal."""
-        ends = self.system.clock.monotonic() + drain
-        with suppress(AskTimeout):
-            # In the order in which work flows, so that each finds all there is.
-            await self._ask_until(ends, RUNNER, Drain())
-            for ref in self.system.refs():
-                if ref.kind == "task":
-                    await self._ask_until(ends, ref, Sync())
-            await self._ask_until(ends, JOURNAL, Drain())
-            await self._ask_until(ends, OUTBOX, Drain())
-        self.system.shutdown(ActorStopped("the server is shutting down"))
-        self._shell.cancel()
-        closed = self.journal.close()
-        if isawaitable(closed):
-            await closed
+        try:
+            with suppress(AskTimeout):
+                await self._drain(self.system.clock.monotonic() + drain)
+        finally:
+            self.system.shutdown(ActorStopped("the server is shutting down"))
+            self._shell.cancel()
+            closed = self.journal.close()
+            if isawaitable(closed):
+                await closed
+
+    async def _drain(self, ends: float) -> None:
+        """Wait in the order in which work flows, so that each finds all there is."""
+        await self._hold(ends)
+        await self._ask_until(ends, RUNNER, Drain())
+        await self._hold(ends)
+        await self._ask_until(ends, JOURNAL, Drain())
+        await self._ask_until(ends, OUTBOX, Drain())
+
+    async def _hold(self, ends: float) -> None:
+        for ref in self.system.refs():
+            if ref.kind == "task":
+                await self._ask_until(ends, ref, Hold())
 
     async def _ask_until(self, ends: float, ref: ActorRef[Any], message: Message) -> None:
         left = max(0.0, ends - self.system.clock.monotonic())
-        with suppress(ActorStopped):  # at rest by now
+        try:
             await self.system.ask(ref, message, timeout=left)
+        except AskTimeout:
+            raise
+        except Exception as answer:  # noqa: BLE001 - at rest by now, or never came to life
+            logger.debug("%s did not wait for the drain: %s", ref, answer)
 
     # -- asks
 

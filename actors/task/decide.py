@@ -22,10 +22,10 @@ from actors.task.messages import (
     Emitted,
     ExecutionDeadline,
     Get,
+    Hold,
     Recover,
     RunOver,
     Send,
-    Sync,
     TerminalGraceOver,
 )
 from actors.task.rules import Rules
@@ -51,7 +51,7 @@ def _may_see(rules: Rules, state: TaskState, envelope: Envelope) -> bool:
     """R87: decided before anything that could reveal the task."""
     owner, tenant, _ = envelope.caller
     mine = (owner, tenant) == (state.owner, state.tenant)
-    return mine or rules.external or isinstance(envelope.message, Sync)
+    return mine or rules.external or isinstance(envelope.message, Hold)
 
 
 def _appended(rules: Rules, draft: Draft, _: Envelope, message: Appended) -> None:
@@ -63,12 +63,15 @@ def _terminal_grace_over(_: Rules, draft: Draft, __: Envelope, ___: TerminalGrac
     release.over(draft)
 
 
-def _sync(_: Rules, draft: Draft, envelope: Envelope, __: Sync) -> None:
+def _hold(_: Rules, draft: Draft, envelope: Envelope, __: Hold) -> None:
+    draft.set(holding=True)
     draft.reply(envelope, True)
 
 
-def _recover(_: Rules, __: Draft, ___: Envelope, ____: Recover) -> None:
-    """Reviving has settled what there was to settle."""
+def _recover(rules: Rules, draft: Draft, envelope: Envelope, _: Recover) -> None:
+    """Reviving has settled what the log told of; a user's own store tells nothing of runs."""
+    if rules.external:
+        runs.settle_orphan(rules, draft, envelope.caller)
 
 
 _BY_TYPE: Mapping[type[Message], Decide] = MappingProxyType(
@@ -86,6 +89,6 @@ _BY_TYPE: Mapping[type[Message], Decide] = MappingProxyType(
         Attach: readers.attach,
         Detach: readers.detach,
         Recover: _recover,
-        Sync: _sync,
+        Hold: _hold,
     }
 )

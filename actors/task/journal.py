@@ -47,7 +47,7 @@ from actors.task.orders import (
     ReadTask,
     RetryGroup,
 )
-from actors.task.ports import Ack, Append, StorageUnavailable
+from actors.task.ports import Ack, Append, StorageRejected, StorageUnavailable
 from actors.task.views import shown
 
 RETRY_FIRST = 0.05
@@ -56,6 +56,10 @@ RETRY_MOST = 1.0
 
 
 Effects: TypeAlias = list[Effect]
+
+
+PROBE_MOST = 60.0
+"""Seconds between attempts to settle orphans, at most; doubling from RETRY_MOST."""
 
 
 class StoreGroup(NamedTuple):
@@ -97,8 +101,8 @@ class Lanes:
     by_name: dict[str, LaneState] = field(default_factory=dict)
     orphans: dict[str, Caller] = field(default_factory=dict)
     """Tasks whose actors were lost with a run going on, to be settled when that can be done."""
-    refused: set[str] = field(default_factory=set)
-    """Orphans whose store has refused to save even that they are lost; not tried again."""
+    probes: int = 0
+    """Probes since anything was stored; each waits longer than the one before."""
     drained: list[ReplyTo[Any]] = field(default_factory=list)
 
 
@@ -122,7 +126,7 @@ class JournalActor(Actor[Lanes]):
             GroupFailed: self._failed,
             RetryGroup: self._retry,
             Probe: self._probe,
-            Orphan: lambda state, message, _: _adopt(state, {message.task: Caller()}),
+            Orphan: lambda state, message, _: _adopt(state, {message.task: message.caller}),
         }
 
     def start(self) -> Step[Lanes]:
@@ -179,7 +183,7 @@ class JournalActor(Actor[Lanes]):
             Tell(task_ref(append.task), _verdict(append, ack))
             for append, ack in zip(group, message.acks, strict=True)
         ]
-        state.refused.difference_update(append.task for append in group)
+        state.probes = 0
         effects += _settle_orphans(state)
         return effects + self._go_on(state, message.lane_name, lane)
 
@@ -218,6 +222,7 @@ class JournalActor(Actor[Lanes]):
 
     @staticmethod
     def _probe(state: Lanes, _: Probe, __: int) -> Effects:
+        state.probes += 1
         return _settle_orphans(state)
 
     # -- reads
@@ -227,7 +232,7 @@ class JournalActor(Actor[Lanes]):
         asked, error, reply_to = message.asked, message.error, envelope.reply_to
         if isinstance(asked, LoadTask):
             loaded: Effects = [Tell(task_ref(asked.task), Loaded(message.result, error))]
-            away = isinstance(error, StorageUnavailable)
+            away = isinstance(error, StorageUnavailable | StorageRejected)
             return loaded + _adopt(state, {asked.task: envelope.caller}) if away else loaded
         if isinstance(asked, KeepSnapshot) or reply_to is None:
             return []
@@ -243,16 +248,14 @@ def _void(state: Lanes, failed: list[Append], error: Exception | None) -> Effect
         Tell(task_ref(task), AppendFailed(append.writer, fenced=False, error=error))
         for task, append in writers.items()
     ]
-    orphans = {t: append.caller for t, append in writers.items() if t not in state.refused}
-    if error is not None:
-        state.refused.update(writers)
-    return void + _adopt(state, orphans) if orphans else void
+    return void + _adopt(state, {task: append.caller for task, append in writers.items()})
 
 
 def _adopt(state: Lanes, tasks: dict[str, Caller]) -> Effects:
     """Remember tasks whose actors were lost; look after them in a while."""
     state.orphans.update(tasks)
-    return [StartTimer("probe", RETRY_MOST, Probe())]
+    delay = min(RETRY_MOST * 2**state.probes, PROBE_MOST)
+    return [StartTimer("probe", delay, Probe())]
 
 
 def _settle_orphans(state: Lanes) -> Effects:

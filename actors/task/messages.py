@@ -92,8 +92,11 @@ class Detach(TaskMessage):
 
 
 @dataclass(frozen=True, slots=True)
-class Sync(TaskMessage):
-    """Answered (True) once everything told before has been decided."""
+class Hold(TaskMessage):
+    """Start no run from now on: what waits is for the next process.
+
+    Answered (True) once everything told before has been decided.
+    """
 
 
 @dataclass(frozen=True, slots=True)

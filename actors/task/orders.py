@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from actors.runtime import ActorRef, Lane, Message
+from actors.runtime import ActorRef, Caller, Lane, Message
 from actors.task.messages import View
 from actors.task.ports import Ack, Append, CancelRun, Query, RunId, Snapshot, StartRun
 from actors.task.record import Failure, Record
@@ -37,6 +37,8 @@ class Orphan(Message):
 
     lane: ClassVar[Lane] = Lane.SYSTEM
     task: str
+    caller: Caller
+    """Whose run was lost; a user's own store wants to know."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from a2a.types import TaskState as A2AState
 
-from actors.runtime import CancelTimer, Perform, Reply, StartTimer, Tell
+from actors.runtime import CancelTimer, Perform, Reject, Reply, StartTimer, Tell
 from actors.task.events import unfinished
 from actors.task.fold import INTERRUPTED, TERMINAL
 from actors.task.messages import ExecutionDeadline, Settled, TerminalGraceOver, Wait
@@ -76,8 +76,10 @@ def _commit(draft: Draft, entry: Pending, policy: Policy) -> None:
         _launch(draft, record, entry.starts, policy)
     running = state.fold.running if state.ending is None else state.ending.number("message")
     state.fold.apply(record)
-    if record.kind is not Kind.CANCEL_ASKED or _still_cancelling(state, record):
-        draft.do(*entry.then)
+    then = entry.then
+    if record.kind is Kind.CANCEL_ASKED and not _still_cancelling(state, record):
+        then = tuple(effect for effect in then if isinstance(effect, Reply | Reject))
+    draft.do(*then)
     if state.waiters and (record.kind in _DECISIVE or record.kind.public):
         _settle(draft, record, running, policy)
     if record.number("final"):

@@ -80,7 +80,7 @@ def start_next(rules: Rules, draft: Draft, *, again: bool = False) -> None:
         again: the message ran before, and its run was lost in a crash.
     """
     state = draft.state
-    if not state.queue or state.active or state.final:
+    if not state.queue or state.active or state.final or state.holding:
         return
     outcome = rules.table.step(state.configuration, "start", state)
     first, run = state.queue[0], state.run + 1

@@ -9,8 +9,6 @@ Neighbours: `actor.py` (calls these), `fold.py` (what the log says).
 
 from __future__ import annotations
 
-from a2a.types import TaskState as A2AState
-
 from actors.runtime import Caller, Step
 from actors.task.chart import STATES
 from actors.task.fold import Fold, fold
@@ -23,8 +21,6 @@ from actors.task.rules import Rules
 from actors.task.runs import end_run
 from actors.task.state import Draft, Queued, TaskState
 from statechart import Configuration
-
-UNINTERRUPTED = (A2AState.TASK_STATE_SUBMITTED, A2AState.TASK_STATE_WORKING)
 
 _NAMES: dict[int, str] = {int(state): name for state, name in STATES.items()}
 
@@ -53,30 +49,14 @@ def born(rules: Rules, task: str, message: Send, caller: Caller, life: int) -> T
     )
 
 
-def revived(
-    rules: Rules, stored: Stored, life: int, now: int, lost_by: Caller | None = None
-) -> Step[TaskState]:
-    """Return a task read back from its log, with its lost run settled by policy.
-
-    Args:
-        rules: how it decides.
-        stored: the log, or what a user's own store has instead.
-        life: of the actor.
-        now: UTC milliseconds.
-        lost_by: whose run was lost when such a store refused a save; the store knows nothing of
-            runs, so it is told here.
-    """
+def revived(rules: Rules, stored: Stored, life: int, now: int) -> Step[TaskState]:
+    """Return a task read back from its log, with its lost run settled by policy."""
     state = _as_logged(rules, stored)._replace(life=life)
     draft = Draft(state, now)
     if state.fold.final:
         draft.set(end=End())
     elif state.fold.active:
         _settle(rules, draft)
-    elif lost_by is not None and state.lifecycle in UNINTERRUPTED:
-        draft.caller = lost_by
-        running = (state.configuration.atomic[0], "running")
-        draft.set(configuration=rules.table.configuration(running))
-        end_run(rules, draft, "lost", None)
     return draft.finish()
 
 

@@ -10,7 +10,7 @@ import logging
 from a2a.types import Message as A2AMessage
 from a2a.types import TaskState as A2AState
 
-from actors.runtime import CancelTimer, DeadLetter, Envelope, Log, Perform, Tell
+from actors.runtime import Caller, CancelTimer, DeadLetter, Envelope, Log, Perform, Tell
 from actors.task.events import (
     core_message,
     new_task,
@@ -35,6 +35,8 @@ from actors.task.requests import start_next
 from actors.task.rules import Rules
 from actors.task.state import Draft, TaskState
 from statechart import Answer, Outcome
+
+UNINTERRUPTED = (A2AState.TASK_STATE_SUBMITTED, A2AState.TASK_STATE_WORKING)
 
 _SAY = {
     "lost": "The server was interrupted while the agent was working on this task.",
@@ -122,6 +124,20 @@ def execution_deadline(rules: Rules, draft: Draft, _: Envelope, message: Executi
     """Give up on an agent that takes too long."""
     if message.run == draft.state.run_id:
         end_run(rules, draft, "expired", Failure("InternalError", _SAY["expired"]))
+
+
+def settle_orphan(rules: Rules, draft: Draft, caller: Caller) -> None:
+    """Fail a task whose run was lost when a user's own store refused to save; it is at rest now.
+
+    The chart speaks of runs that are lost, and this one was until then.
+    """
+    state = draft.state
+    if state.active or state.queue or state.lifecycle not in UNINTERRUPTED:
+        return
+    draft.caller = caller
+    running = (state.configuration.atomic[0], "running")
+    draft.set(configuration=rules.table.configuration(running))
+    end_run(rules, draft, "lost", None)
 
 
 def end_run(rules: Rules, draft: Draft, trigger: str, failure: Failure | None) -> None:

@@ -98,6 +98,8 @@ class TaskState(NamedTuple):
     """The log is final and its run is over."""
     fanout: ActorRef[Message] | None = None
     readers: int = 0
+    holding: bool = False
+    """The server drains: no new run starts."""
     attached: int = 0
     """Readers let in so far; keeps their numbers distinct."""
     life: int = 0

@@ -128,3 +128,38 @@ async def test_a_file_in_use_is_a_clear_line_in_the_log(
     await handler.aclose()
     assert isinstance(await second.on_message_send(ask("work"), ME), Task)
     await second.aclose()
+
+
+async def test_impatience_cuts_no_drain_short_and_everybody_waits_for_the_same(
+    tmp_path: Path,
+) -> None:
+    agent = Actor()
+    handler = build(agent, tmp_path, Policy.sdk(drain=10))
+    task = await begun(handler)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(handler.aclose(), 0.01)
+    second = asyncio.create_task(handler.aclose())
+    await asyncio.sleep(0)
+    assert not second.done()
+    agent.gate.set()
+    await second
+    again = build(agent, tmp_path)
+    found = await again.on_get_task(GetTaskRequest(id=task.id), ME)
+    assert found is not None
+    assert found.status.state == TaskState.TASK_STATE_COMPLETED
+    await again.aclose()
+
+
+def test_one_handler_cannot_serve_two_loops_that_both_run(tmp_path: Path) -> None:
+    handler = build(Actor(), tmp_path)
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    try:
+        first.run_until_complete(handler.start())
+        with pytest.raises(RuntimeError, match="still open"):
+            second.run_until_complete(handler.on_message_send(ask("work"), ME))
+        with pytest.raises(RuntimeError, match="still open"):
+            second.run_until_complete(handler.aclose())
+        first.run_until_complete(handler.aclose())
+    finally:
+        first.close()
+        second.close()

@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from a2a.server.context import ServerCallContext
 from a2a.server.routes import create_jsonrpc_routes, create_rest_routes
+from a2a.server.tasks import InMemoryTaskStore
+from a2a.types import Task
 from starlette.applications import Starlette
 
 from actors.a2a import RequestHandler
@@ -136,3 +139,28 @@ async def test_a_retryable_refusal_says_when_to_come_back(
     called = await ours.post("/", content=rpc("SendStreamingMessage", body), headers=HEADERS)
     assert (called.status_code, called.headers["retry-after"]) == (200, "1")
     assert called.json()["error"]["code"] == -32603
+
+
+async def test_what_a_users_own_parts_raise_ends_a_stream_as_the_sdks_routes_end_it() -> None:
+    class Away(InMemoryTaskStore):
+        async def get(self, task_id: str, context: ServerCallContext) -> Task | None:
+            raise OSError("no database")
+
+    handler = RequestHandler(Actor(), Away(), card())
+    ours = Starlette(routes=[*rest_routes(handler, "/rest"), *jsonrpc_routes(handler, "/")])
+    rest = create_rest_routes(handler, path_prefix="/rest")
+    theirs = Starlette(routes=[*rest, *create_jsonrpc_routes(handler, "/")])
+    answers = []
+    for app in (ours, theirs):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            call = rpc("SubscribeToTask", {"id": "x"})
+            said = [
+                await client.post("/", content=call, headers=HEADERS),
+                await client.get("/rest/tasks/x:subscribe", headers=HEADERS),
+                await client.post("/rest/message:stream", content=b"\xff", headers=HEADERS),
+                await client.post("/", content="[" * 100_000, headers=HEADERS),
+            ]
+            answers.append([(answer.status_code, plain(answer.content)) for answer in said])
+    assert answers[0] == answers[1]
+    await handler.aclose()

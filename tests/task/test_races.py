@@ -9,7 +9,7 @@ from a2a.types import Task
 from a2a.utils.errors import A2AError, InvalidParamsError, UnsupportedOperationError
 
 from actors.a2a.queue import emitted
-from actors.runtime import ActorCrashed
+from actors.runtime import ActorCrashed, ActorStopped
 from actors.storage import MemoryJournal
 from actors.task.messages import (
     Appended,
@@ -17,6 +17,7 @@ from actors.task.messages import (
     Cancel,
     Detach,
     Emitted,
+    Hold,
     Send,
     Wait,
     task_ref,
@@ -273,3 +274,32 @@ def test_reports_and_events_of_nobody_are_dead_letters() -> None:
     bench.clock.run()
     assert bench.system.dead_letters == {"superseded run": 1, "no such actor": 1}
     assert isinstance(bench.ask(task_ref("nobody"), Cancel()).errors[0], A2AError)
+
+
+def test_a_refusal_that_waits_for_a_cancel_is_told_even_if_that_comes_to_nothing() -> None:
+    bench, journal = held(Policy.sdk(during_run="reject"))
+    bench.send(new=True)
+    bench.emit(task())
+    journal.hold = True
+    cancel = bench.cancel()
+    refused = bench.send("busy?")
+    bench.emit(reply("nonsense in task mode"))
+    release(bench, journal)
+    assert cancel.given == 1
+    assert isinstance(refused.error, UnsupportedOperationError)
+
+
+def test_a_message_that_waits_while_the_server_drains_is_for_the_next_process() -> None:
+    bench, journal = held()
+    bench.send("one", new=True)
+    bench.emit(task())
+    waiting = bench.send("two")
+    bench.ask(task_ref(TASK), Hold())
+    bench.emit(status("INPUT_REQUIRED"))
+    bench.returned()
+    assert len(bench.agent.starts()) == 1
+    bench.system.shutdown(ActorStopped("closing"))
+    assert isinstance(waiting.error, ActorStopped)
+    successor = Bench(Policy.sdk(), journal)
+    successor.recover()
+    assert [start.request for start in successor.agent.starts()] == [request("two")]
