@@ -36,9 +36,6 @@ CREDIT = 128
 EVENT_BOUND = 16 * 1024 * 1024
 """Bytes of one event; a record must fit into a frame of any journal."""
 
-_STATUS = {int(state): trigger for state, trigger in STATUS.items()}
-_TASK = {int(state): trigger for state, trigger in TASK.items()}
-
 
 class RunQueue(EventQueue):
     """The queue of one run. Closed when the run is over, abandoned or superseded.
@@ -148,7 +145,7 @@ def emitted(run: RunId, context: str, event: Event) -> Emitted:
             return Emitted(
                 run,
                 Kind.STATUS,
-                _STATUS.get(status.state, "status_unspecified"),
+                STATUS.get(status.state, "status_unspecified"),
                 status.state,
                 StreamResponse(status_update=event).SerializeToString(),
                 at=_at(status),
@@ -158,7 +155,7 @@ def emitted(run: RunId, context: str, event: Event) -> Emitted:
             return Emitted(
                 run,
                 Kind.TASK,
-                _TASK.get(status.state, "task_unspecified"),
+                TASK.get(status.state, "task_unspecified"),
                 status.state,
                 StreamResponse(task=event).SerializeToString(),
                 at=_at(status),

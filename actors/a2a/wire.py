@@ -12,7 +12,6 @@ Neighbours: `handler.py` (numbered streams), `app.py` (mounts the routes).
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
@@ -103,7 +102,11 @@ class Wire:
 
     async def jsonrpc(self, request: Request) -> Response | None:
         """Answer a well-formed streaming request; None leaves it to the SDK."""
-        call = _call(await request.body())
+        try:
+            body = await request.json()  # kept by the request, so the SDK does not parse it again
+        except (ValueError, RecursionError):
+            return None
+        call = _call(body)
         if call is None:
             return None
         request_id, method, params = call
@@ -179,10 +182,9 @@ def _trimmed(sequenced: Sequenced, params: SendMessageRequest) -> Sequenced:
     return sequenced
 
 
-def _call(body: bytes) -> tuple[str | int | None, str, Params] | None:
+def _call(call: Any) -> tuple[str | int | None, str, Params] | None:
     """Return the request id, method and parameters of a well-formed streaming call, or None."""
     try:
-        call = json.loads(body)
         params = _METHODS[call["method"]]()
         request_id = call.get("id")
         if call["jsonrpc"] != "2.0" or isinstance(request_id, bool):

@@ -22,7 +22,7 @@ from statechart import Chart, Drop, Go, Refuse, State
 
 Row = Go | Refuse | Drop
 
-STATES = {
+STATES: dict[int, str] = {
     TaskState.TASK_STATE_SUBMITTED: "submitted",
     TaskState.TASK_STATE_WORKING: "working",
     TaskState.TASK_STATE_INPUT_REQUIRED: "input_required",
@@ -32,7 +32,7 @@ STATES = {
     TaskState.TASK_STATE_CANCELED: "canceled",
     TaskState.TASK_STATE_REJECTED: "rejected",
 }
-"""TaskState -> state of the chart. UNSPECIFIED has none: it is always an invalid response."""
+"""`TaskState` number -> state of the chart. UNSPECIFIED has none: it is never a valid response."""
 
 TERMINAL = ("completed", "failed", "canceled", "rejected")
 

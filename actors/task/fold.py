@@ -94,6 +94,11 @@ class Fold:
         return self.running is not None or self.cancelling or bool(self.accepted)
 
     @property
+    def task_bytes(self) -> bytes:
+        """The Task, serialised; empty when there is none."""
+        return b"" if self.task is None else self.task.SerializeToString()
+
+    @property
     def state(self) -> int:
         """`TaskState` number; 0 while no Task exists."""
         return self.task.status.state if self.task is not None else 0

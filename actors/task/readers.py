@@ -12,7 +12,6 @@ from actors.task.events import terminal_error
 from actors.task.fanout import FanOutActor
 from actors.task.messages import Admitted, Attach, Detach
 from actors.task.orders import Close, Left
-from actors.task.release import task_bytes
 from actors.task.rules import Rules
 from actors.task.state import Draft, TaskState
 
@@ -24,7 +23,7 @@ def attach(_: Rules, draft: Draft, envelope: Envelope, message: Attach) -> None:
     if error is not None:
         draft.reject(envelope, error)
     elif message.after is None:
-        version, task = state.fold.version, task_bytes(state)
+        version, task = state.fold.version, state.fold.task_bytes
         draft.reply(envelope, Admitted(*reader(draft), version, 0, task))
     else:
         draft.reply(envelope, Admitted(*reader(draft), message.after, 0, b""))

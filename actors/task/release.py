@@ -64,12 +64,6 @@ def let_go(draft: Draft) -> None:
         draft.do(Tell(state.fanout, Publish((), state.end)))
 
 
-def task_bytes(state: TaskState) -> bytes:
-    """Return the committed Task; empty when there is none."""
-    task = state.fold.task
-    return b"" if task is None else task.SerializeToString()
-
-
 def _commit(draft: Draft, entry: Pending, policy: Policy) -> None:
     state, record = draft.state, entry.record
     if entry.starts is not None:
@@ -103,7 +97,7 @@ def _launch(draft: Draft, record: Record, queued: Queued, policy: Policy) -> Non
         request=queued.request,
         context=state.context,
         extensions=queued.extensions,
-        task=task_bytes(state),
+        task=state.fold.task_bytes,
         recovered=queued.recovered,
     )
     draft.do(Tell(RUNNER, Launch(start)))
@@ -169,7 +163,7 @@ def _answer(
         return _first(state, waiter, record, policy)
     if waiter.wait is None:
         final = state.fold.final
-        return Settled(task_bytes(state), failure=_cancel_failure(state)) if final else None
+        return Settled(state.fold.task_bytes, failure=_cancel_failure(state)) if final else None
     if running != waiter.message:
         return None
     return _outcome(state, record)
@@ -179,14 +173,14 @@ def _first(state: TaskState, waiter: Waiter, record: Record, policy: Policy) -> 
     """R33: the first thing there is to show."""
     if record.kind is Kind.ACCEPTED:
         shown = policy.visible == "admission" and state.fold.task is not None
-        return Settled(task_bytes(state)) if shown and record.seq == waiter.message else None
+        return Settled(state.fold.task_bytes) if shown and record.seq == waiter.message else None
     if record.kind is Kind.ENDED:
         return _outcome(state, record) if record.number("message") == waiter.message else None
     if not record.kind.public or record.seq <= waiter.message:
         return None
     if record.kind is Kind.REPLY:
         return Settled(message=record.payload)
-    return Settled(task_bytes(state), failure=_failure(state))
+    return Settled(state.fold.task_bytes, failure=_failure(state))
 
 
 def _failure(state: TaskState) -> Failure | None:
@@ -214,8 +208,8 @@ def _outcome(state: TaskState, record: Record) -> Settled | None:
             failure = Failure.unpack(record.payload)
             if failure is None and state.fold.task is None:
                 failure = unfinished()
-            return Settled(task_bytes(state), failure=failure)
+            return Settled(state.fold.task_bytes, failure=failure)
         case Kind.TASK | Kind.STATUS if state.fold.state in TERMINAL | INTERRUPTED:
-            return Settled(task_bytes(state), failure=_failure(state))
+            return Settled(state.fold.task_bytes, failure=_failure(state))
         case _:
             return None

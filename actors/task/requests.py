@@ -14,7 +14,6 @@ from actors.task.orders import RUNNER, CallOff
 from actors.task.ports import CancelRun, ForgetRequest
 from actors.task.readers import reader
 from actors.task.record import Kind
-from actors.task.release import task_bytes
 from actors.task.rules import Rules
 from actors.task.state import Draft, Queued, Waiter
 from statechart import Answer
@@ -53,7 +52,7 @@ def _accept(draft: Draft, message: Send, envelope: Envelope) -> int:
     if envelope.reply_to is None:
         return draft.record(Kind.ACCEPTED, message.request, facts)
     if message.wait is Wait.STREAM:
-        version, task = draft.state.fold.version, task_bytes(draft.state)
+        version, task = draft.state.fold.version, draft.state.fold.task_bytes
         admitted = Admitted(*reader(draft), version, seq, task)
         return draft.record(
             Kind.ACCEPTED, message.request, facts, then=(Reply(envelope.reply_to, admitted),)
@@ -114,7 +113,7 @@ def _call_cancel(rules: Rules, draft: Draft, envelope: Envelope, *, new_run: boo
         state = draft.set(run=state.run + 1, running=running)
     draft.caller = envelope.caller
     call = CancelRun(
-        run=state.run_id, caller=envelope.caller, context=state.context, task=task_bytes(state)
+        run=state.run_id, caller=envelope.caller, context=state.context, task=state.fold.task_bytes
     )
     grace = StartTimer("cancel_grace", rules.policy.cancel_grace, CancelGraceOver(state.run_id))
     then = (Tell(RUNNER, CallOff(call)), grace)
@@ -124,5 +123,5 @@ def _call_cancel(rules: Rules, draft: Draft, envelope: Envelope, *, new_run: boo
 def get(_: Rules, draft: Draft, envelope: Envelope, __: Get) -> None:
     """Answer with the committed Task."""
     state = draft.state
-    view = View(task_bytes(state), state.fold.version, state.context, state.fold.state)
+    view = View(state.fold.task_bytes, state.fold.version, state.context, state.fold.state)
     draft.reply(envelope, view)

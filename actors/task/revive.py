@@ -22,8 +22,6 @@ from actors.task.runs import end_run
 from actors.task.state import Draft, Queued, TaskState
 from statechart import Configuration
 
-_NAMES: dict[int, str] = {int(state): name for state, name in STATES.items()}
-
 
 def folded(stored: Stored) -> Fold:
     """Fold what a journal knows of a task."""
@@ -86,7 +84,7 @@ def _as_logged(rules: Rules, stored: Stored) -> TaskState:
 
 
 def _configuration(rules: Rules, known: Fold) -> Configuration:
-    lifecycle = "replied" if known.replied else _NAMES.get(known.state, "absent")
+    lifecycle = "replied" if known.replied else STATES.get(known.state, "absent")
     run = "running" if known.running else "idle"
     if known.cancelling:
         run = "cancelling"

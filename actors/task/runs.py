@@ -29,7 +29,7 @@ from actors.task.messages import (
 from actors.task.orders import RUNNER, Abandon
 from actors.task.policy import Policy
 from actors.task.ports import ForgetRequest, GrantCredit
-from actors.task.record import Failure, Kind
+from actors.task.record import CANCEL_RAISED, Failure, Kind
 from actors.task.release import over
 from actors.task.requests import start_next
 from actors.task.rules import Rules
@@ -99,18 +99,18 @@ def _violated(rules: Rules, draft: Draft, failure: Failure) -> None:
 
 def run_over(rules: Rules, draft: Draft, _: Envelope, message: RunOver) -> None:
     """Hear that `execute` returned or raised."""
-    if message.run != draft.state.run_id:
-        draft.do(DeadLetter(message, "superseded run"))
-    else:
-        end_run(rules, draft, "raised" if message.failure else "returned", message.failure)
+    _reported(rules, draft, message, "raised" if message.failure else "returned")
 
 
 def cancel_over(rules: Rules, draft: Draft, _: Envelope, message: CancelOver) -> None:
     """Hear that `cancel` returned or raised."""
+    _reported(rules, draft, message, CANCEL_RAISED if message.failure else "cancelled")
+
+
+def _reported(rules: Rules, draft: Draft, message: RunOver | CancelOver, trigger: str) -> None:
     if message.run != draft.state.run_id:
         draft.do(DeadLetter(message, "superseded run"))
     else:
-        trigger = "cancel_raised" if message.failure else "cancelled"
         end_run(rules, draft, trigger, message.failure)
 
 
@@ -127,16 +127,11 @@ def execution_deadline(rules: Rules, draft: Draft, _: Envelope, message: Executi
 
 
 def settle_orphan(rules: Rules, draft: Draft, caller: Caller) -> None:
-    """Fail a task whose run was lost when a user's own store refused to save; it is at rest now.
-
-    The chart speaks of runs that are lost, and this one was until then.
-    """
+    """Fail a task whose run was lost when a user's own store refused to save; it is at rest now."""
     state = draft.state
     if state.active or state.queue or state.lifecycle not in UNINTERRUPTED:
         return
     draft.caller = caller
-    running = (state.configuration.atomic[0], "running")
-    draft.set(configuration=rules.table.configuration(running))
     end_run(rules, draft, "lost", None)
 
 

@@ -32,7 +32,7 @@ from actors.task.record import NO_FACTS, Kind, Record
 from statechart import Configuration
 
 CONFIGURED = {name: state for state, name in STATES.items()}
-"""State of the chart -> `TaskState`."""
+"""State of the chart -> `TaskState` number."""
 
 
 class Queued(NamedTuple):

@@ -26,8 +26,7 @@ def shown(asked: Message, result: Any) -> object:
 def view(stored: Stored) -> View:
     """Fold a parked task into what a read shows."""
     known = folded(stored)
-    task = b"" if known.task is None else known.task.SerializeToString()
-    return View(task, known.version, stored.row.context, known.state)
+    return View(known.task_bytes, known.version, stored.row.context, known.state)
 
 
 def _listed(listing: Listing) -> TaskPage:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from a2a.auth.user import User
 from a2a.helpers import new_task_from_user_message
 from a2a.server.agent_execution import AgentExecutor, RequestContext
 from a2a.server.context import ServerCallContext
@@ -27,6 +26,8 @@ from a2a.types import (
     TaskStatus,
     TaskStatusUpdateEvent,
 )
+
+from tests.users import Named
 
 Play = Callable[[RequestContext, EventQueue, TaskUpdater], Awaitable[None]]
 
@@ -165,21 +166,6 @@ def ask(text: str, task: str = "", context: str = "", **configuration: Any) -> S
         ),
         configuration=SendMessageConfiguration(**configuration),
     )
-
-
-class Named(User):
-    """A user who is authenticated by this name."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    @property
-    def is_authenticated(self) -> bool:
-        return True
-
-    @property
-    def user_name(self) -> str:
-        return self._name
 
 
 def as_user(name: str, tenant: str = "") -> ServerCallContext:

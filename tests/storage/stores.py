@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from a2a.auth.user import User
 from a2a.server.cluster.task_store import (
     ConcurrentTaskModificationError,
     StoredTask,
@@ -35,6 +34,7 @@ from actors.storage.samples import settled
 from actors.task.fold import Fold
 from actors.task.ports import Ack, Append, Row
 from actors.task.record import Fact, Kind, Record
+from tests.users import Named
 
 ANN, BOB = Caller("ann", "acme"), Caller("bob", "acme")
 WORKING, COMPLETED, INPUT = (
@@ -42,19 +42,6 @@ WORKING, COMPLETED, INPUT = (
     TaskState.TASK_STATE_COMPLETED,
     TaskState.TASK_STATE_INPUT_REQUIRED,
 )
-
-
-class Named(User):
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    @property
-    def is_authenticated(self) -> bool:
-        return True
-
-    @property
-    def user_name(self) -> str:
-        return self._name
 
 
 def context_of(caller: Caller) -> ServerCallContext:

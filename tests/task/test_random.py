@@ -121,11 +121,11 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def every_change_of_state_is_an_edge(self) -> None:
         edges = edges_of(self.policy)
-        known, names = Fold(), {int(state): name for state, name in STATES.items()}
+        known = Fold()
         for record in self.bench.log:
-            before = names.get(known.state, "absent")
+            before = STATES.get(known.state, "absent")
             known.apply(record)
-            after = "replied" if known.replied else names.get(known.state, "absent")
+            after = "replied" if known.replied else STATES.get(known.state, "absent")
             assert before == after or (before, after) in edges
 
     @invariant()
