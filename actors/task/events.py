@@ -138,7 +138,7 @@ def terminal_error(task: str, state: int) -> UnsupportedOperationError:
     )
 
 
-def client_error(reason: str, task: str, state: int) -> A2AError:
+def refusal(reason: str, task: str, state: int) -> A2AError:
     """Return the answer to a client's event that the chart refused."""
     match reason:
         case "terminal":

@@ -8,7 +8,7 @@ from __future__ import annotations
 from a2a.types import TaskState as A2AState
 
 from actors.runtime import Envelope, MailboxFull, Perform, Reply, StartTimer, Tell
-from actors.task.events import client_error, new_task
+from actors.task.events import new_task, refusal
 from actors.task.messages import Admitted, Cancel, CancelGraceOver, Get, Send, View, Wait
 from actors.task.orders import RUNNER, CallOff
 from actors.task.ports import CancelRun, ForgetRequest
@@ -28,7 +28,7 @@ def send(rules: Rules, draft: Draft, envelope: Envelope, message: Send) -> None:
     outcome = rules.table.step(state.configuration, "send", state)
     error: Exception | None = None
     if outcome.answer is not Answer.GO:
-        error = client_error(outcome.reason, state.task, state.lifecycle)
+        error = refusal(outcome.reason, state.task, state.lifecycle)
     elif len(state.queue) >= QUEUE_BOUND:
         error = MailboxFull(f"{QUEUE_BOUND} messages wait for task {state.task} already")
     if error is not None:
@@ -95,7 +95,7 @@ def cancel(rules: Rules, draft: Draft, envelope: Envelope, _: Cancel) -> None:
     state = draft.state
     outcome = rules.table.step(state.configuration, "cancel", state)
     if outcome.answer is not Answer.GO:
-        draft.reject(envelope, client_error(outcome.reason, state.task, state.lifecycle))
+        draft.reject(envelope, refusal(outcome.reason, state.task, state.lifecycle))
         return
     draft.set(configuration=outcome.configuration)
     if envelope.reply_to is not None:
