@@ -4,10 +4,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-CHARTS := sdk spec
+# File name and address of every chart that is drawn.
+CHARTS := task-sdk=actors.task.chart:sdk_chart task-spec=actors.task.chart:spec_chart \
+	traffic-light=statechart.examples:TRAFFIC_LIGHT order=statechart.examples:ORDER
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check diagrams
+.PHONY: help run test check diagrams w3c bench soak
 
 help: ## say what there is (the default)
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -24,13 +26,22 @@ check: $(READY) ## lint, formatting, types, architecture
 	@$(BIN)/mypy
 	@$(BIN)/pytest -q tests/test_layers.py
 
+w3c: $(READY) ## run the W3C's SCXML tests that need no scripting (downloads them)
+	@$(BIN)/python -m tests.w3c
+
+bench: $(READY) ## measure charts beside transitions, python-statemachine and sismic
+	@$(BIN)/python -m tests.bench.step
+
+soak: $(READY) ## compare random charts with other engines for up to an hour; resumable
+	@$(BIN)/python -m tests.soak.differential
+
 diagrams: $(READY) ## draw the charts again, in diagrams/ and README.md (needs graphviz)
 	@command -v dot >/dev/null || { echo "make diagrams needs graphviz: 'dot' is not on PATH" >&2; exit 1; }
-	@for name in $(CHARTS); do \
-		draw="$(BIN)/python -m statechart draw actors.task.chart:$${name}_chart"; \
-		$$draw --output diagrams/task-$$name.mmd && \
-		$$draw --format svg --output diagrams/task-$$name.svg && \
-		$$draw --format answers --output diagrams/task-$$name.md || exit 1; \
+	@for chart in $(CHARTS); do \
+		draw="$(BIN)/python -m statechart draw $${chart#*=}"; file="diagrams/$${chart%%=*}"; \
+		$$draw --output $$file.mmd && \
+		$$draw --format svg --output $$file.svg && \
+		$$draw --format answers --output $$file.md || exit 1; \
 	done
 	@$(BIN)/python diagrams/embed.py
 

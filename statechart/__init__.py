@@ -2,41 +2,71 @@
 
 Who imports whom, from the bottom up; nobody imports upwards:
 
-    model      states, rows, findings: the words a chart is written in
-    tree       the same, indexed by name                        imports model
-    step       the compiled table; how parallel regions answer  imports model, tree
-    structure  what is wrong with a chart as written            imports model, tree
-    check      what is wrong with its behaviour                 imports all of the above
-    chart      Chart, which is checked when it is built         imports all of the above
-    diagram    Chart -> Mermaid, DOT, SVG, a table of answers   imports chart
-    library    Chart <-> `transitions`, the reference engine    imports chart
-    cli        draw and check from the shell                    imports chart, diagram
+    errors     findings, unknown events and configurations
+    model      states, rows, triggers, actions: the words a chart is written in
+    tree       the same, indexed by name                          imports model
+    selection  which rows answer an event: SCXML, four answers    imports model, tree
+    algorithm  what transitions do: SCXML's order                 imports model, tree
+    step       the compiled table: one look-up                    imports model
+    compiler   every step of every configuration, in advance      imports all of the above
+    check      the rules that make a chart sound                  imports all of the above
+    chart      Chart, which is checked when it is built           imports all of the above
+    machine    a chart at work: timers, postponed events          imports chart
+    builder    a chart written with handles, for type checkers    imports chart
+    examples   a traffic light and an order                       imports chart
 
-`diagram`, `library` and `cli` are imported by those who want them, not from here, so that
-production loads neither `transitions` nor anything that draws.
+    diagram    Chart -> Mermaid, DOT, SVG, PlantUML, answers      imports chart
+    scxml      Chart <-> SCXML documents                          imports chart
+    library    Chart <-> `transitions`, the reference engine      imports chart
+    explore    everything reachable, with claims about it         imports machine, diagram
+    load       from an address or a file to a chart               imports chart, scxml
+    testing    strategies, paths, mutants, a pytest plugin        imports diagram, load
+    commands   draw, check, explore; `cli` parses what is asked   imports all
+
+What stands below the gap is imported by those who want it, not from here, so that production loads
+neither `transitions` nor anything that draws.
 """
 
+from statechart.builder import Builder
 from statechart.chart import Chart
+from statechart.errors import ChartError, Finding, UnknownConfiguration, UnknownEvent
+from statechart.machine import Machine, Postponed, Progress, Timer, Turn
 from statechart.model import (
+    ALWAYS,
+    Action,
+    Actions,
+    After,
     Answer,
-    ChartError,
+    At,
     Defer,
     Drop,
     Edge,
-    Finding,
     Go,
     Guard,
+    History,
     Names,
+    Quiet,
+    Raise,
     Refuse,
     Row,
+    Start,
     State,
-    UnknownConfiguration,
-    UnknownEvent,
+    Stop,
+    Time,
+    Trigger,
+    done,
+    inside,
 )
 from statechart.step import Configuration, Outcome, Table
 
 __all__ = [
+    "ALWAYS",
+    "Action",
+    "Actions",
+    "After",
     "Answer",
+    "At",
+    "Builder",
     "Chart",
     "ChartError",
     "Configuration",
@@ -46,12 +76,26 @@ __all__ = [
     "Finding",
     "Go",
     "Guard",
+    "History",
+    "Machine",
     "Names",
     "Outcome",
+    "Postponed",
+    "Progress",
+    "Quiet",
+    "Raise",
     "Refuse",
     "Row",
+    "Start",
     "State",
+    "Stop",
     "Table",
+    "Time",
+    "Timer",
+    "Trigger",
+    "Turn",
     "UnknownConfiguration",
     "UnknownEvent",
+    "done",
+    "inside",
 ]

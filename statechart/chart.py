@@ -1,8 +1,8 @@
 """The chart: states, events and rows in one immutable object that is correct or does not exist.
 
 Building a chart checks it (`check`) and compiles it (`step`); the diagrams (`diagram`) and the
-reference engine (`library`) are made from the same object. Imports `model`, `tree`, `step`,
-`check`.
+reference engine (`library`) are made from the same object. Imports `check`, `compiler` and what is
+below them.
 
 >>> from statechart import Chart, Drop, Go, Refuse, State
 >>> light = Chart(
@@ -24,15 +24,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from statechart.check import check_structure, check_table
-from statechart.model import ChartError, Guard, Row, State
-from statechart.step import Table
+from statechart.check import check_compiled, check_written
+from statechart.compiler import compile_table
+from statechart.errors import ChartError
 from statechart.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from statechart.errors import Finding
+    from statechart.library import ChartMachine, TransitionsMachine
+    from statechart.model import Guard, Row, State, Time
+    from statechart.step import Table
 
 __all__ = ["Chart"]
 
@@ -41,42 +46,68 @@ __all__ = ["Chart"]
 class Chart:
     """A complete, checked statechart.
 
-    One region makes an ordinary chart, several run in parallel. `events` lists all that may
-    happen. `rows` answer them; a row on a compound state answers for everything below it unless a
-    nearer row does, and of several rows for one state and trigger the first whose conditions hold
-    is taken. `guards` maps the names used in conditions to pure predicates of (context, data).
+    One region makes an ordinary chart, several run side by side. `events` lists all that may
+    happen, as names or as classes. `rows` answer them; a row on a compound state answers for
+    everything inside it unless a nearer row does, and of several rows for one state and trigger
+    the first whose conditions hold is taken.
+
+    `guards` maps the names used in conditions to pure predicates of (context, data), `times` the
+    names used in timeouts to milliseconds or to pure functions of the same two. `domains` gives,
+    for a guard, the (context, data) pairs that it can meet: then a guard that is always true or
+    never is found. `waive` maps the name of a rule that this chart may break to the reason.
 
     Raises `ChartError` with all findings if anything is wrong; see `check` for the rules.
     """
 
     name: str
     regions: tuple[State, ...]
-    events: tuple[str, ...]
+    events: tuple[str | type, ...]
     rows: tuple[Row, ...]
     guards: Mapping[str, Guard] = field(default_factory=dict)
+    times: Mapping[str, Time] = field(default_factory=dict)
+    domains: Mapping[str, Iterable[tuple[Any, Any]]] = field(default_factory=dict)
+    waive: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
     tree: Tree = field(init=False)
     _table: Table = field(init=False)
 
     def __post_init__(self) -> None:
         for name in ("regions", "events", "rows"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        object.__setattr__(self, "guards", MappingProxyType(dict(self.guards)))
-        findings = check_structure(self)
-        if findings:
-            raise ChartError(self.name, findings)
+            if not isinstance(getattr(self, name), str):  # that would be taken apart, not judged
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in ("guards", "times", "waive"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        domains = {name: tuple(pairs) for name, pairs in self.domains.items()}
+        object.__setattr__(self, "domains", MappingProxyType(domains))
+        self._raise(check_written(self))
         tree = Tree(self.regions, self.rows)
-        roots = [region.name for region in self.regions]
-        table = Table(self.name, tree, roots, self.events, self.guards)
-        findings = check_table(self, tree, table)
-        if findings:
-            raise ChartError(self.name, findings)
+        table, problems = compile_table(self.name, tree, self.events, self.guards)
         object.__setattr__(self, "tree", tree)
         object.__setattr__(self, "_table", table)
+        self._raise(check_compiled(self, problems))
+
+    def _raise(self, findings: tuple[Finding, ...]) -> None:
+        if findings:
+            raise ChartError(self.name, findings)
 
     def compile(self) -> Table:
         """Return the table of this chart, always the same object."""
         return self._table
+
+    @classmethod
+    def from_transitions(
+        cls, machine: TransitionsMachine, guards: Mapping[str, Guard] | None = None
+    ) -> Chart:
+        """Return a machine of the `transitions` library as a chart; see `library`."""
+        from statechart import library
+
+        return library.from_machine(machine, guards)
+
+    def to_transitions(self, model: object | None = None) -> ChartMachine:
+        """Return this chart as a machine of the `transitions` library; see `library`."""
+        from statechart import library
+
+        return library.to_machine(self, model)
 
     def __repr__(self) -> str:
         return (

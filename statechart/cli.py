@@ -1,98 +1,157 @@
-"""Draw and check charts from the shell: `python -m statechart draw | check MODULE:ATTR`.
+"""The command line: `python -m statechart draw | check | explore CHART`.
 
-Imports `chart` and `diagram`. Exit codes: 0 well, 1 the chart has findings, 2 it cannot be found
-or drawn.
+Imports `commands`. Exit codes: 0 well; 1 the chart is not sound, or a claim does not hold; 2 the
+chart cannot be found, read or drawn, or the command is wrong. 130 and 141 are what shells expect
+of a program that was interrupted, or whose reader went away.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from statechart import diagram
-from statechart.chart import Chart
-from statechart.model import ChartError
+from statechart import commands
+from statechart.errors import ChartError
+from statechart.load import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["main"]
 
-_FORMATS: dict[str, Callable[[Chart], str]] = {
-    "mermaid": diagram.mermaid,
-    "dot": diagram.dot,
-    "svg": diagram.svg,
-    "answers": diagram.answers,
-}
+_UNSOUND, _WRONG, _INTERRUPTED, _UNREAD = 1, 2, 130, 141
 
+_CHART = """CHART is MODULE:ATTR or path/file.py:ATTR, a Chart or a function without arguments that
+returns one; or an SCXML document, FILE.scxml, FILE.xml, or - for standard input. What a
+document cannot contain comes from --code, MODULE:ATTR or path/file.py:ATTR: a mapping or an
+object with any of guards, times, events, waive."""
 
-class UsageError(Exception):
-    """What was asked for cannot be found; the message says what to write instead."""
+_DRAW = """examples:
+  statechart draw my.charts:ORDER
+  statechart draw charts.py:ORDER --output order.svg --lit paid
+  statechart draw order.scxml --format plantuml
+  statechart draw - --output order.md < order.scxml"""
+
+_CHECK = """examples:
+  statechart check my.charts:ORDER
+  statechart check order.scxml --json
+  statechart check --rules"""
+
+_EXPLORE = """--properties is MODULE:ATTR or path/file.py:ATTR, a mapping or an object with any of
+environment, always, sometimes, steps, possible, ends, limit: the arguments of
+statechart.explore.explore. Without it every event may come at any time, guards say
+anything, and a chart that has ends must always be able to come to one.
+
+examples:
+  statechart explore my.charts:ORDER
+  statechart explore charts.py:ORDER --properties charts.py:CLAIMS --output broken.mmd
+  statechart explore order.scxml --limit 1000000 --json"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code."""
-    options = _parser().parse_args(arguments)
+    """Run the command line and return the exit code. `arguments` are by default the process's."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command == "check" and bool(options.chart) is options.rules:
+        parser.error("check wants either a CHART or --rules")
     try:
-        chart = _load(options.chart)
-        text = f"{chart!r} is sound\n" if options.command == "check" else _draw(chart, options)
+        reply = options.run(options)
+        sys.stdout.write(reply.text)
+        sys.stdout.flush()
     except ChartError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - stderr is the answer of a command
-        return 1
-    except (UsageError, diagram.DiagramError, OSError) as error:
-        print(f"statechart: {error}", file=sys.stderr)  # noqa: T201 - as above
-        return 2
-    sys.stdout.write(text)
-    return 0
+        return _fail(str(error), _UNSOUND)
+    except UsageError as error:
+        return _fail(f"statechart: {error}", _WRONG)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The interpreter flushes once more when it ends, and would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _UNREAD
+    except UnicodeEncodeError as error:
+        letter = ascii(error.object[error.start])
+        return _fail(f"statechart: this output cannot show {letter}; use --output", _WRONG)
+    return int(reply.code)
+
+
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(f"{message}\n")
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="statechart", description="Draw and check statecharts.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    where = "MODULE:ATTR, a Chart or a function without arguments that returns one"
-    draw = commands.add_parser("draw", help="print the chart as a diagram or a table of answers")
-    draw.add_argument("chart", metavar="MODULE:ATTR", help=where)
-    draw.add_argument("--format", choices=tuple(_FORMATS), default="mermaid")
-    draw.add_argument("--output", type=Path, metavar="FILE", help="write here instead of stdout")
-    check = commands.add_parser("check", help="say what is wrong with the chart")
-    check.add_argument("chart", metavar="MODULE:ATTR", help=where)
+    parser = argparse.ArgumentParser(
+        prog="statechart", description="Draw, check and explore statecharts."
+    )
+    adding = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_draw(adding)
+    _add_check(adding)
+    _add_explore(adding)
     return parser
 
 
-def _draw(chart: Chart, options: argparse.Namespace) -> str:
-    """Return what to print: the drawing, or nothing if it went to a file."""
-    text = _FORMATS[options.format](chart)
-    if options.output is None:
-        return text
-    options.output.write_text(text, encoding="utf-8")
-    return ""
+def _add_draw(adding: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    draw = _command(adding, "draw", "write a chart as a picture, a document or a table", _DRAW)
+    draw.add_argument("chart", metavar="CHART", help="the chart; see below")
+    draw.add_argument(
+        "--format",
+        choices=commands.FORMATS,
+        help=f"by default from the name of the file ({' '.join(commands.ENDINGS)}), or mermaid",
+    )
+    draw.add_argument("--output", type=Path, metavar="FILE", help="write here, not to stdout")
+    draw.add_argument(
+        "--lit",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="STATE",
+        help="light these states; write it behind CHART",
+    )
+    draw.set_defaults(run=commands.draw)
 
 
-def _load(address: str) -> Chart:
-    """Return the chart at `module:attribute`. Building it may raise `ChartError`."""
-    module_name, _, attribute = address.partition(":")
-    if not module_name or not attribute:
-        raise UsageError(f"{address!r} is not MODULE:ATTR; write for example my.charts:CHART")
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise UsageError(f"cannot import {module_name!r}: {error}") from error
-    try:
-        found = getattr(module, attribute)
-    except AttributeError as error:
-        raise UsageError(f"module {module_name!r} has no attribute {attribute!r}") from error
-    return _chart(address, found)
+def _add_check(adding: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    check = _command(adding, "check", "say what is wrong with a chart", _CHECK)
+    check.add_argument("chart", metavar="CHART", nargs="?", help="the chart; see below")
+    check.add_argument("--json", action="store_true", help="for programs")
+    check.add_argument("--rules", action="store_true", help="list what is checked")
+    check.set_defaults(run=commands.check)
 
 
-def _chart(address: str, found: object) -> Chart:
-    if callable(found):
-        try:
-            found = found()
-        except TypeError as error:
-            raise UsageError(f"{address} failed when called without arguments: {error}") from error
-    if not isinstance(found, Chart):
-        raise UsageError(f"{address} is a {type(found).__name__}, not a Chart")
-    return found
+def _add_explore(adding: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    explore = _command(adding, "explore", "search everything that a chart can do", _EXPLORE)
+    explore.add_argument("chart", metavar="CHART", help="the chart; see below")
+    explore.add_argument("--properties", metavar="MODULE:ATTR", help="what is claimed; see below")
+    explore.add_argument("--limit", type=_positive, help="states to search at most")
+    explore.add_argument("--json", action="store_true", help="for programs")
+    explore.add_argument(
+        "--output", type=Path, metavar="FILE", help="write the counterexample here, as Mermaid"
+    )
+    explore.add_argument(
+        "--sequence", action="store_true", help="write it as a sequence of events, not in the chart"
+    )
+    explore.set_defaults(run=commands.explore)
+
+
+def _command(
+    adding: argparse._SubParsersAction[argparse.ArgumentParser], name: str, does: str, more: str
+) -> argparse.ArgumentParser:
+    command = adding.add_parser(
+        name,
+        help=does,
+        description=f"{does[0].upper()}{does[1:]}.",
+        epilog=f"{_CHART}\n\n{more}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--code", metavar="MODULE:ATTR", help="for a document; see below")
+    return command
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} leaves nothing to search; write 1 or more")
+    return number

@@ -1,13 +1,20 @@
-"""The words a chart is written in: states, rows, and what may be wrong with them.
+"""The words a chart is written in: states, rows, triggers, actions.
 
 Everything here is a plain immutable value without behaviour of its own. `tree` indexes these
-values, `step` compiles them, `check` judges them, `chart` puts them together. Imports nothing of
-ours.
+values, `selection` and `algorithm` say what they mean, `compiler` compiles them, `check` judges
+them, `chart` puts them together. Imports nothing of ours.
 
 A row answers one event (or several) in one state (or several). There are four kinds of answers,
 because "no transition" hides three different intentions: the sender should hear that the event is
 illegal (`Refuse`), the event is fine and changes nothing (`Drop`), or it comes too early and must
-be kept (`Defer`).
+be kept until the state has changed (`Defer`).
+
+What may stand as a trigger: the name of an event, or its type (`Paid`, a class: its name is the
+event's); `ALWAYS`, taken as soon as its conditions hold; `done("state")`, the end of a compound or
+parallel state; and `After`, `Quiet` and `At`, which are timeouts of the state they are written at.
+
+Actions are names, which `Table.step` returns and nobody here calls. Three of them speak to the
+chart itself: `Raise` an event in the same step, `Start` and `Stop` a timer that outlives states.
 """
 
 from __future__ import annotations
@@ -17,25 +24,39 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
 __all__ = [
+    "ALWAYS",
+    "Action",
+    "Actions",
+    "After",
     "Answer",
-    "ChartError",
+    "At",
     "Defer",
     "Drop",
     "Edge",
-    "Finding",
     "Go",
     "Guard",
+    "History",
     "Names",
+    "Quiet",
+    "Raise",
     "Refuse",
     "Row",
+    "Start",
     "State",
-    "UnknownConfiguration",
-    "UnknownEvent",
+    "Stop",
+    "Time",
+    "Timeout",
+    "Trigger",
+    "Triggers",
+    "done",
     "edges_of",
+    "event_name",
+    "inside",
     "names",
+    "several",
 ]
 
 Names: TypeAlias = str | tuple[str, ...]
@@ -43,6 +64,28 @@ Names: TypeAlias = str | tuple[str, ...]
 
 Guard: TypeAlias = "Callable[[Any, Any], bool]"
 """A pure predicate over (context, data), the two values handed to `Table.step`."""
+
+Time: TypeAlias = "int | Callable[[Any, Any], int]"
+"""Milliseconds, or a pure function of (context, data) that gives them."""
+
+ALWAYS = ""
+"""The trigger of a transition that needs no event (SCXML 3.13, eventless)."""
+
+_DONE = "done.state."
+
+
+def done(state: str) -> str:
+    """Return the event that happens when `state` is finished.
+
+    A compound state is finished when a final child becomes active, a parallel one when all of its
+    regions are (SCXML 3.7).
+    """
+    return _DONE + state
+
+
+def inside(state: str) -> str:
+    """Return the condition that `state` is active, which needs no guard: SCXML's `In`."""
+    return f"in:{state}"
 
 
 class Answer(Enum):
@@ -54,44 +97,176 @@ class Answer(Enum):
     DEFER = "defer"
 
 
+# -- time ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """A state timeout: fires once, `delay` after its state was entered, unless it was left.
+
+    `delay` is in milliseconds, or the name of an entry of the chart's `times`.
+    """
+
+    delay: int | str
+
+    def __str__(self) -> str:
+        return f"after {_delay(self.delay)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """An event timeout: fires when its state was active for `delay` and no event came.
+
+    Any event that is answered, whatever the answer, starts the time anew.
+    """
+
+    delay: int | str
+
+    def __str__(self) -> str:
+        return f"quiet {_delay(self.delay)}"
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """An absolute timeout: fires at an instant, at once if that is past, while its state is active.
+
+    `instant` names an entry of the chart's `times`, which gives milliseconds since 1970 UTC; it
+    is asked when the state is entered.
+    """
+
+    instant: str
+
+    def __str__(self) -> str:
+        return f"at {self.instant}"
+
+
+Timeout: TypeAlias = After | Quiet | At
+
+
+def _delay(delay: int | str) -> str:
+    return f"{delay} ms" if isinstance(delay, int) else delay
+
+
+# -- actions ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """Let `event` happen within the same step, before anything from outside."""
+
+    event: str
+
+    def __str__(self) -> str:
+        return f"raise {self.event}"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start the timer `timer`; started again it begins anew. It does not care about states.
+
+    When it is over, `event` happens, by default one with the timer's own name. `delay` is in
+    milliseconds, a name in the chart's `times`, or `At` an instant.
+    """
+
+    timer: str
+    delay: int | str | At
+    event: str = ""
+
+    @property
+    def fires(self) -> str:
+        """The event that happens when the time is over."""
+        return self.event or self.timer
+
+    def __str__(self) -> str:
+        due = self.delay if isinstance(self.delay, At) else After(self.delay)
+        event = f" as {self.event}" if self.event else ""
+        return f"start {self.timer} {due}{event}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop the timer `timer`; nothing happens if it is not running."""
+
+    timer: str
+
+    def __str__(self) -> str:
+        return f"stop {self.timer}"
+
+
+Action: TypeAlias = str | Raise | Start | Stop
+Actions: TypeAlias = Action | tuple[Action, ...]
+
+
+# -- states ----------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class State:
-    """A state; with children it is compound and stands for whichever child is active.
+    """A state; with children it is compound, or parallel if all its children are active together.
 
     Names are unique in the whole chart, so a row needs no path to name a state. `initial` names
-    the child entered when a row leads to the compound state itself; a compound state that is only
-    a group, entered through its children, may leave it out. `final` states absorb: nothing leads
-    out of them.
+    the child entered when a row leads to the compound state itself (or several states further in,
+    one for each parallel region); a compound state that is only a group, entered through its
+    children, may leave it out. `final` states absorb: nothing leads out of them, but what is
+    around them may be left. `entry` and `exit` are done whenever the state is entered or left,
+    `initial_actions` when it is entered through `initial`.
     """
 
     name: str
-    children: tuple[State, ...] = ()
-    initial: str | None = None
+    children: tuple[State | History, ...] = ()
+    initial: Names | None = None
     final: bool = False
     note: str = ""
+    parallel: bool = False
+    entry: Actions = ()
+    exit: Actions = ()
+    initial_actions: Actions = ()
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A place to return to: leads to where its parent was when it was last left.
+
+    A shallow history remembers the active children of its parent, a deep one the atomic states
+    below. `default` is where it leads before anything was left, by way of `actions`.
+    """
+
+    name: str
+    default: Names = ()
+    deep: bool = False
+    actions: Actions = ()
+    note: str = ""
+
+
+# -- rows ------------------------------------------------------------------------------------------
+
+Trigger: TypeAlias = str | type | After | Quiet | At
+Triggers: TypeAlias = Trigger | tuple[Trigger, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """A transition from `source` to `dest`; to None it is internal and leaves no state.
+    """A transition from `source` to `dest`; to None it leaves no state.
 
-    Conditions name guards of the chart and must all hold; `"!name"` asks that one does not.
-    Actions are names too: `Table.step` returns them, nobody here calls them.
+    Conditions name guards of the chart and must all hold; `"!name"` asks that one does not, and
+    `inside("state")` that a state is active. A transition from a compound state into itself leaves
+    and enters it, unless it is `internal`, which only moves the children.
     """
 
-    trigger: Names
+    trigger: Triggers
     source: Names
-    dest: str | None
+    dest: Names | None
     conditions: Names = ()
-    actions: Names = ()
+    actions: Actions = ()
     note: str = ""
+    internal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
     """The event is illegal here: nothing changes, and the sender hears `reason`, a short code."""
 
-    trigger: Names
+    trigger: Triggers
     source: Names
     reason: str
     conditions: Names = ()
@@ -102,7 +277,7 @@ class Refuse:
 class Drop:
     """The event is legal here and has no effect; `reason` is what it is counted under."""
 
-    trigger: Names
+    trigger: Triggers
     source: Names
     reason: str
     conditions: Names = ()
@@ -111,9 +286,9 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Defer:
-    """The event comes too early: whoever runs the chart keeps it for a later state."""
+    """The event comes too early: `Machine` keeps it and tries again after a change of state."""
 
-    trigger: Names
+    trigger: Triggers
     source: Names
     reason: str = ""
     conditions: Names = ()
@@ -131,78 +306,89 @@ _ANSWERS: dict[type[Row], Answer] = {
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One row at one source for one trigger; `row` is its place in the list of rows, from 0."""
+    """One row at one source for one trigger; `row` is its place in the list of rows, from 0.
+
+    `trigger` is the name of the event. A timeout's is its own, such as `after.500.waiting`, which
+    is also the name of its timer. `targets` is empty for a row that leaves no state.
+    """
 
     answer: Answer
     trigger: str
     source: str
-    dest: str | None = None
+    targets: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
-    actions: tuple[str, ...] = ()
+    actions: tuple[Action, ...] = ()
     reason: str = ""
     note: str = ""
     row: int = 0
+    internal: bool = False
+    timeout: Timeout | None = None
+
+    @property
+    def label(self) -> str:
+        """What people call the trigger."""
+        return str(self.timeout) if self.timeout else self.trigger or "always"
 
     def __str__(self) -> str:
         guard = f" [{', '.join(self.conditions)}]" if self.conditions else ""
         target = {
-            Answer.GO: f"-> {self.dest}" if self.dest else "internal",
+            Answer.GO: f"-> {', '.join(self.targets)}" if self.targets else "stays",
             Answer.REFUSE: f"refused ({self.reason})",
             Answer.DROP: f"dropped ({self.reason})",
             Answer.DEFER: "deferred",
         }[self.answer]
-        return f"row {self.row}: {self.trigger!r} in {self.source!r}{guard} {target}"
+        return f"row {self.row}: {self.label!r} in {self.source!r}{guard} {target}"
 
 
-def names(value: Names) -> tuple[str, ...]:
+def names(value: Names | None) -> tuple[str, ...]:
     """Return `value` as a tuple, a single name as a tuple of one."""
+    if value is None:
+        return ()
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def edges_of(rows: Sequence[Row]) -> Iterator[Edge]:
+def several(value: Actions) -> tuple[Action, ...]:
+    """Return actions as a tuple, a single one as a tuple of one."""
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+def event_name(event: str | type) -> str:
+    """Return the name under which an event is known: a class goes by its own."""
+    return event.__name__ if isinstance(event, type) else event
+
+
+def edges_of(rows: Iterable[Row]) -> Iterator[Edge]:
     """Yield one edge for each source and trigger of each row, in listing order."""
     for number, row in enumerate(rows):
+        triggers = row.trigger if isinstance(row.trigger, tuple | list) else (row.trigger,)
         for source in names(row.source):
-            for trigger in names(row.trigger):
-                yield Edge(
-                    answer=_ANSWERS[type(row)],
-                    trigger=trigger,
-                    source=source,
-                    dest=row.dest if isinstance(row, Go) else None,
-                    conditions=names(row.conditions),
-                    actions=() if isinstance(row, Defer) else names(row.actions),
-                    reason="" if isinstance(row, Go) else row.reason,
-                    note=row.note if isinstance(row, Go) else "",
-                    row=number,
-                )
+            for trigger in triggers:
+                yield _edge(number, row, source, trigger)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something wrong with a chart: which rule it breaks, where, why, and the smallest repair."""
-
-    rule: str
-    where: str
-    why: str
-    repair: str
-
-    def __str__(self) -> str:
-        return f"{self.rule}: {self.where}: {self.why}. Repair: {self.repair}."
-
-
-class ChartError(ValueError):
-    """A chart that cannot be built, with everything found wrong in it."""
-
-    def __init__(self, name: str, findings: tuple[Finding, ...]) -> None:
-        self.name = name
-        self.findings = findings
-        lines = "".join(f"\n  {finding}" for finding in findings)
-        super().__init__(f"chart {name!r} has {len(findings)} finding(s):{lines}")
+def _edge(number: int, row: Row, source: str, trigger: Trigger) -> Edge:
+    timeout = trigger if isinstance(trigger, After | Quiet | At) else None
+    return Edge(
+        answer=_ANSWERS[type(row)],
+        trigger=event_name(trigger) if isinstance(trigger, str | type) else _timer(trigger, source),
+        source=source,
+        targets=names(row.dest) if isinstance(row, Go) else (),
+        conditions=names(row.conditions),
+        actions=() if isinstance(row, Defer) else several(row.actions),
+        reason="" if isinstance(row, Go) else row.reason,
+        note=row.note if isinstance(row, Go) else "",
+        row=number,
+        internal=isinstance(row, Go) and row.internal,
+        timeout=timeout,
+    )
 
 
-class UnknownEvent(LookupError):  # noqa: N818 - says what is wrong, as LookupErrors do
-    """An event that the chart does not declare."""
-
-
-class UnknownConfiguration(LookupError):  # noqa: N818 - as above
-    """A configuration that belongs to another table, or that the chart cannot reach."""
+def _timer(timeout: Timeout, state: str) -> str:
+    """Return the name of a state's timer, which is also that of the event that it brings."""
+    match timeout:
+        case After(delay):
+            return f"after.{delay}.{state}"
+        case Quiet(delay):
+            return f"quiet.{delay}.{state}"
+        case At(instant):
+            return f"at.{instant}.{state}"

@@ -1,64 +1,59 @@
 """The compiled chart: one look-up from (configuration, event) to what happens.
 
-Used by `chart`, which compiles itself when it is built, and by `check`. Imports `model` and `tree`.
+Made by `compiler` when a chart is built. Imports `model`, `errors`; the meaning of a step is in
+`algorithm`.
 
-How parallel regions answer together
-------------------------------------
-A region takes part in a step when some row of it answers the event; the others are silent.
-
-1. If any region refuses, the step is refused with the first such reason and nothing changes.
-   A refusal is the rule "this must not happen now", and it has to hold whatever the other regions
-   would do: half a step is never taken.
-2. Otherwise, if any region defers, the event is deferred. Taking it now in one region and again
-   later in the other would let one event happen twice.
-3. Otherwise, if any region goes, all that go do so at once; actions come in region order.
-4. Otherwise it is dropped.
-
-This is the synchronous product of processes that share the event, with a veto.
+A step is what SCXML calls a macrostep: the rows that answer the event, then transitions without
+an event and the events that those raise, until nothing more happens by itself. It is worked out in
+advance, so a step costs a look-up, whatever it does.
 
 Guards
 ------
-Where rows have conditions, the pair compiles to a small decision tree. A guard is asked only when
-the answer depends on it and once per step, so a later guard may rely on what an earlier one
-established, and regions that ask the same guard cannot disagree. Compilation follows both sides of
-each guard, so all that any combination of guards can reach is in the table.
+Where the outcome depends on guards, the pair compiles to a small decision tree. A guard is asked
+only when the answer depends on it and at most once per step, so a later guard may rely on what an
+earlier one established, and regions that ask the same guard cannot disagree. Both sides of each
+guard are followed, so all that any combination of guards can reach is in the table.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeAlias
 
-from statechart.model import Answer, Edge, Guard, UnknownConfiguration, UnknownEvent
+from statechart.errors import UnknownConfiguration, UnknownEvent
+from statechart.model import Answer, Edge, Guard, Start, Stop, event_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from statechart.tree import Tree
-
-__all__ = ["Configuration", "Outcome", "Table"]
+__all__ = ["Cells", "Choice", "Configuration", "Node", "Outcome", "Table"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Configuration:
     """Which states are active together: one object per combination and table, compared by `is`.
 
-    `atomic` has one atomic state for each region, in order; `states` adds all their ancestors.
-    `final` holds when every region that has final states is in one of them, and at least one
-    region has any. To store a configuration keep `atomic`; `Table.configuration` finds it again.
+    `atomic` has the active atomic states in document order, one for each region if no parallel
+    states are nested; `states` adds all their ancestors. `history` is what each history
+    remembers, by its name: pairs of a history and the states it leads to. `final` holds when every
+    region that has final states is in one of them, and at least one region has any.
+
+    To store a configuration keep `atomic`, and `history` where the chart has one;
+    `Table.configuration` finds it again.
     """
 
     atomic: tuple[str, ...]
     states: frozenset[str] = field(default=frozenset())
     final: bool = False
+    history: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def __contains__(self, name: object) -> bool:
         return name in self.states
 
     def __repr__(self) -> str:
-        return f"<{' | '.join(self.atomic)}>"
+        past = "".join(f"; {name}: {' | '.join(states)}" for name, states in self.history)
+        return f"<{' | '.join(self.atomic)}{past}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +61,13 @@ class Outcome:
     """What an event does in a configuration.
 
     `configuration` is the one that holds afterwards, the same object as before unless the answer
-    is GO. `reason` is empty for GO. `edges` are the rows that decided: all that go together, or
-    those that refused, deferred or dropped; rows that were outvoted are not among them.
+    is GO. `actions` are names, in the order of SCXML: exits from the inside out, transitions,
+    entries from the outside in, and so for each transition that follows by itself. `timers` are
+    the timers to start and stop, in order. `reason` is empty for GO.
+
+    `edges` are the rows that decided: all that go together, or those that refused, deferred or
+    dropped; rows that were outvoted are not among them. `after` are the rows taken by themselves
+    behind them, without an event from outside.
     """
 
     answer: Answer
@@ -75,187 +75,160 @@ class Outcome:
     actions: tuple[str, ...] = ()
     reason: str = ""
     edges: tuple[Edge, ...] = ()
+    after: tuple[Edge, ...] = ()
+    timers: tuple[Start | Stop, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Choice:
-    """Ask `guard`, then continue on one of two sides."""
+class Choice:
+    """Ask a guard, then continue on one of two sides."""
 
+    name: str
     guard: Guard
-    yes: _Node
-    no: _Node
+    yes: Node
+    no: Node
 
 
-_Node: TypeAlias = Outcome | _Choice
+Node: TypeAlias = Outcome | Choice
+Cells: TypeAlias = "dict[Configuration, dict[str | type, Node]]"
 
 
 class Table:
-    """All that a chart can do, worked out in advance. Made by `Chart.compile`."""
+    """All that a chart can do, worked out in advance. `Chart.compile` returns it.
+
+    `events` are the names of what may come from outside, `timeouts` of what the timers of states
+    bring; both may be handed to `step`.
+    """
 
     def __init__(
-        self,
-        name: str,
-        tree: Tree,
-        roots: Sequence[str],
-        events: Sequence[str],
-        guards: Mapping[str, Guard],
+        self, name: str, events: Sequence[str], timeouts: Sequence[str], start: Node, cells: Cells
     ) -> None:
         self.name = name
         self.events: tuple[str, ...] = tuple(events)
-        self.unanswered: list[tuple[Configuration, str]] = []
-        self._tree = tree
-        self._guards = guards
-        self._known: dict[tuple[str, ...], Configuration] = {}
-        self._cells: dict[Configuration, dict[str, _Node]] = {}
-        self._found: deque[Configuration] = deque()
-        self.initial: Configuration = self._intern(tuple(tree.entry(root) for root in roots))
-        while self._found:
-            configuration = self._found.popleft()
-            self._cells[configuration] = {
-                event: self._compile(configuration, event) for event in self.events
-            }
+        self.timeouts: tuple[str, ...] = tuple(timeouts)
+        self._start = start
+        self._cells = cells
+        self._known = {(each.atomic, each.history): each for each in cells}
 
     @property
     def configurations(self) -> tuple[Configuration, ...]:
         """Everything reachable, the initial one first, in order of discovery."""
         return tuple(self._cells)
 
+    @property
+    def initial(self) -> Configuration:
+        """The configuration a chart starts in.
+
+        Raises `LookupError` if that depends on guards: ask `start` then.
+        """
+        if isinstance(self._start, Outcome):
+            return self._start.configuration
+        raise LookupError(
+            f"where chart {self.name!r} starts depends on guard {self._start.name!r}; use "
+            "start(context).configuration"
+        )
+
+    def start(self, context: object = None, data: object = None) -> Outcome:
+        """Return what happens before any event: entry actions, timers, the first configuration."""
+        return _decide(self._start, context, data)
+
     def step(
-        self, configuration: Configuration, event: str, context: object = None, data: object = None
+        self,
+        configuration: Configuration,
+        event: object,
+        context: object = None,
+        data: object = None,
     ) -> Outcome:
         """Return what `event` does in `configuration`.
 
-        `context` and `data` are handed to guards and to nothing else. Raises `UnknownEvent` for an
-        event the chart does not declare, `UnknownConfiguration` for a configuration of another
-        table, and whatever a guard raises.
-        """
-        try:
-            node = self._cells[configuration][event]
-        except KeyError:
-            raise self._unknown(configuration, event) from None
-        while isinstance(node, _Choice):
-            node = node.yes if node.guard(context, data) else node.no
-        return node
+        `event` is a name, or an object whose class is an event of the chart; guards get such an
+        object as their `data`. `context` and `data` are handed to guards and to nothing else.
 
-    def configuration(self, atomic: Sequence[str]) -> Configuration:
-        """Return the reachable configuration with these atomic states, one per region in order.
+        Raises `UnknownEvent` for an event the chart does not declare, `UnknownConfiguration` for a
+        configuration of another table, and whatever a guard raises.
+        """
+        if event.__class__ is not str:
+            event, data = _typed(event, data)
+        try:
+            node = self._cells[configuration][event]  # type: ignore[index] # unhashable is KeyError
+        except (KeyError, TypeError):
+            raise self._unknown(configuration, event) from None
+        while node.__class__ is Choice:
+            node = node.yes if node.guard(context, data) else node.no
+        return node  # type: ignore[return-value] # mypy does not narrow by __class__
+
+    def configuration(
+        self,
+        atomic: Sequence[str],
+        history: Mapping[str, Sequence[str]] | Sequence[tuple[str, Sequence[str]]] = (),
+    ) -> Configuration:
+        """Return the reachable configuration with these atomic states and memories.
 
         Raises `UnknownConfiguration` if there is none.
         """
+        pairs = history.items() if hasattr(history, "items") else history
+        key = (tuple(atomic), tuple((name, tuple(states)) for name, states in pairs))
         try:
-            return self._known[tuple(atomic)]
+            return self._known[key]
         except KeyError:
+            first = next(iter(self._cells))
             raise UnknownConfiguration(
-                f"chart {self.name!r} cannot reach {tuple(atomic)!r}; a configuration is stored as "
-                f"one atomic state for each region, in order, such as {self.initial.atomic!r}"
+                f"chart {self.name!r} cannot reach {key[0]!r}{_with(key[1])}; a configuration is "
+                f"stored as its atomic states in document order, such as {first.atomic!r}, with "
+                "what its histories remember"
             ) from None
 
     def outcomes(self, configuration: Configuration, event: str) -> tuple[Outcome, ...]:
         """Return every outcome that some combination of guards leads to, without repetition."""
+        return tuple(dict.fromkeys(outcome for _, outcome in self.cases(configuration, event)))
+
+    def cases(
+        self, configuration: Configuration, event: str
+    ) -> tuple[tuple[dict[str, bool], Outcome], ...]:
+        """Return each case of an event: what the guards that matter say, and the outcome then."""
         try:
             node = self._cells[configuration][event]
         except KeyError:
             raise self._unknown(configuration, event) from None
-        return tuple(dict.fromkeys(_leaves(node)))
+        return tuple(_cases(node, {}))
 
-    def _unknown(self, configuration: Configuration, event: str) -> LookupError:
+    def starts(self) -> tuple[tuple[dict[str, bool], Outcome], ...]:
+        """Return the cases of `start`, as `cases` does for an event."""
+        return tuple(_cases(self._start, {}))
+
+    def _unknown(self, configuration: Configuration, event: object) -> LookupError:
         if configuration not in self._cells:
             return UnknownConfiguration(
                 f"{configuration!r} is not a configuration of chart {self.name!r}; configurations "
                 "are compared by identity: start from Table.initial, or find a stored one with "
                 "Table.configuration"
             )
-        near = get_close_matches(str(event), self.events, n=3)
+        name = event_name(event) if isinstance(event, str | type) else repr(event)
+        near = get_close_matches(name, self.events, n=3)
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "add it to its events"
-        return UnknownEvent(f"chart {self.name!r} has no event {event!r}; {hint}")
-
-    def _intern(self, atomic: tuple[str, ...]) -> Configuration:
-        """Return the configuration for `atomic`; a new one is queued to be compiled."""
-        if atomic not in self._known:
-            tree = self._tree
-            ends = [
-                tree.states[leaf].final
-                for leaf, leaves in zip(atomic, tree.leaves, strict=True)
-                if any(tree.states[name].final for name in leaves)
-            ]
-            self._known[atomic] = Configuration(
-                atomic=atomic,
-                states=frozenset(name for leaf in atomic for name in tree.path(leaf)),
-                final=bool(ends) and all(ends),
-            )
-            self._found.append(self._known[atomic])
-        return self._known[atomic]
-
-    def _compile(self, configuration: Configuration, event: str) -> _Node:
-        parts = [self._tree.candidates(leaf, event) for leaf in configuration.atomic]
-        return self._decide(configuration, event, parts, {})
-
-    def _decide(
-        self,
-        configuration: Configuration,
-        event: str,
-        parts: list[tuple[Edge, ...]],
-        known: dict[str, bool],
-    ) -> _Node:
-        """Build the decision tree for one pair, `known` being the guards asked above this node."""
-        taken: list[Edge | None] = []
-        for candidates in parts:
-            found = _first(candidates, known)
-            if isinstance(found, str):
-                return _Choice(
-                    guard=self._guards[found],
-                    yes=self._decide(configuration, event, parts, {**known, found: True}),
-                    no=self._decide(configuration, event, parts, {**known, found: False}),
-                )
-            taken.append(found)
-            if found is not None and found.answer is Answer.REFUSE:
-                break  # a veto: what the other regions would say is not asked for
-        return self._outcome(configuration, event, taken)
-
-    def _outcome(
-        self, configuration: Configuration, event: str, taken: list[Edge | None]
-    ) -> Outcome:
-        edges = [edge for edge in taken if edge is not None]
-        for answer in (Answer.REFUSE, Answer.DEFER, Answer.GO, Answer.DROP):
-            winners = tuple(edge for edge in edges if edge.answer is answer)
-            if winners:
-                break
-        else:
-            # The check turns this into a finding, so no table that anybody can hold contains it.
-            self.unanswered.append((configuration, event))
-            return Outcome(Answer.REFUSE, configuration, reason="unanswered")
-        if answer is Answer.GO:
-            atomic = tuple(
-                self._tree.target(leaf, edge) if edge is not None else leaf
-                for leaf, edge in zip(configuration.atomic, taken, strict=True)
-            )
-            configuration = self._intern(atomic)
-        return Outcome(
-            answer=answer,
-            configuration=configuration,
-            actions=tuple(action for edge in winners for action in edge.actions),
-            reason=winners[0].reason,
-            edges=winners,
-        )
+        return UnknownEvent(f"chart {self.name!r} has no event {name!r}; {hint}")
 
 
-def _first(candidates: tuple[Edge, ...], known: dict[str, bool]) -> Edge | str | None:
-    """Return the first row whose conditions hold, or the guard to ask to find out."""
-    for edge in candidates:
-        for condition in edge.conditions:
-            guard = condition.removeprefix("!")
-            if guard not in known:
-                return guard
-            if known[guard] == condition.startswith("!"):
-                break
-        else:
-            return edge
-    return None
+def _typed(event: object, data: object) -> tuple[object, object]:
+    """Return the key of an event that is no plain string, and the data of its step."""
+    if isinstance(event, str):
+        return str.__str__(event), data  # what an enum calls itself is not its value
+    return event.__class__, event if data is None else data
 
 
-def _leaves(node: _Node) -> Iterator[Outcome]:
-    if isinstance(node, _Choice):
-        yield from _leaves(node.yes)
-        yield from _leaves(node.no)
+def _decide(node: Node, context: object, data: object) -> Outcome:
+    while isinstance(node, Choice):
+        node = node.yes if node.guard(context, data) else node.no
+    return node
+
+
+def _cases(node: Node, said: dict[str, bool]) -> Iterator[tuple[dict[str, bool], Outcome]]:
+    if isinstance(node, Choice):
+        yield from _cases(node.yes, {**said, node.name: True})
+        yield from _cases(node.no, {**said, node.name: False})
     else:
-        yield node
+        yield said, node
+
+
+def _with(history: object) -> str:
+    return f" with {history!r}" if history else ""

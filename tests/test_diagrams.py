@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,14 +11,20 @@ import pytest
 from actors.task.chart import sdk_chart, spec_chart
 from statechart import Chart
 from statechart.diagram import answers, dot, dot_digest, mermaid, svg_digest
+from statechart.examples import ORDER, TRAFFIC_LIGHT
 
 ROOT = Path(__file__).parent.parent
 DIAGRAMS = ROOT / "diagrams"
 STALE = "is not what the chart says; run `make diagrams`"
 CHARTS = pytest.mark.parametrize(
     ("name", "chart"),
-    [("task-sdk", sdk_chart), ("task-spec", spec_chart)],
-    ids=["sdk", "spec"],
+    [
+        ("task-sdk", sdk_chart),
+        ("task-spec", spec_chart),
+        ("traffic-light", lambda: TRAFFIC_LIGHT),
+        ("order", lambda: ORDER),
+    ],
+    ids=["sdk", "spec", "light", "order"],
 )
 
 
@@ -38,8 +44,8 @@ def test_picture_is_current(name: str, chart: Callable[[], Chart]) -> None:
     assert drawn == dot_digest(dot(chart())), STALE
 
 
-def test_readme_shows_the_chart() -> None:
+def test_readme_shows_what_it_says_it_shows() -> None:
+    embed = runpy.run_path(str(DIAGRAMS / "embed.py"))
     readme = (ROOT / "README.md").read_text()
-    shown = re.search(r"<!-- chart -->\n```mermaid\n(.*?)```\n<!-- /chart -->", readme, re.DOTALL)
-    assert shown is not None, "README.md has lost its chart markers"
-    assert shown[1] == mermaid(sdk_chart()), f"README.md {STALE}"
+    assert readme.count("<!-- /") == 4, "README.md has lost one of its marked places"
+    assert embed["embedded"](readme) == readme, f"README.md {STALE}"

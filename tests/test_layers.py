@@ -21,6 +21,8 @@ CORE = ("actors.runtime", "actors.task", "statechart")
 MESSAGES = ("a2a.types", "a2a.utils.errors", "google.protobuf", "msgpack")
 MAY_IMPORT: list[tuple[str, tuple[str, ...]]] = [
     ("statechart.library", ("statechart", "transitions")),
+    ("statechart.testing.plugin", ("statechart", "pytest")),
+    ("statechart.testing.strategies", ("statechart", "hypothesis")),
     ("statechart", ("statechart",)),
     ("actors.runtime", ("actors.runtime", "statechart")),
     ("actors.task", (*CORE, *MESSAGES)),
@@ -106,6 +108,8 @@ def test_imports_go_one_way() -> None:
         ("statechart.step", "import asyncio"),
         ("statechart.step", "from transitions import Machine"),
         ("statechart.step", "from .. import anything"),
+        ("statechart.testing.paths", "from hypothesis import strategies"),
+        ("statechart.testing.plugin", "import hypothesis"),
         ("actors.runtime.system", "from actors.task.messages import Send"),
         ("actors.runtime.system", "from asyncio import Lock"),
         ("actors.runtime.system", "import asyncio\nasyncio.sleep(1)"),

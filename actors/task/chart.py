@@ -18,7 +18,7 @@ from typing import Protocol
 from a2a.types import TaskState
 
 from actors.task.policy import Policy
-from statechart import Chart, Drop, Go, Refuse, State
+from statechart import Chart, Drop, Go, Guard, Refuse, State
 
 Row = Go | Refuse | Drop
 
@@ -108,12 +108,17 @@ def task_chart(policy: Policy) -> Chart:
             *_ending_rows(policy),
             *_run_rows(),
         ),
-        guards={
-            "appends_to_unknown": appends_to_unknown,
-            "appends_after_last": appends_after_last,
-            "adopted": adopted,
-        },
+        guards=dict(_guards(policy)),
     )
+
+
+def _guards(policy: Policy) -> Iterable[tuple[str, Guard]]:
+    """The guards that the rows of `policy` ask."""
+    yield "appends_to_unknown", appends_to_unknown
+    if policy.closed_artifact == "refuse":
+        yield "appends_after_last", appends_after_last
+    if policy.visible == "admission":
+        yield "adopted", adopted
 
 
 def sdk_chart() -> Chart:
@@ -228,8 +233,9 @@ def _client_rows(policy: Policy) -> Iterable[Row]:
 
 def _ending_rows(policy: Policy) -> Iterable[Row]:
     """How the end of a run reaches the lifecycle."""
-    for trigger in ("raised", "expired", "cancel_raised"):
+    for trigger in ("raised", "expired"):
         yield Go(trigger, ("absent", "open"), "failed", actions="fail")  # A5
+    yield Go("cancel_raised", "open", "failed", actions="fail")  # nobody cancels without a Task
     yield Go("violated", "open", "failed", actions="fail")  # R85
     yield Go("cancelled", "open", "canceled", actions="cancel")  # R51
     if policy.unfinished == "fail":

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +15,7 @@ import pytest
 import statechart
 from statechart.cli import main
 
-SOURCE = """
+LAMPS = """
 from statechart import Chart, Go, State
 
 def build(rows=(Go("turn", "off", "on"), Go("turn", "on", "off"))):
@@ -22,82 +25,381 @@ def build(rows=(Go("turn", "off", "on"), Go("turn", "on", "off"))):
 LAMP = build()
 NUMBER = 7
 
+class Shelf:
+    lamp = LAMP
+
 def bad():
     return build(rows=(Go("turn", "off", "on"),))
 
 def needy(what):
     return what
+
+def broken():
+    raise RuntimeError("the lamp\\nfell down")
+"""
+
+CLAIMS = """
+from statechart import Chart, Drop, Go, State
+from statechart.explore import Environment
+
+COINS = Chart(
+    name="coins",
+    regions=(State("till", (State("open"), State("shut", final=True)), initial="open"),),
+    events=("pay", "shut"),
+    rows=(Go("pay", "open", None, "room", "add"), Go("shut", "open", "shut"),
+          Drop(("pay", "shut"), "till", "no")),
+    guards={"room": lambda coins, _: coins < 3},
+)
+ROOM = Environment(context=0, perform=lambda coins, turn: coins + len(turn.outcome.actions))
+
+class Wrong:
+    environment = ROOM
+    always = {"two at most": lambda node: node.context <= 2}
+    sometimes = {"nine": lambda node: node.context == 9}
+
+def right():
+    return {
+        "environment": ROOM,
+        "always": {"three at most": lambda node: node.context <= 3},
+        "steps": {"coins stay": lambda before, turn, after: after.context >= before.context},
+        "sometimes": {"three": lambda node: node.context == 3},
+        "possible": {"shut": lambda node: "shut" in node},
+        "ends": True,
+    }
+
+CRASHES = {"always": {"crash": lambda node: 1 // 0}}
+NOTHING = object()
+UNKNOWN = {"alway": {}}
+LIST = {"always": ["x"]}
+"""
+
+SCXML = """
+<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" name="light" initial="red">
+  <state id="red"><transition event="turn" target="green"/></state>
+  <state id="green"><transition event="turn" target="red"/></state>
+</scxml>
 """
 
 
 @pytest.fixture(autouse=True)
-def lamps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A module `lamps` that can be imported, in the current directory."""
-    (tmp_path / "lamps.py").write_text(SOURCE)
-    monkeypatch.syspath_prepend(tmp_path)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current directory, with modules, files that do not load, and a document."""
+    (tmp_path / "lamps.py").write_text(LAMPS)
+    (tmp_path / "claims.py").write_text(CLAIMS)
+    (tmp_path / "crash.py").write_text("import claims\n\nraise RuntimeError('oh dear')\n")
+    (tmp_path / "leaves.py").write_text("raise SystemExit(0)\n")
+    (tmp_path / "lacks.py").write_text("import no_such_module\n")
+    (tmp_path / "typo.py").write_text("def :\n")
+    (tmp_path / "unsound.py").write_text("from lamps import bad\n\nCHART = bad()\n")
+    (tmp_path / "light.scxml").write_text(SCXML)
+    (tmp_path / "noise.xml").write_text("<html/>")
+    monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delitem(sys.modules, "lamps", raising=False)
+    for name in ("lamps", "claims", "crash", "leaves", "lacks", "typo", "unsound"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     return tmp_path
 
 
+def out(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    """Run a command that prints to stdout only, and return that."""
+    assert main(arguments) == code
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return captured.out
+
+
+def err(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2) -> str:
+    """Run a command that prints to stderr only, and return that."""
+    assert main(arguments) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return captured.err
+
+
+def usage(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    return capsys.readouterr().err
+
+
+# -- draw ------------------------------------------------------------------------------------------
+
+FORMATS = [
+    ("mermaid", "mmd", "stateDiagram-v2"),
+    ("dot", "dot", 'digraph "lamp"'),
+    ("plantuml", "puml", "@startuml"),
+    ("scxml", "scxml", "<?xml"),
+    ("answers", "md", "### lamp"),
+]
+
+
+@pytest.mark.parametrize(("format_", "ending", "start"), FORMATS)
+def test_draw(
+    format_: str, ending: str, start: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawn = out(capsys, "draw", "lamps:LAMP", "--format", format_)
+    assert drawn.startswith(start)
+    assert out(capsys, "draw", "lamps:LAMP", "--output", f"lamp.{ending}") == ""
+    assert (here / f"lamp.{ending}").read_text() == drawn
+
+
 @pytest.mark.parametrize(
-    ("format_", "start"),
-    [("mermaid", "stateDiagram-v2"), ("dot", 'digraph "lamp"'), ("answers", "### lamp")],
+    "where", ["lamps:LAMP", "lamps:build", "lamps:Shelf.lamp", "lamps.py:LAMP", "./lamps.py:build"]
 )
-@pytest.mark.parametrize("where", ["lamps:LAMP", "lamps:build"])
-def test_draw(format_: str, start: str, where: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["draw", where, "--format", format_]) == 0
-    assert capsys.readouterr().out.startswith(start)
+def test_where_a_chart_may_be(where: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert out(capsys, "draw", where).startswith("stateDiagram-v2")
 
 
-def test_draw_into_a_file(lamps: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["draw", "lamps:LAMP", "--output", "lamp.mmd"]) == 0
-    assert (lamps / "lamp.mmd").read_text().startswith("stateDiagram-v2")
-    assert capsys.readouterr().out == ""
+def test_a_document_from_a_file_or_standard_input(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = out(capsys, "draw", "light.scxml")
+    assert "red" in drawn
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(SCXML.encode())))
+    assert out(capsys, "draw", "-") == drawn
+
+
+def test_a_document_gets_its_guards_from_code(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    guarded = SCXML.replace('event="turn" target="green"', 'event="turn" cond="ok" target="green"')
+    (here / "guarded.scxml").write_text(guarded)
+    (here / "code.py").write_text(
+        "CODE = {'guards': {'ok': lambda *_: True}}\nGUARDS = {'ok': bool}"
+    )
+    told = err(capsys, "draw", "guarded.scxml")
+    assert "guards={'ok': ...}; --code MODULE:ATTR has guards and times\n" in told
+    assert "[ok]" in out(capsys, "draw", "guarded.scxml", "--code", "code.py:CODE")
+    assert "an unknown part 'ok'" in err(
+        capsys, "draw", "guarded.scxml", "--code", "code.py:GUARDS"
+    )
+    assert "is for SCXML documents" in err(capsys, "draw", "lamps:LAMP", "--code", "code.py:CODE")
+
+
+def test_states_can_be_lit(capsys: pytest.CaptureFixture[str]) -> None:
+    plain = out(capsys, "draw", "lamps:LAMP")
+    assert out(capsys, "draw", "lamps:LAMP", "--lit", "on", "lamp") != plain
+    assert "no state 'onn' to light; did you mean 'on'?" in err(
+        capsys, "draw", "lamps:LAMP", "--lit", "onn"
+    )
+    assert "answers is none" in err(
+        capsys, "draw", "lamps:LAMP", "--format", "answers", "--lit", "on"
+    )
+
+
+def test_what_cannot_be_drawn(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "cannot write no/such/place.mmd: No such file" in err(
+        capsys, "draw", "lamps:LAMP", "--output", "no/such/place.mmd"
+    )
+    assert "'lamp.png'; end it in one of .mmd" in err(
+        capsys, "draw", "lamps:LAMP", "--output", "lamp.png"
+    )
+    monkeypatch.setenv("PATH", "")
+    assert "graphviz" in err(capsys, "draw", "lamps:LAMP", "--format", "svg")
+    assert "unanswered: event 'turn' in <on>" in err(capsys, "draw", "lamps:bad", code=1)
+
+
+def test_what_the_terminal_cannot_show(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (Path.cwd() / "lamps.py").write_text(LAMPS.replace('name="lamp"', 'name="l\u00e4mp"'))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    assert main(["check", "lamps:LAMP"]) == 2
+    assert "cannot show '\\xe4'; use --output" in capsys.readouterr().err
+
+
+# -- check -----------------------------------------------------------------------------------------
 
 
 def test_check(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", "lamps:LAMP"]) == 0
-    assert "1 region(s), 3 states, 1 events, 2 rows> is sound" in capsys.readouterr().out
-    assert main(["check", "lamps:bad"]) == 1
-    assert "unanswered: event 'turn' in <on>" in capsys.readouterr().err
+    assert out(capsys, "check", "lamps:LAMP") == (
+        "chart 'lamp' is sound: 1 region, 3 states, 1 event, 2 rows, 2 configurations\n"
+    )
+    assert "unanswered: event 'turn' in <on>" in out(capsys, "check", "lamps:bad", code=1)
+    assert "unanswered" in out(capsys, "check", "unsound:CHART", code=1)
+
+
+def test_check_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    sound = json.loads(out(capsys, "check", "lamps:LAMP", "--json"))
+    assert sound["sound"] is True
+    assert sound["findings"] == []
+    assert sound["size"]["configurations"] == 2
+    bad = json.loads(out(capsys, "check", "lamps:bad", "--json", code=1))
+    assert bad["sound"] is False
+    assert {each["rule"] for each in bad["findings"]} == {"unanswered"}
+    assert set(bad["findings"][0]) == {"rule", "where", "why", "repair"}
+
+
+def test_what_a_chart_waives_is_told_with_the_reason(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "lamps.py").write_text(
+        LAMPS.replace(
+            "rows=rows)", 'rows=rows,guards={"spare": bool},waive={"unused-guard":"why"})'
+        )
+    )
+    assert "\n  waived unused-guard: why\n" in out(capsys, "check", "lamps:LAMP")
+    told = json.loads(out(capsys, "check", "lamps:LAMP", "--json"))
+    assert told["waived"] == {"unused-guard": "why"}
+
+
+def test_the_rules_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    from statechart.check import RULES
+
+    lines = out(capsys, "check", "--rules").splitlines()
+    assert [line.split()[0] for line in lines] == list(RULES)
+    assert [line.endswith("(may be waived)") for line in lines] == [
+        rule.waivable for rule in RULES.values()
+    ]
+    assert list(json.loads(out(capsys, "check", "--rules", "--json"))) == list(RULES)
+
+
+# -- explore ---------------------------------------------------------------------------------------
+
+
+def test_explore(capsys: pytest.CaptureFixture[str]) -> None:
+    assert out(capsys, "explore", "lamps:LAMP") == (
+        "chart 'lamp': 2 states, 2 transitions, 2 configurations, depth 1\n"
+    )
+    assert out(capsys, "explore", "claims:COINS") == (
+        "chart 'coins': 2 states, 5 transitions, 2 configurations, depth 1\n  'ends' holds\n"
+    )
+
+
+def test_explore_with_properties(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("explore", "claims.py:COINS", "--properties", "claims.py:right")
+    assert out(capsys, *arguments) == (
+        "chart 'coins': 8 states, 16 transitions, 2 configurations, depth 4\n"
+        "  always 'three at most' holds\n"
+        "  sometimes 'three' holds\n"
+        "  steps 'coins stay' holds\n"
+        "  possible 'shut' holds\n"
+        "  'ends' holds\n"
+    )
+    assert "limit was reached; raise --limit\n" in out(capsys, *arguments, "--limit", "5", code=1)
+
+
+def test_a_counterexample_is_told_and_drawn(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("explore", "claims:COINS", "--properties", "claims:Wrong")
+    told = out(capsys, *arguments, "--output", "wrong.mmd", code=1)
+    assert "  always 'two at most' is violated\n  sometimes 'nine' was never seen\n" in told
+    assert "  3. pay [room] / add -> <open>; context 3\n" in told
+    assert (here / "wrong.mmd").read_text().startswith("stateDiagram-v2")
+    out(capsys, *arguments, "--output", "wrong.mmd", "--sequence", code=1)
+    assert (here / "wrong.mmd").read_text().count("environment->>chart: pay [room]") == 3
+    found = json.loads(out(capsys, *arguments, "--json", code=1))
+    assert (found["states"], found["unmet"], found["complete"]) == (8, ["nine"], True)
+    (violation,) = found["violations"]
+    assert [step["event"] for step in violation["steps"]] == ["start", "pay", "pay", "pay"]
+    assert violation["steps"][1]["guards"] == {"room": True}
+
+
+@pytest.mark.parametrize(
+    ("attribute", "message"),
+    [
+        ("CRASHES", "cannot explore claims:COINS: ZeroDivisionError: "),
+        ("NOTHING", "is empty; write some of environment, always"),
+        ("UNKNOWN", "has an unknown part 'alway'; did you mean 'always'?"),
+        ("LIST", "always of claims:LIST is of type list, not Mapping"),
+        ("RIGHT", "has no attribute 'RIGHT'"),
+    ],
+)
+def test_properties_that_are_none(
+    attribute: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("explore", "claims:COINS", "--properties", f"claims:{attribute}")
+    assert message in err(capsys, *arguments)
+
+
+# -- what goes wrong -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("where", "message"),
     [
-        ("lamps", "is not MODULE:ATTR"),
-        ("nowhere:LAMP", "cannot import 'nowhere'"),
-        ("lamps:LAMB", "has no attribute 'LAMB'"),
-        ("lamps:NUMBER", "is a int, not a Chart"),
-        ("lamps:needy", "failed when called without arguments"),
+        ("lamps", "'lamps' is neither MODULE:ATTR nor an SCXML file"),
+        (":LAMP", "is neither MODULE:ATTR"),
+        ("nowhere:LAMP", "there is no module 'nowhere'"),
+        ("lamps.deep:LAMP", "there is no module 'lamps.deep'"),
+        ("nowhere.py:LAMP", "cannot read nowhere.py: No such file"),
+        ("nowhere.scxml", "cannot read nowhere.scxml: No such file"),
+        ("noise.xml", "cannot read noise.xml: line 1"),
+        ("lamps:LAMB", "lamps has no attribute 'LAMB'; did you mean 'LAMP'?"),
+        ("lamps:NUMBER", "lamps:NUMBER is of type int, not a Chart"),
+        ("lamps:needy", "cannot be called without arguments: missing a required argument: 'what'"),
+        ("lamps:broken", "lamps:broken failed: RuntimeError: the lamp fell down (/"),
+        ("crash:CHART", "crash failed while it was imported: RuntimeError: oh dear (/"),
+        ("crash.py:CHART", "crash.py failed while it was imported: RuntimeError: oh dear (/"),
+        ("leaves:CHART", "leaves failed while it was imported: SystemExit: 0"),
+        ("lacks:CHART", "lacks failed while it was imported: ModuleNotFoundError: No module named"),
+        ("typo:CHART", "typo failed while it was imported: SyntaxError"),
     ],
 )
-def test_errors(where: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", where]) == 2
-    assert message in capsys.readouterr().err
+def test_what_is_not_a_chart(where: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    told = err(capsys, "check", where)
+    assert told.startswith("statechart: ")
+    assert told.count("\n") == 1
+    assert message in told
 
 
-def test_unwritable_output_and_missing_graphviz(
+def test_a_file_that_failed_is_not_half_there(capsys: pytest.CaptureFixture[str]) -> None:
+    first = err(capsys, "check", "crash.py:CHART")
+    assert err(capsys, "check", "crash.py:CHART") == first
+
+
+def test_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "the following arguments are required: COMMAND" in usage(capsys)
+    assert "invalid choice: 'png'" in usage(capsys, "draw", "lamps:LAMP", "--format", "png")
+    assert "either a CHART or --rules" in usage(capsys, "check")
+    assert "either a CHART or --rules" in usage(capsys, "check", "lamps:LAMP", "--rules")
+    assert "0 leaves nothing to search" in usage(capsys, "explore", "lamps:LAMP", "--limit", "0")
+    assert "invalid" in usage(capsys, "explore", "lamps:LAMP", "--limit", "many")
+
+
+@pytest.mark.parametrize("command", ["draw", "check", "explore"])
+def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([command, "-h"])
+    assert caught.value.code == 0
+    assert f"examples:\n  statechart {command} " in capsys.readouterr().out
+
+
+def test_an_interrupt_ends_quietly(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["draw", "lamps:LAMP", "--output", "no/such/directory"]) == 2
-    monkeypatch.setenv("PATH", "")
-    assert main(["draw", "lamps:LAMP", "--format", "svg"]) == 2
-    errors = capsys.readouterr().err
-    assert "no/such/directory" in errors
-    assert "graphviz" in errors
+    (Path.cwd() / "lamps.py").write_text("raise KeyboardInterrupt\n")
+    assert err(capsys, "check", "lamps:LAMP", code=130) == ""
 
 
-def test_as_a_module(lamps: Path) -> None:
-    home = str(Path(statechart.__file__).parents[1])
+def run(here: Path, *arguments: str, stdout: int = subprocess.PIPE) -> tuple[int, str]:
+    """Run the real program, and return its exit code and what it said to stderr."""
+    home = Path(statechart.__file__).parents[1]
     done = subprocess.run(
-        [sys.executable, "-m", "statechart", "check", "lamps:bad"],
-        capture_output=True,
+        [sys.executable, "-m", "statechart", *arguments],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         text=True,
         check=False,
-        cwd=lamps,
-        env=os.environ | {"PYTHONPATH": home},
+        timeout=60,
+        cwd=here,
+        # Buffered, as in a terminal: what is not flushed meets the closed end only at the exit.
+        env=os.environ | {"PYTHONPATH": str(home), "PYTHONUNBUFFERED": ""},
     )
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
+
+
+def test_as_a_module(here: Path) -> None:
+    code, complained = run(here, "check", "crash:CHART")
+    assert code == 2
+    assert complained.startswith("statechart: crash failed while it was imported")
+    assert "Traceback" not in complained
+
+
+def test_a_reader_that_has_gone_away(here: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    assert run(here, "draw", "lamps:LAMP", stdout=writer) == (128 + signal.SIGPIPE, "")
+    os.close(writer)

@@ -1,0 +1,257 @@
+"""From a chart to its table: every step of every configuration, whatever the guards say.
+
+Used by `chart`. Imports `selection`, `algorithm`, `step` and what is below them.
+
+The compiler starts the chart and follows each event from each configuration it finds. A step is
+run with the guards known so far; when it asks another, it is run again once for each answer. So
+the code that runs a step knows nothing of decision trees. What cannot go into a sound table, such
+as an event without an answer or a step without an end, is kept in `Problems` for `check`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from statechart import algorithm
+from statechart.algorithm import Effects, Moment
+from statechart.model import ALWAYS, Answer, Edge, Guard, Quiet, Start, event_name
+from statechart.selection import Holds, Selection, select
+from statechart.step import Cells, Choice, Configuration, Node, Outcome, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from statechart.tree import Tree
+
+__all__ = ["MAX_CELLS", "MAX_GUARDS", "MAX_MICROSTEPS", "Problems", "compile_table"]
+
+MAX_CELLS = 100_000
+"""Answers that a table may hold: configurations times events. Some seconds of compilation."""
+
+MAX_GUARDS = 12
+"""Guards that one step may depend on, since each doubles what has to be worked out."""
+
+MAX_MICROSTEPS = 1_000
+"""Transitions that may follow one event by themselves."""
+
+
+@dataclass(slots=True)
+class Problems:
+    """What was met on the way that a sound chart does not have. Where, by configuration."""
+
+    unanswered: list[tuple[Configuration, str]] = field(default_factory=list)
+    unheard: list[tuple[Configuration, Edge]] = field(default_factory=list)
+    conflicts: dict[tuple[Edge, Edge], Configuration] = field(default_factory=dict)
+    endless: list[tuple[str, str]] = field(default_factory=list)
+    too_large: str = ""
+    taken: set[Edge] = field(default_factory=set)
+    entered: set[str] = field(default_factory=set)
+
+
+class _Ask(Exception):  # noqa: N818 - a question, not an error
+    """A step depends on a guard that was not answered yet."""
+
+    def __init__(self, guard: str) -> None:
+        super().__init__(guard)
+        self.guard = guard
+
+
+class _TooLarge(Exception):  # noqa: N818 - becomes a finding
+    """The table would pass a limit."""
+
+
+def compile_table(
+    name: str, tree: Tree, events: Sequence[str | type], guards: Mapping[str, Guard]
+) -> tuple[Table, Problems]:
+    """Return the table of a chart and what is wrong with it; a table with problems is no use."""
+    found = _Compiler(tree, [event_name(event) for event in events], guards)
+    start, cells = found.run()
+    for typed in (event for event in events if isinstance(event, type)):
+        for row in cells.values():
+            if typed.__name__ in row:
+                row[typed] = row[typed.__name__]
+    return Table(name, found.events, found.timeouts, start, cells), found.problems
+
+
+class _Compiler:
+    def __init__(self, tree: Tree, events: list[str], guards: Mapping[str, Guard]) -> None:
+        self.events = events
+        self.timeouts = list(dict.fromkeys(e.trigger for e in tree.edges if e.timeout))
+        self.problems = Problems()
+        self._tree = tree
+        self._guards = guards
+        self._ending = [region for region in tree.regions if tree.can_end(region)]
+        self._eventless = any(edge.trigger == ALWAYS for edge in tree.edges)
+        self._known: dict[Moment, Configuration] = {}
+        self._found: deque[tuple[Configuration, Moment]] = deque()
+
+    def run(self) -> tuple[Node, Cells]:
+        """Return the decision tree of the start, and the cells of everything it leads to."""
+        cells: Cells = {}
+        start: Node = Outcome(Answer.GO, Configuration(()))
+        try:
+            start = self._decide(self._begin, {})
+            while self._found:
+                configuration, moment = self._found.popleft()
+                cells[configuration] = self._cells(configuration, moment, len(cells))
+        except _TooLarge as limit:
+            self.problems.too_large = str(limit)
+        return start, cells
+
+    def _cells(
+        self, configuration: Configuration, moment: Moment, before: int
+    ) -> dict[str | type, Node]:
+        events = (*self.events, *self.timeouts)
+        if (before + 1) * len(events) > MAX_CELLS:
+            raise _TooLarge(
+                f"{before + 1} configurations times {len(events)} events and timeouts are more "
+                f"than {MAX_CELLS} answers, and more configurations follow"
+            )
+
+        def cell(event: str) -> Node:
+            return self._decide(lambda known: self._step(configuration, moment, event, known), {})
+
+        return {event: cell(event) for event in events}
+
+    def _decide(self, run: Callable[[dict[str, bool]], Outcome], known: dict[str, bool]) -> Node:
+        """Build the decision tree for one step, `known` being the guards asked above this node."""
+        try:
+            return run(known)
+        except _Ask as ask:
+            if len(known) == MAX_GUARDS:
+                raise _TooLarge(
+                    f"one step depends on more than {MAX_GUARDS} guards: {', '.join(known)}"
+                ) from None
+            return Choice(
+                name=ask.guard,
+                guard=self._guards[ask.guard],
+                yes=self._decide(run, {**known, ask.guard: True}),
+                no=self._decide(run, {**known, ask.guard: False}),
+            )
+
+    # -- one step ----------------------------------------------------------------------------------
+
+    def _begin(self, known: dict[str, bool]) -> Outcome:
+        effects = Effects()
+        moment = algorithm.begin(self._tree, effects)
+        moment, after = self._settle(moment, effects, known, "the start")
+        return self._outcome(moment, effects, (), after)
+
+    def _step(
+        self, here: Configuration, moment: Moment, event: str, known: dict[str, bool]
+    ) -> Outcome:
+        chosen = select(self._tree, moment.states, event, _holds(known))
+        if chosen is None:
+            if event in self.timeouts:
+                return Outcome(Answer.DROP, here, reason="stale_timeout")
+            # The check turns this into a finding, so no table that anybody can hold contains it.
+            self.problems.unanswered.append((here, event))
+            return Outcome(Answer.REFUSE, here, reason="unanswered")
+        self.problems.taken.update(chosen.edges)
+        self.problems.conflicts.update((pair, here) for pair in chosen.beaten)
+        effects = Effects()
+        if chosen.answer is not Answer.GO:
+            for edge in chosen.edges:
+                effects.add(edge.actions)
+            return Outcome(
+                answer=chosen.answer,
+                configuration=here,
+                actions=tuple(effects.actions),
+                reason=chosen.edges[0].reason,
+                edges=chosen.edges,
+                timers=self._restarts(moment, set()),
+            )
+        after = algorithm.take(self._tree, moment, chosen.edges, effects)
+        after, more = self._settle(after, effects, known, f"{event!r} in {here!r}")
+        effects.timers += self._restarts(after, effects.entered)
+        return self._outcome(after, effects, chosen.edges, more)
+
+    def _settle(
+        self, moment: Moment, effects: Effects, known: dict[str, bool], where: str
+    ) -> tuple[Moment, list[Edge]]:
+        """Follow what happens by itself until nothing does (SCXML: mainEventLoop, the inner loop).
+
+        Guards do not change within a step, so a moment that comes again comes for ever.
+        """
+        taken: list[Edge] = []
+        seen: set[tuple[Moment, tuple[str, ...]]] = set()
+        while True:
+            state = (moment, tuple(effects.raised))
+            if state in seen or len(seen) == MAX_MICROSTEPS:
+                self.problems.endless.append((where, ", ".join(map(str, taken[-3:]))))
+                return moment, taken
+            seen.add(state)
+            chosen = None
+            if self._eventless:
+                chosen = select(self._tree, moment.states, ALWAYS, _holds(known))
+            if chosen is None:
+                if not effects.raised:
+                    return moment, taken
+                event = effects.raised.pop(0)
+                chosen = select(self._tree, moment.states, event, _holds(known))
+            if chosen is not None:
+                moment = self._follow(chosen, moment, effects)
+                taken += chosen.edges
+
+    def _follow(self, chosen: Selection, moment: Moment, effects: Effects) -> Moment:
+        here = self._seen(moment)
+        self.problems.taken.update(chosen.edges)
+        self.problems.conflicts.update((pair, here) for pair in chosen.beaten)
+        if chosen.answer is Answer.GO:
+            return algorithm.take(self._tree, moment, chosen.edges, effects)
+        if chosen.answer is not Answer.DROP:
+            self.problems.unheard += [(here, edge) for edge in chosen.edges]
+        for edge in chosen.edges:
+            effects.add(edge.actions)
+        return moment
+
+    def _restarts(self, moment: Moment, entered: set[str]) -> tuple[Start, ...]:
+        """Return the event timeouts that begin anew: those whose state was not just entered."""
+        return tuple(
+            {
+                edge.trigger: Start(edge.trigger, edge.timeout.delay)
+                for name in sorted(moment.states - entered, key=self._tree.order.__getitem__)
+                for edge in self._tree.timers.get(name, ())
+                if isinstance(edge.timeout, Quiet)
+            }.values()
+        )
+
+    def _outcome(
+        self, moment: Moment, effects: Effects, edges: tuple[Edge, ...], after: Iterable[Edge]
+    ) -> Outcome:
+        self.problems.entered |= effects.entered
+        return Outcome(
+            answer=Answer.GO,
+            configuration=self._intern(moment),
+            actions=tuple(effects.actions),
+            edges=edges,
+            after=tuple(after),
+            timers=tuple(effects.timers),
+        )
+
+    def _intern(self, moment: Moment) -> Configuration:
+        """Return the configuration for `moment`; a new one is queued to be compiled."""
+        if moment not in self._known:
+            self._known[moment] = self._seen(moment)
+            self._found.append((self._known[moment], moment))
+        return self._known[moment]
+
+    def _seen(self, moment: Moment) -> Configuration:
+        ends = [self._tree.at_end(moment.states, region) for region in self._ending]
+        return Configuration(
+            atomic=self._tree.atoms(moment.states),
+            states=moment.states,
+            final=bool(ends) and all(ends),
+            history=moment.history,
+        )
+
+
+def _holds(known: dict[str, bool]) -> Holds:
+    def holds(guard: str) -> bool:
+        if guard not in known:
+            raise _Ask(guard)
+        return known[guard]
+
+    return holds
