@@ -5,7 +5,8 @@ Used by `chart`. Imports `selection`, `algorithm`, `step` and what is below them
 The compiler starts the chart and follows each event from each configuration it finds. A step is
 run with the guards known so far; when it asks another, it is run again once for each answer. So
 the code that runs a step knows nothing of decision trees. What cannot go into a sound table, such
-as an event without an answer or a step without an end, is kept in `Problems` for `check`.
+as an event without an answer, is kept in `Problems` for `check`. A step without an end, or a table
+without one, ends the work.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from statechart import algorithm
 from statechart.algorithm import Effects, Moment
+from statechart.errors import Finding
 from statechart.model import ALWAYS, Answer, Edge, Guard, Quiet, Start, event_name
 from statechart.selection import Holds, Selection, select
 from statechart.step import Cells, Choice, Configuration, Node, Outcome, Table
@@ -44,8 +46,7 @@ class Problems:
     unanswered: list[tuple[Configuration, str]] = field(default_factory=list)
     unheard: list[tuple[Configuration, Edge]] = field(default_factory=list)
     conflicts: dict[tuple[Edge, Edge], Configuration] = field(default_factory=dict)
-    endless: list[tuple[str, str]] = field(default_factory=list)
-    too_large: str = ""
+    unfinished: Finding | None = None
     taken: set[Edge] = field(default_factory=set)
     entered: set[str] = field(default_factory=set)
 
@@ -58,15 +59,19 @@ class _Ask(Exception):  # noqa: N818 - a question, not an error
         self.guard = guard
 
 
-class _TooLarge(Exception):  # noqa: N818 - becomes a finding
-    """The table would pass a limit."""
+class _Unfinished(Exception):  # noqa: N818 - carries a finding
+    """There is no table to be had: one step never ends, or there is too much of it."""
+
+    def __init__(self, rule: str, where: str, why: str, repair: str) -> None:
+        super().__init__(why)
+        self.finding = Finding(rule, where, why, repair)
 
 
 def compile_table(
     name: str, tree: Tree, events: Sequence[str | type], guards: Mapping[str, Guard]
 ) -> tuple[Table, Problems]:
     """Return the table of a chart and what is wrong with it; a table with problems is no use."""
-    found = _Compiler(tree, [event_name(event) for event in events], guards)
+    found = _Compiler(name, tree, [event_name(event) for event in events], guards)
     start, cells = found.run()
     for typed in (event for event in events if isinstance(event, type)):
         for row in cells.values():
@@ -76,7 +81,10 @@ def compile_table(
 
 
 class _Compiler:
-    def __init__(self, tree: Tree, events: list[str], guards: Mapping[str, Guard]) -> None:
+    def __init__(
+        self, name: str, tree: Tree, events: list[str], guards: Mapping[str, Guard]
+    ) -> None:
+        self._name = name
         self.events = events
         self.timeouts = list(dict.fromkeys(e.trigger for e in tree.edges if e.timeout))
         self.problems = Problems()
@@ -96,8 +104,8 @@ class _Compiler:
             while self._found:
                 configuration, moment = self._found.popleft()
                 cells[configuration] = self._cells(configuration, moment, len(cells))
-        except _TooLarge as limit:
-            self.problems.too_large = str(limit)
+        except _Unfinished as end:
+            self.problems.unfinished = end.finding
         return start, cells
 
     def _cells(
@@ -105,7 +113,7 @@ class _Compiler:
     ) -> dict[str | type, Node]:
         events = (*self.events, *self.timeouts)
         if (before + 1) * len(events) > MAX_CELLS:
-            raise _TooLarge(
+            raise self._too_large(
                 f"{before + 1} configurations times {len(events)} events and timeouts are more "
                 f"than {MAX_CELLS} answers, and more configurations follow"
             )
@@ -121,7 +129,7 @@ class _Compiler:
             return run(known)
         except _Ask as ask:
             if len(known) == MAX_GUARDS:
-                raise _TooLarge(
+                raise self._too_large(
                     f"one step depends on more than {MAX_GUARDS} guards: {', '.join(known)}"
                 ) from None
             return Choice(
@@ -130,6 +138,10 @@ class _Compiler:
                 yes=self._decide(run, {**known, ask.guard: True}),
                 no=self._decide(run, {**known, ask.guard: False}),
             )
+
+    def _too_large(self, why: str) -> _Unfinished:
+        repair = "make several charts of it, or let it depend on less at once"
+        return _Unfinished("too-large", f"chart {self._name!r}", why, repair)
 
     # -- one step ----------------------------------------------------------------------------------
 
@@ -180,8 +192,12 @@ class _Compiler:
         while True:
             state = (moment, tuple(effects.raised))
             if state in seen or len(seen) == MAX_MICROSTEPS:
-                self.problems.endless.append((where, ", ".join(map(str, taken[-3:]))))
-                return moment, taken
+                raise _Unfinished(
+                    "endless",
+                    where,
+                    f"what follows never ends: {', '.join(map(str, taken[-3:]))}, and so on",
+                    "give one of these rows a condition that comes to fail, or an event",
+                )
             seen.add(state)
             chosen = None
             if self._eventless:

@@ -73,12 +73,10 @@ def check_written(chart: Chart) -> tuple[Finding, ...]:
 def check_compiled(chart: Chart, problems: Problems) -> tuple[Finding, ...]:
     """Return what is wrong with the behaviour of a compiled chart.
 
-    A table that is too large was not finished, so nothing else can be said of it.
+    Nothing else can be said of a table that could not be finished.
     """
-    if problems.too_large:
-        repair = "make several charts of it, or let it depend on less at once"
-        where = f"chart {chart.name!r}"
-        return (Finding("too-large", where, problems.too_large, repair),)
+    if problems.unfinished:
+        return (problems.unfinished,)
     checks = (check_answers, check_steps, check_reach, check_ends)
     rules = (finding for check in checks for finding in check(chart, problems))
     return _judge(chart, rules, written=False)

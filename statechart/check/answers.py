@@ -26,14 +26,7 @@ __all__ = ["check_answers", "check_steps"]
 
 
 def check_steps(_: Chart, problems: Problems) -> Iterator[Finding]:
-    """Yield steps that never end, that ask in vain, and that listing order decides."""
-    for where, last in dict.fromkeys(problems.endless):
-        yield Finding(
-            "endless",
-            where,
-            f"what follows never ends: {last}, and so on",
-            "give one of these rows a condition that comes to fail, or an event",
-        )
+    """Yield steps that ask in vain, and those that listing order decides."""
     unheard = {edge: configuration for configuration, edge in reversed(problems.unheard)}
     for edge, configuration in unheard.items():
         yield Finding(
