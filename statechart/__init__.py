@@ -3,7 +3,8 @@
 Who imports whom, from the bottom up; nobody imports upwards:
 
     errors     findings, unknown events and configurations
-    model      states, rows, triggers, actions: the words a chart is written in
+    actions    timeouts, timers, what speaks to the chart itself
+    model      states and rows: the words a chart is written in   imports actions
     tree       the same, indexed by name                          imports model
     selection  which rows answer an event: SCXML, four answers    imports model, tree
     algorithm  what transitions do: SCXML's order                 imports model, tree
@@ -27,17 +28,14 @@ What stands below the gap is imported by those who want it, not from here, so th
 neither `transitions` nor anything that draws.
 """
 
+from statechart.actions import Action, Actions, After, At, Quiet, Raise, Start, Stop, Time
 from statechart.builder import Builder
 from statechart.chart import Chart
 from statechart.errors import ChartError, Finding, UnknownConfiguration, UnknownEvent
 from statechart.machine import Machine, Postponed, Progress, Timer, Turn
 from statechart.model import (
     ALWAYS,
-    Action,
-    Actions,
-    After,
     Answer,
-    At,
     Defer,
     Drop,
     Edge,
@@ -45,14 +43,9 @@ from statechart.model import (
     Guard,
     History,
     Names,
-    Quiet,
-    Raise,
     Refuse,
     Row,
-    Start,
     State,
-    Stop,
-    Time,
     Trigger,
     done,
     inside,

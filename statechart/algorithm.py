@@ -10,19 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from statechart.model import (
-    Action,
-    After,
-    At,
-    Edge,
-    Quiet,
-    Raise,
-    Start,
-    Stop,
-    done,
-    names,
-    several,
-)
+from statechart.actions import Action, After, At, Quiet, Raise, Start, Stop, several
+from statechart.model import Edge, done, names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -26,22 +26,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
+from statechart.actions import Action, After, At, Quiet, Time
 from statechart.chart import Chart
 from statechart.model import (
     ALWAYS,
-    Action,
-    After,
-    At,
     Defer,
     Drop,
     Go,
     Guard,
     History,
-    Quiet,
     Refuse,
     Row,
     State,
-    Time,
     Trigger,
     done,
     event_name,

@@ -34,9 +34,10 @@ from statechart.tree import Tree
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from statechart.actions import Time
     from statechart.errors import Finding
     from statechart.library import ChartMachine, TransitionsMachine
-    from statechart.model import Guard, Row, State, Time
+    from statechart.model import Guard, Row, State
     from statechart.step import Table
 
 __all__ = ["Chart"]

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from statechart import algorithm
+from statechart.actions import Quiet, Start
 from statechart.algorithm import Effects, Moment
 from statechart.errors import Finding
-from statechart.model import ALWAYS, Answer, Edge, Guard, Quiet, Start, event_name
+from statechart.model import ALWAYS, Answer, Edge, Guard, event_name
 from statechart.selection import Holds, Selection, select
 from statechart.step import Cells, Choice, Configuration, Node, Outcome, Table
 

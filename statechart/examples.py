@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from statechart.actions import After, Quiet
 from statechart.chart import Chart
-from statechart.model import After, Defer, Drop, Go, History, Quiet, Refuse, State, done
+from statechart.model import Defer, Drop, Go, History, Refuse, State, done
 
 __all__ = ["ORDER", "TRAFFIC_LIGHT", "Pay", "covers"]
 

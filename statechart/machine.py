@@ -35,14 +35,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from statechart.actions import At, Start
 from statechart.chart import Chart
-from statechart.model import Answer, At, Start
+from statechart.model import Answer
 from statechart.step import Configuration, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from statechart.model import Stop, Time
+    from statechart.actions import Stop, Time
 
 __all__ = ["MAX_TURNS", "Machine", "Perform", "Postponed", "Progress", "Timer", "Turn"]
 

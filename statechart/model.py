@@ -1,8 +1,8 @@
-"""The words a chart is written in: states, rows, triggers, actions.
+"""The words a chart is written in: states and rows.
 
 Everything here is a plain immutable value without behaviour of its own. `tree` indexes these
 values, `selection` and `algorithm` say what they mean, `compiler` compiles them, `check` judges
-them, `chart` puts them together. Imports nothing of ours.
+them, `chart` puts them together. Imports `actions`.
 
 A row answers one event (or several) in one state (or several). There are four kinds of answers,
 because "no transition" hides three different intentions: the sender should hear that the event is
@@ -12,9 +12,6 @@ be kept until the state has changed (`Defer`).
 What may stand as a trigger: the name of an event, or its type (`Paid`, a class: its name is the
 event's); `ALWAYS`, taken as soon as its conditions hold; `done("state")`, the end of a compound or
 parallel state; and `After`, `Quiet` and `At`, which are timeouts of the state they are written at.
-
-Actions are names, which `Table.step` returns and nobody here calls. Three of them speak to the
-chart itself: `Raise` an event in the same step, `Start` and `Stop` a timer that outlives states.
 """
 
 from __future__ import annotations
@@ -23,16 +20,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from statechart.actions import Action, Actions, After, At, Quiet, Timeout, several
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 __all__ = [
     "ALWAYS",
-    "Action",
-    "Actions",
-    "After",
     "Answer",
-    "At",
     "Defer",
     "Drop",
     "Edge",
@@ -40,15 +35,9 @@ __all__ = [
     "Guard",
     "History",
     "Names",
-    "Quiet",
-    "Raise",
     "Refuse",
     "Row",
-    "Start",
     "State",
-    "Stop",
-    "Time",
-    "Timeout",
     "Trigger",
     "Triggers",
     "done",
@@ -56,7 +45,6 @@ __all__ = [
     "event_name",
     "inside",
     "names",
-    "several",
 ]
 
 Names: TypeAlias = str | tuple[str, ...]
@@ -64,9 +52,6 @@ Names: TypeAlias = str | tuple[str, ...]
 
 Guard: TypeAlias = "Callable[[Any, Any], bool]"
 """A pure predicate over (context, data), the two values handed to `Table.step`."""
-
-Time: TypeAlias = "int | Callable[[Any, Any], int]"
-"""Milliseconds, or a pure function of (context, data) that gives them."""
 
 ALWAYS = ""
 """The trigger of a transition that needs no event (SCXML 3.13, eventless)."""
@@ -95,106 +80,6 @@ class Answer(Enum):
     REFUSE = "refuse"
     DROP = "drop"
     DEFER = "defer"
-
-
-# -- time ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class After:
-    """A state timeout: fires once, `delay` after its state was entered, unless it was left.
-
-    `delay` is in milliseconds, or the name of an entry of the chart's `times`.
-    """
-
-    delay: int | str
-
-    def __str__(self) -> str:
-        return f"after {_delay(self.delay)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Quiet:
-    """An event timeout: fires when its state was active for `delay` and no event came.
-
-    Any event that is answered, whatever the answer, starts the time anew.
-    """
-
-    delay: int | str
-
-    def __str__(self) -> str:
-        return f"quiet {_delay(self.delay)}"
-
-
-@dataclass(frozen=True, slots=True)
-class At:
-    """An absolute timeout: fires at an instant, at once if that is past, while its state is active.
-
-    `instant` names an entry of the chart's `times`, which gives milliseconds since 1970 UTC; it
-    is asked when the state is entered.
-    """
-
-    instant: str
-
-    def __str__(self) -> str:
-        return f"at {self.instant}"
-
-
-Timeout: TypeAlias = After | Quiet | At
-
-
-def _delay(delay: int | str) -> str:
-    return f"{delay} ms" if isinstance(delay, int) else delay
-
-
-# -- actions ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Raise:
-    """Let `event` happen within the same step, before anything from outside."""
-
-    event: str
-
-    def __str__(self) -> str:
-        return f"raise {self.event}"
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Start the timer `timer`; started again it begins anew. It does not care about states.
-
-    When it is over, `event` happens, by default one with the timer's own name. `delay` is in
-    milliseconds, a name in the chart's `times`, or `At` an instant.
-    """
-
-    timer: str
-    delay: int | str | At
-    event: str = ""
-
-    @property
-    def fires(self) -> str:
-        """The event that happens when the time is over."""
-        return self.event or self.timer
-
-    def __str__(self) -> str:
-        due = self.delay if isinstance(self.delay, At) else After(self.delay)
-        event = f" as {self.event}" if self.event else ""
-        return f"start {self.timer} {due}{event}"
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Stop the timer `timer`; nothing happens if it is not running."""
-
-    timer: str
-
-    def __str__(self) -> str:
-        return f"stop {self.timer}"
-
-
-Action: TypeAlias = str | Raise | Start | Stop
-Actions: TypeAlias = Action | tuple[Action, ...]
 
 
 # -- states ----------------------------------------------------------------------------------------
@@ -345,11 +230,6 @@ def names(value: Names | None) -> tuple[str, ...]:
     if value is None:
         return ()
     return (value,) if isinstance(value, str) else tuple(value)
-
-
-def several(value: Actions) -> tuple[Action, ...]:
-    """Return actions as a tuple, a single one as a tuple of one."""
-    return tuple(value) if isinstance(value, tuple | list) else (value,)
 
 
 def event_name(event: str | type) -> str:

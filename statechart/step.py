@@ -21,8 +21,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeAlias
 
+from statechart.actions import Start, Stop
 from statechart.errors import UnknownConfiguration, UnknownEvent
-from statechart.model import Answer, Edge, Guard, Start, Stop, event_name
+from statechart.model import Answer, Edge, Guard, event_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

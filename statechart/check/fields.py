@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from statechart.model import Defer, Drop, Go, History, Raise, Refuse, Start, State, Stop
+from statechart.actions import Raise, Start, Stop
+from statechart.model import Defer, Drop, Go, History, Refuse, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable

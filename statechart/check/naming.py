@@ -9,8 +9,9 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from statechart.actions import Start, Stop
 from statechart.errors import Finding
-from statechart.model import Start, Stop, event_name
+from statechart.model import event_name
 from statechart.tree import walk
 
 if TYPE_CHECKING:

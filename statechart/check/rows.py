@@ -7,22 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from statechart.actions import After, At, Quiet
 from statechart.check.states import clash
 from statechart.check.words import listed, near, row_label, triggers_of
 from statechart.errors import Finding
-from statechart.model import (
-    ALWAYS,
-    After,
-    Answer,
-    At,
-    Drop,
-    Go,
-    Quiet,
-    Refuse,
-    done,
-    event_name,
-    names,
-)
+from statechart.model import ALWAYS, Answer, Drop, Go, Refuse, done, event_name, names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

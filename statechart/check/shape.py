@@ -12,25 +12,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from statechart.actions import After, At, Quiet, Raise, Start, Stop
 from statechart.check.fields import FIELDS_OF
 from statechart.check.rules import MAX_DEPTH, MAX_EDGES, MAX_STATES
 from statechart.check.words import triggers_of
 from statechart.errors import Finding
-from statechart.model import (
-    After,
-    At,
-    Defer,
-    Drop,
-    Go,
-    History,
-    Quiet,
-    Raise,
-    Refuse,
-    Start,
-    State,
-    Stop,
-    names,
-)
+from statechart.model import Defer, Drop, Go, History, Refuse, State, names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from statechart.actions import At, Raise, Start
 from statechart.check.words import near
 from statechart.errors import Finding
-from statechart.model import At, Raise, Start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,14 +8,16 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from statechart.model import Start, Stop, event_name, several
+from statechart.actions import Start, Stop, several
+from statechart.model import event_name
 from statechart.tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from statechart.actions import Action
     from statechart.chart import Chart
-    from statechart.model import Action, Edge
+    from statechart.model import Edge
 
 __all__ = ["Written", "everywhere"]
 

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from statechart.model import Answer, Edge, done, event_name, several
+from statechart.actions import several
+from statechart.model import Answer, Edge, done, event_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from statechart.actions import Actions
     from statechart.chart import Chart
-    from statechart.model import Actions
 
 __all__ = [
     "ANY_EVENT",

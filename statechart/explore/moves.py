@@ -10,17 +10,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from statechart.actions import At, Start
 from statechart.errors import UnknownEvent
 from statechart.explore.environment import Armed, Cause, Environment, Move, Node, Step
 from statechart.machine import Postponed, Turn
-from statechart.model import Answer, At, Start, event_name
+from statechart.model import Answer, event_name
 from statechart.step import Configuration, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from statechart.actions import Stop
     from statechart.chart import Chart
-    from statechart.model import Stop
 
 __all__ = ["Moves"]
 

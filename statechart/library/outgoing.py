@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from statechart.actions import several
 from statechart.library.words import ChartMachine, InexpressibleError, Predicate, Scope
-from statechart.model import ALWAYS, Answer, History, names, several
+from statechart.model import ALWAYS, Answer, History, names
 
 if TYPE_CHECKING:
+    from statechart.actions import Actions
     from statechart.chart import Chart
-    from statechart.model import Actions, Edge, State
+    from statechart.model import Edge, State
 
 __all__ = ["to_machine"]
 

@@ -40,8 +40,9 @@ from statechart.scxml.words import ScxmlError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from statechart.actions import Time
     from statechart.chart import Chart
-    from statechart.model import Guard, Time
+    from statechart.model import Guard
 
 __all__ = ["ScxmlError", "from_scxml", "to_scxml"]
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from statechart.model import After, At, Quiet, Start
+from statechart.actions import After, At, Quiet, Start
 from statechart.scxml.words import MAX_NAME, conditions_of, milliseconds, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from statechart.model import Timeout
+    from statechart.actions import Timeout
     from statechart.scxml.document import Element
     from statechart.scxml.words import Condition
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 from statechart.model import Answer, Defer, Drop, Go, Refuse
 
 if TYPE_CHECKING:
-    from statechart.model import Action, Row, Timeout, Trigger
+    from statechart.actions import Action, Timeout
+    from statechart.model import Row, Trigger
     from statechart.scxml.document import Element
 
 __all__ = ["Draft", "unwrapped"]

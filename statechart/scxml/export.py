@@ -24,22 +24,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
-from statechart.model import (
-    ALWAYS,
-    After,
-    Answer,
-    At,
-    History,
-    Quiet,
-    Raise,
-    Start,
-    State,
-    Stop,
-    done,
-    event_name,
-    names,
-    several,
-)
+from statechart.actions import After, At, Quiet, Raise, Start, Stop, several
+from statechart.model import ALWAYS, Answer, History, State, done, event_name, names
 from statechart.scxml.words import (
     OWN,
     OWN_VERSION,
@@ -54,8 +40,9 @@ from statechart.scxml.words import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from statechart.actions import Action
     from statechart.chart import Chart
-    from statechart.model import Action, Edge
+    from statechart.model import Edge
 
 __all__ = ["write"]
 

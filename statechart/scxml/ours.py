@@ -18,7 +18,8 @@ from statechart.scxml.words import OWN_VERSION, ScxmlError, shown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from statechart.model import Guard, Row, Time, Trigger
+    from statechart.actions import Time
+    from statechart.model import Guard, Row, Trigger
     from statechart.scxml.document import Element
     from statechart.scxml.draft import Draft
 

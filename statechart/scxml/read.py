@@ -13,7 +13,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from statechart.model import Answer, History, Raise, Start, State, Stop
+from statechart.actions import Raise, Start, Stop
+from statechart.model import Answer, History, State
 from statechart.scxml.attributes import (
     Names,
     check_literal,
@@ -31,7 +32,7 @@ from statechart.scxml.words import legal, shown
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from statechart.model import Action
+    from statechart.actions import Action
     from statechart.scxml.document import Element
 
 __all__ = ["MAX_WORDS", "STATES", "Reader"]

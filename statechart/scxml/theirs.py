@@ -37,7 +37,8 @@ from statechart.tree import Tree
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from statechart.model import Guard, History, Row, Time, Trigger
+    from statechart.actions import Time
+    from statechart.model import Guard, History, Row, Trigger
     from statechart.scxml.document import Element
     from statechart.scxml.draft import Draft
 

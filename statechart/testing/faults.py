@@ -12,28 +12,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from statechart.model import (
-    Answer,
-    At,
-    Defer,
-    Drop,
-    Edge,
-    Go,
-    History,
-    Refuse,
-    Row,
-    Start,
-    State,
-    names,
-    several,
-)
+from statechart.actions import At, Start, several
+from statechart.model import Answer, Defer, Drop, Edge, Go, History, Refuse, Row, State, names
 from statechart.tree import walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
+    from statechart.actions import Timeout
     from statechart.chart import Chart
-    from statechart.model import Timeout
     from statechart.tree import Tree
 
 __all__ = ["KINDS", "Fault", "faults"]

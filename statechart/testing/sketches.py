@@ -14,28 +14,15 @@ from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from statechart.model import (
-    ALWAYS,
-    After,
-    Answer,
-    Defer,
-    Drop,
-    Go,
-    History,
-    Quiet,
-    Raise,
-    Refuse,
-    Start,
-    State,
-    Stop,
-    done,
-)
+from statechart.actions import After, Quiet, Raise, Start, Stop
+from statechart.model import ALWAYS, Answer, Defer, Drop, Go, History, Refuse, State, done
 from statechart.tree import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from statechart.model import Action, Row
+    from statechart.actions import Action
+    from statechart.model import Row
 
 __all__ = ["Dice", "Features", "Sketch", "sketch"]
 

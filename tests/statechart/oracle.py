@@ -29,7 +29,8 @@ from statechart import (
     State,
     Stop,
 )
-from statechart.model import ALWAYS, Timeout, names, several
+from statechart.actions import Timeout, several
+from statechart.model import ALWAYS, names
 
 ANSWERS = {Go: Answer.GO, Refuse: Answer.REFUSE, Drop: Answer.DROP, Defer: Answer.DEFER}
 

@@ -25,8 +25,9 @@ from sismic.model import (
 from statemachine.io import create_machine_class_from_definition
 
 from statechart import Chart, History, Raise, State
+from statechart.actions import Actions, several
 from statechart.library import Reference
-from statechart.model import ALWAYS, Actions, Edge, names, several
+from statechart.model import ALWAYS, Edge, names
 from tests.statechart.chart_cases import Features
 
 Context = frozenset[str]

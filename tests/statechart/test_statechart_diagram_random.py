@@ -32,8 +32,9 @@ from statechart import (
     Stop,
     done,
 )
+from statechart.actions import several
 from statechart.diagram import dot, mermaid, plantuml
-from statechart.model import names, several
+from statechart.model import names
 from statechart.tree import Tree
 from tests.statechart.diagram_readers import EVENTS, Seen, read_dot, read_mermaid, read_plantuml
 

@@ -34,7 +34,8 @@ from statechart import (
     done,
     inside,
 )
-from statechart.model import names, several
+from statechart.actions import several
+from statechart.model import names
 from statechart.scxml import from_scxml, to_scxml
 from statechart.scxml.theirs import FORGIVEN
 
