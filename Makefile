@@ -32,8 +32,9 @@ w3c: $(READY) ## run the W3C's SCXML tests that need no scripting (downloads the
 bench: $(READY) ## measure charts beside transitions, python-statemachine and sismic
 	@$(BIN)/python -m tests.bench.step
 
-soak: $(READY) ## compare random charts with other engines for up to an hour; resumable
-	@$(BIN)/python -m tests.soak.differential
+soak: $(READY) ## random charts against other engines, and all mutants; up to an hour, resumable
+	@$(BIN)/python -m tests.soak.differential --minutes 50
+	@$(BIN)/python -m tests.soak.mutants
 
 diagrams: $(READY) ## draw the charts again, in diagrams/ and README.md (needs graphviz)
 	@command -v dot >/dev/null || { echo "make diagrams needs graphviz: 'dot' is not on PATH" >&2; exit 1; }
