@@ -231,5 +231,7 @@ def _ended(tree: Tree, states: frozenset[str], name: str) -> Iterator[str]:
         return
     yield done(parent)
     around = tree.parent(parent)
-    if around is not None and tree.states[around].parallel and finished(tree, states, around):
+    # Appendix D looks at one parallel state; 3.4 says it of each that ends with this one.
+    while around is not None and tree.states[around].parallel and finished(tree, states, around):
         yield done(around)
+        around = tree.parent(around)

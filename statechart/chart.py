@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from statechart.check import check_compiled, check_written
 from statechart.compiler import compile_table
@@ -109,6 +109,15 @@ class Chart:
         from statechart import library
 
         return library.to_machine(self, model)
+
+    def __deepcopy__(self, memo: object) -> Chart:
+        return self  # immutable, and its configurations are compared by identity
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{self!r} has functions and cannot be pickled: keep where to import it from, or write "
+            "it as SCXML"
+        )
 
     def __repr__(self) -> str:
         return (

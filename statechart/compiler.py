@@ -86,6 +86,7 @@ class _Compiler:
         self, name: str, tree: Tree, events: list[str], guards: Mapping[str, Guard]
     ) -> None:
         self._name = name
+        self._outcomes = 0
         self.events = events
         self.timeouts = list(dict.fromkeys(e.trigger for e in tree.edges if e.timeout))
         self.problems = Problems()
@@ -126,6 +127,9 @@ class _Compiler:
 
     def _decide(self, run: Callable[[dict[str, bool]], Outcome], known: dict[str, bool]) -> Node:
         """Build the decision tree for one step, `known` being the guards asked above this node."""
+        self._outcomes += 1
+        if self._outcomes > 2 * MAX_CELLS:  # each answer, and each guard asked on the way
+            raise self._too_large(f"guards multiply its answers to more than {MAX_CELLS}")
         try:
             return run(known)
         except _Ask as ask:
@@ -158,7 +162,7 @@ class _Compiler:
         chosen = select(self._tree, moment.states, event, _holds(known))
         if chosen is None:
             if event in self.timeouts:
-                return Outcome(Answer.DROP, here, reason="stale_timeout")
+                return Outcome(Answer.DROP, here, reason=self._idle_timeout(moment, event))
             # The check turns this into a finding, so no table that anybody can hold contains it.
             self.problems.unanswered.append((here, event))
             return Outcome(Answer.REFUSE, here, reason="unanswered")
@@ -180,6 +184,15 @@ class _Compiler:
         after, more = self._settle(after, effects, known, f"{event!r} in {here!r}")
         effects.timers += self._restarts(after, effects.entered)
         return self._outcome(after, effects, chosen.edges, more)
+
+    def _idle_timeout(self, moment: Moment, event: str) -> str:
+        """Return why a timeout does nothing: its state was left, or its conditions do not hold."""
+        running = (
+            edge.trigger == event
+            for name in moment.states
+            for edge in self._tree.timers.get(name, ())
+        )
+        return "unmet_condition" if any(running) else "stale_timeout"
 
     def _settle(
         self, moment: Moment, effects: Effects, known: dict[str, bool], where: str

@@ -14,7 +14,16 @@ In which order things happen
 4. Timers of no delay fire then, in the order in which they were started.
 
 A timer that fires late counts from when it was due, so the result does not depend on how often
-`advance` is called.
+`advance` is called. An instant that is past counts as now.
+
+What sees which context
+-----------------------
+All guards of one step see the context from before it, those of the transitions that follow by
+themselves too, since the step was worked out in advance. `perform` then makes the next context,
+which delays that are functions, and the next turn, see. If a guard, a time or `perform` raises, the
+machine is as before; what an impure `perform` has done by then it will do again.
+
+A final configuration stops nothing: look at `configuration.final`.
 
 >>> from statechart import After, Chart, Go, Machine, State
 >>> blinker = Chart(
@@ -37,13 +46,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from statechart.actions import At, Start
 from statechart.chart import Chart
+from statechart.errors import UnknownEvent
 from statechart.model import Answer
 from statechart.step import Configuration, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from statechart.actions import Stop, Time
+    from statechart.actions import Stop
 
 __all__ = ["MAX_TURNS", "Machine", "Perform", "Postponed", "Progress", "Timer", "Turn"]
 
@@ -160,6 +170,7 @@ class Machine:
         `RuntimeError` if timers of no delay follow each other for ever; this machine is as before.
         """
         run = _Run(self, context, perform)
+        run.expect(event)
         run.advance(self._at(now))
         sent = len(run.turns)
         run.handle(event, data)
@@ -183,6 +194,8 @@ class Machine:
     def _at(self, now: int | None) -> int:
         if now is None:
             return self.clock
+        if not isinstance(now, int):
+            raise TypeError(f"now={now!r} is not an int; time is in whole milliseconds")
         if now < self.clock:
             raise ValueError(
                 f"now={now} is before the latest turn at {self.clock}; time only goes on"
@@ -207,6 +220,7 @@ class _Run:
         self._timers = {timer.name: timer for timer in machine.timers}
         self.clock = machine.clock
         self.turns: list[Turn] = []
+        self._rested = 0  # turns before the clock went on
 
     def progress(self, sent: int | None) -> Progress:
         machine = replace(
@@ -218,6 +232,14 @@ class _Run:
         )
         return Progress(machine, tuple(self.turns), self._context, sent)
 
+    def expect(self, event: object) -> None:
+        """Raise `UnknownEvent` before anything has happened, if `event` cannot."""
+        if self._table.recognise(event) in self._table.timeouts:
+            raise UnknownEvent(
+                f"{event!r} is a timeout of chart {self._machine.chart.name!r}, which only time "
+                "brings: use advance"
+            )
+
     def advance(self, now: int) -> None:
         """Fire what is due until `now`, including what that starts."""
         while self._timers:
@@ -225,29 +247,34 @@ class _Run:
             if timer.due > now:
                 break
             del self._timers[timer.name]
-            self.clock = max(self.clock, timer.due)
+            if timer.due > self.clock:
+                self.clock, self._rested = timer.due, len(self.turns)
             self.handle(timer.event, None)
         self.clock = max(self.clock, now)
 
     def handle(self, event: object, data: object) -> None:
         """Take one event, and try postponed ones again as long as the state changes."""
-        before = self._configuration
+        before = self._configuration.states
         outcome = self._step(event, data)
         if outcome.answer is Answer.DEFER:
             outcome = self._postpone(Postponed(event, data), outcome)
         self.turn(event, data, outcome)
-        number = 0 if self._configuration is not before else len(self._postponed)
+        number = 0 if self._configuration.states != before else len(self._postponed)
         while number < len(self._postponed):
-            before = self._configuration
+            before = self._configuration.states
             if not self._retry(number):
                 number += 1
-            elif self._configuration is not before:
+            elif self._configuration.states != before:
                 number = 0
 
     def _retry(self, number: int) -> bool:
         """Try a postponed event again; return whether it is done with."""
         event, data = self._postponed[number]
-        outcome = self._step(event, data)
+        try:
+            outcome = self._step(event, data)
+        except Exception as error:
+            error.add_note(f"while the postponed event {event!r} was tried again")
+            raise
         if outcome.answer is Answer.DEFER:
             return False
         del self._postponed[number]
@@ -265,18 +292,18 @@ class _Run:
 
     def turn(self, event: object, data: object, outcome: Outcome) -> None:
         """Take over what a step did."""
-        if len(self.turns) == MAX_TURNS:
+        if len(self.turns) - self._rested == MAX_TURNS:
             raise RuntimeError(
                 f"chart {self._machine.chart.name!r} does not come to rest: {MAX_TURNS} events "
                 f"followed one another at {self.clock} ms, the latest {event!r}; look for a timer "
                 "that starts itself again without a delay"
             )
         self._configuration = outcome.configuration
-        self._set(outcome.timers, data)
         turn = Turn(event, data, outcome, self.clock)
         self.turns.append(turn)
         if self._perform is not None:
             self._context = self._perform(self._context, turn)
+        self._set(outcome.timers, data)
 
     def _set(self, timers: Iterable[Start | Stop], data: object) -> None:
         for each in timers:
@@ -285,12 +312,18 @@ class _Run:
                 self._timers[each.timer] = Timer(each.timer, each.fires, self._due(each, data))
 
     def _due(self, start: Start, data: object) -> int:
-        times = self._machine.chart.times
         if isinstance(start.delay, At):
-            return self._value(times[start.delay.instant], data)
-        if isinstance(start.delay, str):
-            return self.clock + self._value(times[start.delay], data)
-        return self.clock + start.delay
+            return max(self.clock, self._time(start.delay.instant, data))
+        if isinstance(start.delay, int):
+            return self.clock + start.delay
+        delay = self._time(start.delay, data)
+        if delay < 0:
+            raise ValueError(f"times[{start.delay!r}] gave {delay}; a delay is not negative")
+        return self.clock + delay
 
-    def _value(self, time: Time, data: object) -> int:
-        return time if isinstance(time, int) else time(self._context, data)
+    def _time(self, name: str, data: object) -> int:
+        time = self._machine.chart.times[name]
+        found = time if isinstance(time, int) else time(self._context, data)
+        if isinstance(found, bool) or not isinstance(found, int):
+            raise TypeError(f"times[{name!r}] gave {found!r}; expected whole milliseconds, an int")
+        return found

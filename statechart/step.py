@@ -19,11 +19,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from statechart.actions import Start, Stop
 from statechart.errors import UnknownConfiguration, UnknownEvent
-from statechart.model import Answer, Edge, Guard, event_name
+from statechart.model import Answer, Edge, Guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -51,6 +51,15 @@ class Configuration:
 
     def __contains__(self, name: object) -> bool:
         return name in self.states
+
+    def __deepcopy__(self, memo: object) -> Configuration:
+        return self  # there is only one
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{self!r} belongs to its table and cannot be pickled: keep its `atomic` and "
+            "`history`, and find it again with Table.configuration(atomic, history)"
+        )
 
     def __repr__(self) -> str:
         past = "".join(f"; {name}: {' | '.join(states)}" for name, states in self.history)
@@ -109,7 +118,9 @@ class Table:
         self.timeouts: tuple[str, ...] = tuple(timeouts)
         self._start = start
         self._cells = cells
-        self._known = {(each.atomic, each.history): each for each in cells}
+        self._names = {*events, *timeouts}
+        self._classes = {key for row in cells.values() for key in row if isinstance(key, type)}
+        self._known = {(each.atomic, frozenset(each.history)): each for each in cells}
 
     @property
     def configurations(self) -> tuple[Configuration, ...]:
@@ -142,17 +153,19 @@ class Table:
     ) -> Outcome:
         """Return what `event` does in `configuration`.
 
-        `event` is a name, or an object whose class is an event of the chart; guards get such an
-        object as their `data`. `context` and `data` are handed to guards and to nothing else.
+        `event` is a name, or an object of a class that is an event of the chart, or of one derived
+        from it; guards get such an object as their `data`. `context` and `data` are handed to
+        guards and to nothing else.
 
         Raises `UnknownEvent` for an event the chart does not declare, `UnknownConfiguration` for a
         configuration of another table, and whatever a guard raises.
         """
+        key: Any = event
         if event.__class__ is not str:
-            event, data = _typed(event, data)
+            key, data = self._typed(event, data)
         try:
-            node = self._cells[configuration][event]  # type: ignore[index] # unhashable is KeyError
-        except (KeyError, TypeError):
+            node = self._cells[configuration][key]
+        except (KeyError, TypeError):  # a configuration that cannot be hashed is a TypeError
             raise self._unknown(configuration, event) from None
         while node.__class__ is Choice:
             node = node.yes if node.guard(context, data) else node.no
@@ -168,15 +181,15 @@ class Table:
         Raises `UnknownConfiguration` if there is none.
         """
         pairs = history.items() if hasattr(history, "items") else history
-        key = (tuple(atomic), tuple((name, tuple(states)) for name, states in pairs))
+        memory = [(name, tuple(states)) for name, states in pairs]
         try:
-            return self._known[key]
+            return self._known[tuple(atomic), frozenset(memory)]
         except KeyError:
             first = next(iter(self._cells))
             raise UnknownConfiguration(
-                f"chart {self.name!r} cannot reach {key[0]!r}{_with(key[1])}; a configuration is "
-                f"stored as its atomic states in document order, such as {first.atomic!r}, with "
-                "what its histories remember"
+                f"chart {self.name!r} cannot reach {tuple(atomic)!r}{_with(memory)}; a "
+                "configuration is stored as its atomic states in document order, such as "
+                f"{first.atomic!r}, with what its histories remember"
             ) from None
 
     def outcomes(self, configuration: Configuration, event: str) -> tuple[Outcome, ...]:
@@ -189,7 +202,7 @@ class Table:
         """Return each case of an event: what the guards that matter say, and the outcome then."""
         try:
             node = self._cells[configuration][event]
-        except KeyError:
+        except (KeyError, TypeError):
             raise self._unknown(configuration, event) from None
         return tuple(_cases(node, {}))
 
@@ -197,24 +210,45 @@ class Table:
         """Return the cases of `start`, as `cases` does for an event."""
         return tuple(_cases(self._start, {}))
 
-    def _unknown(self, configuration: Configuration, event: object) -> LookupError:
-        if configuration not in self._cells:
+    def recognise(self, event: object) -> str | type:
+        """Return the key of `event`: its name, or the class that the chart declares for it.
+
+        Raises `UnknownEvent` for an event the chart does not declare.
+        """
+        key, _ = self._typed(event, None)
+        if isinstance(key, type) and key not in self._classes:
+            raise self._unknown_event(event)
+        if isinstance(key, str) and key not in self._names:
+            raise self._unknown_event(event)
+        return key
+
+    def _typed(self, event: object, data: object) -> tuple[str | type, object]:
+        """Return the key of an event that is no plain string, and the data of its step."""
+        if isinstance(event, str):
+            return str.__str__(event), data  # what an enum calls itself is not its value
+        known = (base for base in type(event).__mro__ if base in self._classes)
+        return next(known, type(event)), event if data is None else data
+
+    def _unknown(self, configuration: object, event: object) -> LookupError:
+        if not isinstance(configuration, Configuration) or configuration not in self._cells:
             return UnknownConfiguration(
                 f"{configuration!r} is not a configuration of chart {self.name!r}; configurations "
                 "are compared by identity: start from Table.initial, or find a stored one with "
                 "Table.configuration"
             )
-        name = event_name(event) if isinstance(event, str | type) else repr(event)
+        return self._unknown_event(event)
+
+    def _unknown_event(self, event: object) -> UnknownEvent:
+        if isinstance(event, type) and event.__name__ in self._names:
+            name = event.__name__
+            hint = f"send an object of that class, {name}(...), or its name {name!r}"
+            return UnknownEvent(f"chart {self.name!r} takes no class as an event; {hint}")
+        name = event if isinstance(event, str) else type(event).__name__
         near = get_close_matches(name, self.events, n=3)
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "add it to its events"
+        if name in self._names:
+            hint = "its events have only the name; put the class there"
         return UnknownEvent(f"chart {self.name!r} has no event {name!r}; {hint}")
-
-
-def _typed(event: object, data: object) -> tuple[object, object]:
-    """Return the key of an event that is no plain string, and the data of its step."""
-    if isinstance(event, str):
-        return str.__str__(event), data  # what an enum calls itself is not its value
-    return event.__class__, event if data is None else data
 
 
 def _decide(node: Node, context: object, data: object) -> Outcome:

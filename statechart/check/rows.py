@@ -56,8 +56,9 @@ def _check_triggers(written: Written, row: Row, where: str) -> Iterator[Finding]
         elif name not in written.events:
             repair = near(name, written.events, "add it to events")
             yield Finding("unknown-trigger", where, f"{name!r} is not in events", repair)
-        elif isinstance(trigger, type) and written.events[name] not in {trigger, name}:
-            why = f"the class {name!r} in events is another one"
+        elif isinstance(trigger, type) and trigger not in written.chart.events:
+            is_name = isinstance(written.events[name], str)
+            why = f"events have {'only the name' if is_name else 'another class called'} {name!r}"
             yield Finding("unknown-trigger", where, why, "use the same class in both places")
 
 

@@ -93,6 +93,7 @@ _USES = {
     "bad-delay": Rule("times are whole milliseconds, not negative"),
     "unknown-time": Rule("delays and instants are milliseconds or times of the chart"),
     "unknown-event": Rule("what a row raises, or a timer brings, is an event of the chart"),
+    "raised-class": Rule("what a row raises, or a timer brings, needs no object"),
     "unknown-timer": Rule("a timer that is stopped is started somewhere"),
     "unused-time": Rule("each time is used", waivable=True),
     "unused-guard": Rule("each guard is used", waivable=True),

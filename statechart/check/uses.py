@@ -52,7 +52,7 @@ def _check_number(where: str, delay: object) -> Iterator[Finding]:
 
 
 def check_timers(written: Written) -> Iterator[Finding]:
-    """Yield events that are raised and not declared, and timers that are only stopped."""
+    """Yield raised events that are not declared or need an object, and timers only stopped."""
     for where, action in written.actions:
         match action:
             case Raise(event):
@@ -65,6 +65,10 @@ def check_timers(written: Written) -> Iterator[Finding]:
         if event not in written.events:
             repair = near(event, written.events, "add it to events, and answer it")
             yield Finding("unknown-event", where, f"{what} is not in events", repair)
+        elif isinstance(written.events[event], type):
+            repair = "name an event without a class, and write its rows beside those of the class"
+            why = f"{what} is a class, and there is no object of it that guards could look at"
+            yield Finding("raised-class", where, why, repair)
     for where, timer in written.stopped:
         if timer not in written.started:
             repair = near(timer, written.started, "start it somewhere, or remove the stop")

@@ -13,6 +13,11 @@ steps       of (node, turn, node): holds for every turn; also for those in the m
 possible    of a node: wherever one is, one can still come to where it holds. `ends` is the claim
             that this is so for final configurations
 
+What is searched is at least what a `Machine` can do, and more where guards are free or timers have
+no constant delay (`environment` says how time is treated). So an `always` or `steps` that holds
+here holds; a `sometimes`, `possible` or `ends` that holds here may owe it to a way that no machine
+takes. Nodes that are equal are one, so guards and claims must treat equal values alike.
+
 >>> from statechart import Chart, Go, Refuse, State
 >>> from statechart.explore import Environment, explore
 >>> till = Chart(

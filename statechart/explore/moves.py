@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from statechart.actions import At, Start
-from statechart.errors import UnknownEvent
 from statechart.explore.environment import Armed, Cause, Environment, Move, Node, Step
 from statechart.machine import Postponed, Turn
 from statechart.model import Answer, event_name
@@ -49,7 +48,6 @@ class Moves:
         self._table = chart.compile()
         self._world = environment or Environment(free=tuple(chart.guards))
         self._free = frozenset(self._world.free)
-        self._types = {each for each in chart.events if isinstance(each, type)}
         self._cases: dict[tuple[Configuration, str], tuple[Case, ...]] = {}
         self._overflow: dict[int, Outcome] = {}
         events = self._world.events
@@ -96,7 +94,7 @@ class Moves:
             if not step.node.postponed:
                 yield (step,)
             else:
-                changed = outcome.configuration is not node.configuration
+                changed = outcome.configuration.states != node.configuration.states
                 yield from self._retry((step,), 0 if changed else len(step.node.postponed))
 
     def _retry(self, done: Move, number: int) -> Iterator[Move]:
@@ -114,7 +112,7 @@ class Moves:
                 continue
             turn = Turn(event.event, event.data, outcome, 0)
             step = self._step(Cause.POSTPONED, rest, turn, said)
-            changed = outcome.configuration is not node.configuration
+            changed = outcome.configuration.states != node.configuration.states
             yield from self._retry((*done, step), 0 if changed else number)
         if waits:
             yield from self._retry(done, number + 1)
@@ -180,24 +178,26 @@ class Moves:
             raise
 
     def _event(self, event: object, data: object = None) -> _Event:
-        if isinstance(event, str | type):
-            name = str.__str__(event_name(event))  # the value of an enum, not what it calls itself
-            return _Event(name, data, name, data)
-        if event.__class__ not in self._types:
-            raise UnknownEvent(
-                f"chart {self._chart.name!r} has no event {event!r}: {event.__class__.__name__} is "
-                "not among its events; write the name of an event or an object of a class there"
-            )
-        return _Event(event, data, event_name(event.__class__), event if data is None else data)
+        if isinstance(event, type):
+            event = event_name(event)  # an environment may list the events of the chart as they are
+        key = event_name(self._table.recognise(event))
+        if isinstance(event, str):
+            return _Event(key, data, key, data)
+        return _Event(event, data, key, event if data is None else data)
 
     def _arm(self, armed: tuple[Armed, ...], timers: Iterable[Start | Stop]) -> tuple[Armed, ...]:
+        """Start and stop timers of one turn. Those started together begin at the same instant."""
+        together: set[str] = set()
         for each in timers:
             armed = _without(armed, each.timer)
+            together.discard(each.timer)
             if isinstance(each, Start):
                 delay = self._constant(each.delay)
                 before = tuple(timer.name for timer in armed if _first(timer.delay, delay))
                 timer = Armed(each.timer, each.fires, delay, before)
+                armed = tuple(_behind(a, timer) if a.name in together else a for a in armed)
                 armed = tuple(sorted((*armed, timer), key=lambda timer: timer.name))
+                together.add(each.timer)
         return armed
 
     def _constant(self, delay: int | str | At) -> int | None:
@@ -211,6 +211,13 @@ class Moves:
 def _first(started: int | None, later: int | None) -> bool:
     """Tell whether a timer is over before one that is started later, as far as this is known."""
     return started is not None and later is not None and started <= later
+
+
+def _behind(started: Armed, later: Armed) -> Armed:
+    """Return `started`, which waits for `later` if both began together and that takes less time."""
+    if started.delay is None or later.delay is None or started.delay <= later.delay:
+        return started
+    return started._replace(behind=tuple(sorted((*started.behind, later.name))))
 
 
 def _without(armed: tuple[Armed, ...], name: str) -> tuple[Armed, ...]:

@@ -202,6 +202,15 @@ USES = (
         region(State("open", entry=Start("close", 5)), CLOSED),
     ),
     Case(
+        "raised-class",
+        "row 4",
+        "an event without a class",
+        {
+            "events": ("open", "close", Ring),
+            "rows": (*ROWS, Go(Ring, "door", None, actions=Raise("Ring"))),
+        },
+    ),
+    Case(
         "unknown-timer",
         "state 'open'",
         "remove the stop",

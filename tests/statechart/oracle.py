@@ -345,8 +345,10 @@ class Oracle:
             if node.is_final and node.parent and node.parent.state:
                 self.queue.append(f"done.state.{node.parent.name}")
                 around = node.parent.parent
-                if around and around.is_parallel and self._ended(around):
+                # The procedure stops at the first; 3.4 says it of each that ends with this one.
+                while around and around.is_parallel and self._ended(around):
                     self.queue.append(f"done.state.{around.name}")
+                    around = around.parent
 
     def _ended(self, node: Node) -> bool:
         """isInFinalState"""

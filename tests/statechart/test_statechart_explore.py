@@ -200,7 +200,7 @@ def test_what_cannot_be_searched() -> None:
         explore(counter(), environment=Environment(free="alowed"))
     with pytest.raises(UnknownEvent, match="did you mean 'stop'"):
         explore(counter(), environment=Environment(context=0, events="stp"))
-    with pytest.raises(UnknownEvent, match="has no event Pay"):
+    with pytest.raises(UnknownEvent, match="has no event 'Pay'"):
         explore(counter(), environment=Environment(context=0, events=(Pay(1),)))
     found = explore(counter(), environment=up_to(1))
     with pytest.raises(LookupError, match="did not find <on>; context 99"):

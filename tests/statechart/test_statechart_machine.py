@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from statechart import (
     Defer,
     Drop,
     Go,
+    History,
     Machine,
     Progress,
     Quiet,
@@ -27,6 +29,7 @@ from statechart import (
     UnknownEvent,
 )
 from statechart.examples import MINUTE, ORDER, TRAFFIC_LIGHT, Pay
+from statechart.machine import MAX_TURNS
 
 
 def trace(progress: Progress) -> list[tuple[int, object, tuple[str, ...]]]:
@@ -354,3 +357,122 @@ def test_quiet_may_be_a_named_time_of_the_context() -> None:
     bright = Machine.start(chart, 5).machine
     assert bright.due == 5
     assert bright.send("key", 50, now=4).machine.due == 54
+
+
+def test_a_machine_may_sleep_for_long() -> None:
+    awake = Machine.start(TRAFFIC_LIGHT).machine.advance(4 * 24 * 60 * MINUTE)
+    assert len(awake.turns) > MAX_TURNS
+    assert awake.machine.clock == 4 * 24 * 60 * MINUTE
+
+
+def test_an_unknown_event_does_nothing_twice() -> None:
+    done: list[str] = []
+
+    def perform(context: object, turn: Turn) -> object:
+        done.extend(turn.outcome.actions)
+        return context
+
+    light = Machine.start(TRAFFIC_LIGHT).machine
+    with pytest.raises(UnknownEvent):
+        light.send("fial", now=40_000, perform=perform)
+    assert done == []
+
+
+def test_a_timeout_comes_from_the_clock_only() -> None:
+    with pytest.raises(UnknownEvent, match="which only time brings: use advance"):
+        Machine.start(TRAFFIC_LIGHT).machine.send("after.30000.red")
+
+
+def test_a_delay_sees_what_perform_made_of_the_context() -> None:
+    chart = Chart(
+        name="retry",
+        regions=(State("retry", (State("trying"), State("waiting")), "trying"),),
+        events=("failed",),
+        rows=(
+            Go("failed", "trying", "waiting", actions="count"),
+            Drop("failed", "waiting", "late"),
+            Go(After("backoff"), "waiting", "trying"),
+        ),
+        times={"backoff": lambda failures, _: 100 * failures},
+    )
+
+    def perform(failures: int, turn: Turn) -> int:
+        return failures + turn.outcome.actions.count("count")
+
+    assert Machine.start(chart, 0).machine.send("failed", 0, perform=perform).machine.due == 100
+
+
+@pytest.mark.parametrize(
+    ("found", "error", "message"),
+    [
+        (None, TypeError, "gave None; expected whole milliseconds"),
+        (1.5, TypeError, r"gave 1\.5; expected"),
+        (True, TypeError, "gave True; expected"),
+        (-10, ValueError, "gave -10; a delay is not negative"),
+    ],
+)
+def test_a_time_that_is_none(found: Any, error: type[Exception], message: str) -> None:
+    chart = Chart(
+        name="oven",
+        regions=(State("oven", (State("hot"), State("off")), initial="hot"),),
+        events=("light",),
+        rows=(
+            Go(After("long"), "hot", "off"),
+            Go("light", "off", "hot"),
+            Drop("light", "hot", "lit"),
+        ),
+        times={"long": lambda *_: found},
+    )
+    with pytest.raises(error, match=message):
+        Machine.start(chart)
+
+
+def test_time_is_in_whole_milliseconds() -> None:
+    with pytest.raises(TypeError, match=r"now=0\.5 is not an int"):
+        Machine.start(TRAFFIC_LIGHT).machine.advance(0.5)  # type: ignore[arg-type] # a user may
+
+
+def test_what_a_postponed_event_raises_says_so() -> None:
+    def guard(context: object, data: object) -> bool:
+        raise ValueError("no")
+
+    chart = Chart(
+        name="trap",
+        regions=(State("trap", (State("a"), State("b")), "a"),),
+        events=("x", "go"),
+        rows=(
+            Defer("x", "a"),
+            Go("go", "a", "b"),
+            Go("x", "b", "a", "guard"),
+            Drop(("x", "go"), "b", "no"),
+        ),
+        guards={"guard": guard},
+    )
+    with pytest.raises(ValueError, match="no") as caught:
+        machine(chart, "x").send("go")
+    assert caught.value.__notes__ == ["while the postponed event 'x' was tried again"]
+
+
+def test_a_memory_that_changes_is_no_change_of_state() -> None:
+    inside = (History("h", "one"), State("one"), State("two"))
+    chart = Chart(
+        name="work",
+        regions=(State("all", (State("work", inside, "one"), State("rest")), "work"),),
+        events=("again", "later", "leave", "back", "on"),
+        rows=(
+            Defer("later", "work"),
+            Go("again", "work", "work"),
+            Go("on", "one", "two"),
+            Go("leave", "work", "rest"),
+            Go("back", "rest", "h"),
+            Drop(("again", "later", "leave", "back", "on"), "all", "no"),
+        ),
+    )
+    first = machine(chart, "later").send("again")
+    assert first.machine.configuration.history
+    assert [turn.event for turn in first.turns] == ["again"]
+
+
+def test_a_machine_is_copied() -> None:
+    order = paid("pack")
+    assert copy.deepcopy(order) == order

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -379,3 +381,88 @@ def test_one_step_may_ask_too_many_guards() -> None:
     with pytest.raises(ChartError, match="more than 12 guards"):
         Chart(name="g", regions=(AB,), events=("x",), rows=(*rows, Go("x", "all", "a")),
               guards=dict.fromkeys(guards, lambda *_: False))  # fmt: skip
+
+
+# -- copies and stores -----------------------------------------------------------------------------
+
+
+def test_charts_and_configurations_are_themselves_when_copied_and_are_not_pickled() -> None:
+    here = ORDER.compile().initial
+    assert copy.deepcopy(here) is here
+    assert copy.deepcopy(ORDER) is ORDER
+    with pytest.raises(TypeError, match="keep its `atomic` and `history`"):
+        pickle.dumps(here)
+    with pytest.raises(TypeError, match="keep where to import it from"):
+        pickle.dumps(ORDER)
+
+
+def test_the_order_of_memories_does_not_matter() -> None:
+    def half(name: str) -> State:
+        inside = (History(f"h_{name}", f"{name}1"), State(f"{name}1"), State(f"{name}2"))
+        return State(name, inside, f"{name}1")
+
+    root = State("all", (State("p", (half("l"), half("r")), parallel=True), State("out")), "p")
+    rows = (
+        Go("x", "p", "out"),
+        Go("x", "out", ("h_l", "h_r")),
+        Go("y", "p", ("l2", "r2")),
+        Drop("y", "out", "out"),
+    )
+    machine = table(*rows, root=root, events=("x", "y"))
+    out = machine.step(machine.initial, "x").configuration
+    assert machine.configuration(("out",), dict(reversed(out.history))) is out
+
+
+def test_an_object_of_a_derived_class_is_the_event_of_its_base() -> None:
+    class Tip(Pay):
+        pass
+
+    machine = ORDER.compile()
+    here = machine.step(machine.step(machine.initial, "check_out").configuration, "address")
+    assert machine.step(here.configuration, Tip(5), 5).actions == ("charge",)
+    with pytest.raises(UnknownEvent, match=r"send an object of that class, Pay\(\.\.\.\)"):
+        machine.step(machine.initial, Pay)
+
+
+def test_wrong_configurations_have_their_own_error() -> None:
+    with pytest.raises(UnknownConfiguration, match=r"\[\] is not a configuration"):
+        ORDER.compile().step([], "add")  # type: ignore[arg-type] # what a user may do
+
+
+def test_guards_may_multiply_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiler, "MAX_CELLS", 100)
+    regions = [State(f"r{n}", (State(f"a{n}"), State(f"b{n}")), f"a{n}") for n in range(7)]
+    rows: list[Row] = [Go("e", f"a{n}", f"b{n}", f"g{n}") for n in range(7)]
+    with pytest.raises(ChartError, match="guards multiply its answers to more than 100"):
+        Chart(
+            name="g",
+            regions=tuple(regions),
+            events=("e",),
+            rows=(*rows, Drop("e", tuple(f"r{n}" for n in range(7)), "no")),
+            guards={f"g{n}": lambda *_: True for n in range(7)},
+        )
+
+
+def test_the_end_of_the_outermost_of_nested_parallel_states_is_heard() -> None:
+    def region(name: str) -> State:
+        return State(name, (State(f"{name}1"), State(f"{name}2", final=True)), f"{name}1")
+
+    nested = State("q", (State("p", (region("x"), region("y")), parallel=True), region("z")),
+                   parallel=True)  # fmt: skip
+    for events in (("e", "z"), ("z", "e")):
+        machine = Chart(
+            name="t",
+            regions=(State("all", (nested, State("end", final=True)), "q"),),
+            events=("e", "z"),
+            rows=(
+                Go("e", "x1", "x2"),
+                Go("e", "y1", "y2"),
+                Go("z", "z1", "z2"),
+                Go(done("q"), "q", "end"),
+                Drop(("e", "z"), "all", "no"),
+            ),
+        ).compile()
+        here = machine.initial
+        for event in events:
+            here = machine.step(here, event).configuration
+        assert here.atomic == ("end",)
