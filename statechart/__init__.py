@@ -13,7 +13,9 @@ Who imports whom, from the bottom up; nobody imports upwards:
     check      the rules that make a chart sound                  imports all of the above
     chart      Chart, which is checked when it is built           imports all of the above
     machine    a chart at work: timers, postponed events          imports chart
-    builder    a chart written with handles, for type checkers    imports chart
+    handles    states being built                                 imports model
+    rule       rows being said                                    imports handles
+    builder    a chart written with handles, for type checkers    imports chart, rule
     examples   a traffic light and an order                       imports chart
 
     diagram    Chart -> Mermaid, DOT, SVG, PlantUML, answers      imports chart

@@ -1,7 +1,8 @@
 """A chart written with handles in place of names, so that a type checker reads it too.
 
 `Builder[Order]` says what guards get as their context; `on(Pay, ...)` says that the guards of this
-row get a `Pay`. What is built is the same `Chart` that rows and states make. Imports `chart`.
+row get a `Pay`. What is built is the same `Chart` that rows and states make. Imports `chart`, and
+`handles` and `rule`, the states and rows that are being made.
 
 >>> from dataclasses import dataclass
 >>> from statechart import Builder
@@ -23,29 +24,17 @@ row get a `Pay`. What is built is the same `Chart` that rows and states make. Im
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from itertools import chain, count
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from statechart.actions import Action, After, At, Quiet, Time
+from statechart.actions import Actions, After, At, Quiet, Time
 from statechart.chart import Chart
-from statechart.model import (
-    ALWAYS,
-    Defer,
-    Drop,
-    Go,
-    Guard,
-    History,
-    Refuse,
-    Row,
-    State,
-    Trigger,
-    done,
-    event_name,
-    inside,
-)
+from statechart.handles import HistoryHandle, StateHandle, StateMaker
+from statechart.model import ALWAYS, Row, Trigger, done, event_name
+from statechart.rule import Rows, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 __all__ = ["Builder", "HistoryHandle", "Rule", "StateHandle"]
 
@@ -55,128 +44,51 @@ E = TypeVar("E")
 _DONE = done("")
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class StateHandle:
-    """A state being built. The first state made inside another is its initial one."""
-
-    name: str
-    is_final: bool = False
-    is_parallel: bool = False
-    entry: tuple[Action, ...] = ()
-    exit: tuple[Action, ...] = ()
-    note: str = ""
-    initial: StateHandle | HistoryHandle | None = None
-    children: list[StateHandle | HistoryHandle] = field(default_factory=list)
-
-    def state(
-        self,
-        name: str,
-        *,
-        entry: Iterable[Action] = (),
-        exit: Iterable[Action] = (),  # noqa: A002 - the word of statecharts
-        note: str = "",
-    ) -> StateHandle:
-        """Make a state inside this one; it becomes compound when it gets states of its own."""
-        return self._add(
-            StateHandle(name=name, entry=_actions(entry), exit=_actions(exit), note=note)
-        )
-
-    def parallel(
-        self,
-        name: str,
-        *,
-        entry: Iterable[Action] = (),
-        exit: Iterable[Action] = (),  # noqa: A002 - as above
-        note: str = "",
-    ) -> StateHandle:
-        """Make a state inside this one whose children will all be active together."""
-        made = StateHandle(
-            name=name, is_parallel=True, entry=_actions(entry), exit=_actions(exit), note=note
-        )
-        return self._add(made)
-
-    def final(self, name: str, *, entry: Iterable[Action] = (), note: str = "") -> StateHandle:
-        """Make a final state inside this one."""
-        return self._add(StateHandle(name=name, is_final=True, entry=_actions(entry), note=note))
-
-    def history(self, name: str, default: StateHandle, *, deep: bool = False) -> HistoryHandle:
-        """Make a history inside this state, which leads to `default` at first."""
-        made = HistoryHandle(name=name, default=default, deep=deep)
-        self.children.append(made)
-        return made
-
-    def start(self, initial: StateHandle | HistoryHandle) -> None:
-        """Say where entering this state leads, if not to its first child."""
-        self.initial = initial
-
-    def _add(self, made: StateHandle) -> StateHandle:
-        self.children.append(made)
-        if self.initial is None and not self.is_parallel:
-            self.initial = made
-        return made
-
-    def build(self) -> State:
-        """Return the state with everything inside it."""
-        return State(
-            self.name,
-            tuple(child.build() for child in self.children),
-            self.initial.name if self.initial else None,
-            final=self.is_final,
-            note=self.note,
-            parallel=self.is_parallel,
-            entry=self.entry,
-            exit=self.exit,
-        )
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class HistoryHandle:
-    """A history being built, made by `StateHandle.history`."""
-
-    name: str
-    default: StateHandle
-    deep: bool = False
-
-    def build(self) -> History:
-        """Return the history."""
-        return History(self.name, self.default.name, self.deep)
-
-
-class Builder(Generic[C]):
+class Builder(StateMaker, Generic[C]):
     """Builds a chart whose guards get a `C` as their context.
 
-    With `state`, `parallel`, `final` the chart has one region, named like the chart; `region` makes
-    several side by side. Events are those that rows name, in the order of their first use.
+    With `state`, `parallel`, `final` and `history` the chart has one region, its root; `region`
+    makes several side by side. Events are those that rows name, in the order of their first use.
+    A class wins over its name.
     """
 
     def __init__(self, name: str, *, note: str = "") -> None:
         self._name = name
         self._note = note
         self._regions: list[StateHandle] = []
-        self._rows: list[Row] = []
-        self._guards: dict[str, Guard] = {}
         self._root: StateHandle | None = None
+        self._rows = Rows()
 
     @property
     def root(self) -> StateHandle:
-        """The region that has the name of the chart."""
+        """The region that the builder makes states in; it exists once it is asked for.
+
+        It has the name of the chart. If you give that name to another state, `build` renames the
+        root, and not what you named: `order` becomes `order_root`, or the first that is free of
+        `order_root_2`, `order_root_3` and so on.
+        """
         if self._root is None:
             self._root = self.region(self._name)
         return self._root
 
-    def region(self, name: str, *, note: str = "") -> StateHandle:
+    def _place(self) -> StateHandle:
+        return self.root
+
+    def region(
+        self,
+        name: str,
+        *,
+        entry: Actions = (),
+        exit: Actions = (),  # noqa: A002 - the word of statecharts
+        initial_actions: Actions = (),
+        note: str = "",
+    ) -> StateHandle:
         """Make a region: a chart beside the others that shares their events."""
-        made = StateHandle(name=name, note=note)
+        made = StateHandle(
+            name=name, entry=entry, exit=exit, initial_actions=initial_actions, note=note
+        )
         self._regions.append(made)
         return made
-
-    def state(self, name: str, *, note: str = "") -> StateHandle:
-        """Make a state in the region that has the name of the chart."""
-        return self.root.state(name, note=note)
-
-    def final(self, name: str, *, note: str = "") -> StateHandle:
-        """Make a final state in the region that has the name of the chart."""
-        return self.root.final(name, note=note)
 
     @overload
     def on(self, trigger: type[E], *sources: StateHandle) -> Rule[C, E]: ...
@@ -185,122 +97,87 @@ class Builder(Generic[C]):
     def on(self, trigger: str | After | Quiet | At, *sources: StateHandle) -> Rule[C, Any]: ...
 
     def on(self, trigger: Trigger, *sources: StateHandle) -> Rule[C, Any]:
-        """Begin a row for `trigger` in these states, the whole region if none is given."""
-        return Rule(self, trigger, tuple(state.name for state in sources or (self.root,)))
+        """Begin a row for `trigger` in these states, in all regions of the chart if none is given.
+
+        One region that refuses decides for all, so name that one where there are several.
+
+        A guard gets the context of the step and the data of the event from outside that began
+        it. So guards of `on(Pay, ...)` get a `Pay` when the step is that of a `Pay` object, and
+        not when the event came by its name or with data beside it: then they get the data that
+        `Table.step` got, None if it got none.
+
+        Guards of rows that follow by themselves, on `ALWAYS`, on `done(...)` or on an event that
+        the chart raised, see the event from outside too, of whatever class that is; at the start,
+        the data of `Table.start`. When a timer brings the event, a `Machine` gives None.
+        """
+        return Rule(self._rows, trigger, sources)
 
     def done(self, state: StateHandle) -> Rule[C, Any]:
-        """Begin a row for the end of `state`, at that state."""
-        return self.on(done(state.name), state)
+        """Begin a row for the end of `state`, at that state. Its guards get what `on` says."""
+        return Rule(self._rows, state, (state,))
 
     def always(self, *sources: StateHandle) -> Rule[C, Any]:
-        """Begin a row that needs no event."""
+        """Begin a row that needs no event. Its guards get what `on` says."""
         return self.on(ALWAYS, *sources)
 
     def add(self, row: Row) -> None:
-        """Add a row; `on(...)` does so when its last word is said."""
-        self._rows.append(row)
+        """Add a row as it is, beside those that `on(...)` adds when its last word is said."""
+        self._rows.said.append(lambda _: row)
 
     def guard(self, guard: Callable[[C, Any], bool]) -> str:
         """Return the name under which `guard` is known; it is the function's own.
 
         Raises `ValueError` if the function has no name, or another one has the same.
         """
-        name = getattr(guard, "__name__", "")
-        if not name.isidentifier():
-            raise ValueError(f"a guard needs a name for the diagrams: {guard!r} has none; use def")
-        if self._guards.setdefault(name, guard) is not guard:
-            raise ValueError(f"two different guards are called {name!r}; rename one")
-        return name
+        return self._rows.guard(guard)
 
     def build(
-        self, *, times: dict[str, Time] | None = None, waive: dict[str, str] | None = None
+        self,
+        *,
+        times: Mapping[str, Time] | None = None,
+        domains: Mapping[str, Iterable[tuple[C, Any]]] | None = None,
+        waive: Mapping[str, str] | None = None,
     ) -> Chart:
-        """Return the chart. Raises `ChartError` like `Chart`."""
+        """Return the chart; `times`, `domains` and `waive` are as there.
+
+        Raises `ValueError` if a rule has no last word, and `ChartError` like `Chart`.
+        """
+        regions = tuple(self._regions or [self.root])
+        self._name_root()
+        rows = self._rows.build(regions)
         return Chart(
             name=self._name,
-            regions=tuple(region.build() for region in self._regions),
-            events=tuple(self._events()),
-            rows=tuple(self._rows),
-            guards=self._guards,
+            regions=tuple(region.build() for region in regions),
+            events=tuple(_events(rows)),
+            rows=rows,
+            guards=self._rows.guards,
             times=times or {},
+            domains=domains or {},
             waive=waive or {},
             note=self._note,
         )
 
-    def _events(self) -> Iterable[str | type]:
-        found: dict[str, str | type] = {}
-        for row in self._rows:
-            event = row.trigger
+    def _name_root(self) -> None:
+        """Give the root another name if its own is taken."""
+        if self._root is None:
+            return
+        handles = chain.from_iterable(region.walk() for region in self._regions)
+        taken = {each.name for each in handles if each is not self._root}
+        first = f"{self._name}_root"
+        free = chain((self._root.name, first), (f"{first}_{number}" for number in count(2)))
+        self._root.name = next(name for name in free if name not in taken)
+
+
+def _events(rows: Iterable[Row]) -> Iterator[str | type]:
+    """Yield the events of rows in the order of their first use, once each.
+
+    Classes of the same name are all there: the chart says what is wrong with that.
+    """
+    found: dict[str, dict[str | type, None]] = {}
+    for row in rows:
+        for event in row.trigger if isinstance(row.trigger, tuple | list) else (row.trigger,):
             if isinstance(event, str | type):
-                found.setdefault(event_name(event), event)
-        return (event for name, event in found.items() if name and not name.startswith(_DONE))
-
-
-@dataclass(frozen=True, slots=True)
-class Rule(Generic[C, E]):
-    """A row that is being said: `on(Pay, cart).when(enough).do("ship").go(paid)`."""
-
-    builder: Builder[C]
-    trigger: Trigger
-    sources: tuple[str, ...]
-    conditions: tuple[str, ...] = ()
-    actions: tuple[Action, ...] = ()
-
-    def when(self, *guards: Callable[[C, E], bool]) -> Self:
-        """Take the row only if all these guards hold."""
-        return self._with(tuple(map(self.builder.guard, guards)))
-
-    def unless(self, *guards: Callable[[C, E], bool]) -> Self:
-        """Take the row only if none of these guards holds."""
-        return self._with(tuple(f"!{self.builder.guard(guard)}" for guard in guards))
-
-    def inside(self, *states: StateHandle) -> Self:
-        """Take the row only while all these states are active."""
-        return self._with(tuple(inside(state.name) for state in states))
-
-    def do(self, *actions: Action) -> Self:
-        """Name what to do; `Raise`, `Start` and `Stop` are understood by the chart itself."""
-        return type(self)(
-            self.builder, self.trigger, self.sources, self.conditions, (*self.actions, *actions)
-        )
-
-    def go(
-        self, *dests: StateHandle | HistoryHandle, internal: bool = False, note: str = ""
-    ) -> None:
-        """Move to `dests`: one, or one for each region of a parallel state."""
-        names = tuple(dest.name for dest in dests)
-        dest = names[0] if len(names) == 1 else names or None
-        self.builder.add(
-            Go(self.trigger, self.sources, dest, self.conditions, self.actions, note, internal)
-        )
-
-    def stay(self, *, note: str = "") -> None:
-        """Take the event without leaving any state."""
-        self.go(note=note)
-
-    def refuse(self, reason: str) -> None:
-        """Tell the sender that the event is illegal here."""
-        self.builder.add(Refuse(self.trigger, self.sources, reason, self.conditions, self._names()))
-
-    def drop(self, reason: str) -> None:
-        """Let the event pass without effect."""
-        self.builder.add(Drop(self.trigger, self.sources, reason, self.conditions, self._names()))
-
-    def defer(self, reason: str = "") -> None:
-        """Keep the event until the state has changed."""
-        self.builder.add(Defer(self.trigger, self.sources, reason, self.conditions))
-
-    def _with(self, conditions: tuple[str, ...]) -> Self:
-        return type(self)(
-            self.builder, self.trigger, self.sources, (*self.conditions, *conditions), self.actions
-        )
-
-    def _names(self) -> tuple[str, ...]:
-        speaking = [action for action in self.actions if not isinstance(action, str)]
-        if speaking:
-            raise ValueError(f"an event that changes nothing cannot {speaking[0]}; only go can")
-        return tuple(action for action in self.actions if isinstance(action, str))
-
-
-def _actions(given: Iterable[Action]) -> tuple[Action, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
+                found.setdefault(event_name(event), {})[event] = None
+    for name, same in found.items():
+        if name != ALWAYS and not name.startswith(_DONE):
+            yield from [event for event in same if isinstance(event, type)] or same

@@ -22,6 +22,7 @@ below them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -32,8 +33,6 @@ from statechart.errors import ChartError
 from statechart.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from statechart.actions import Time
     from statechart.errors import Finding
     from statechart.library import ChartMachine, TransitionsMachine
@@ -74,12 +73,9 @@ class Chart:
 
     def __post_init__(self) -> None:
         for name in ("regions", "events", "rows"):
-            if not isinstance(getattr(self, name), str):  # that would be taken apart, not judged
-                object.__setattr__(self, name, tuple(getattr(self, name)))
-        for name in ("guards", "times", "waive"):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
-        domains = {name: tuple(pairs) for name, pairs in self.domains.items()}
-        object.__setattr__(self, "domains", MappingProxyType(domains))
+            object.__setattr__(self, name, _tuple(getattr(self, name)))
+        for name in ("guards", "times", "domains", "waive"):
+            object.__setattr__(self, name, _mapping(getattr(self, name)))
         self._raise(check_written(self))
         tree = Tree(self.regions, self.rows)
         table, problems = compile_table(self.name, tree, self.events, self.guards)
@@ -97,12 +93,16 @@ class Chart:
 
     @classmethod
     def from_transitions(
-        cls, machine: TransitionsMachine, guards: Mapping[str, Guard] | None = None
+        cls,
+        machine: TransitionsMachine,
+        guards: Mapping[str, Guard] | None = None,
+        *,
+        waive: Mapping[str, str] | None = None,
     ) -> Chart:
         """Return a machine of the `transitions` library as a chart; see `library`."""
         from statechart import library
 
-        return library.from_machine(machine, guards)
+        return library.from_machine(machine, guards, waive=waive)
 
     def to_transitions(self, model: object | None = None) -> ChartMachine:
         """Return this chart as a machine of the `transitions` library; see `library`."""
@@ -120,7 +120,22 @@ class Chart:
         )
 
     def __repr__(self) -> str:
+        if not hasattr(self, "tree"):
+            return f"<Chart {self.name!r}, which is not sound>"
         return (
             f"<Chart {self.name!r}: {len(self.regions)} region(s), {len(self.tree.states)} states, "
             f"{len(self.events)} events, {len(self.rows)} rows>"
         )
+
+
+def _tuple(found: Any) -> Any:
+    """Return several things as a tuple; what is not several is left for `check` to judge."""
+    apart = isinstance(found, Iterable) and not isinstance(found, str | type)
+    return tuple(found) if apart else found
+
+
+def _mapping(found: Any) -> Any:
+    """Return a mapping that nobody can change; what is none is left for `check` to judge."""
+    if not isinstance(found, Mapping):
+        return found
+    return MappingProxyType({name: _tuple(value) for name, value in found.items()})

@@ -28,10 +28,13 @@ if TYPE_CHECKING:
 
     from statechart.tree import Tree
 
-__all__ = ["MAX_CELLS", "MAX_GUARDS", "MAX_MICROSTEPS", "Problems", "compile_table"]
+__all__ = ["MAX_ACTIVE", "MAX_GUARDS", "MAX_MICROSTEPS", "MAX_WORK", "Problems", "compile_table"]
 
-MAX_CELLS = 100_000
-"""Answers that a table may hold: configurations times events. Some seconds of compilation."""
+MAX_WORK = 500_000
+"""Rows that may be looked at, and states that may be entered, to work out a table: some seconds."""
+
+MAX_ACTIVE = 256
+"""Atomic states that may be active together."""
 
 MAX_GUARDS = 12
 """Guards that one step may depend on, since each doubles what has to be worked out."""
@@ -86,7 +89,7 @@ class _Compiler:
         self, name: str, tree: Tree, events: list[str], guards: Mapping[str, Guard]
     ) -> None:
         self._name = name
-        self._outcomes = 0
+        self._work = 0
         self.events = events
         self.timeouts = list(dict.fromkeys(e.trigger for e in tree.edges if e.timeout))
         self.problems = Problems()
@@ -105,20 +108,13 @@ class _Compiler:
             start = self._decide(self._begin, {})
             while self._found:
                 configuration, moment = self._found.popleft()
-                cells[configuration] = self._cells(configuration, moment, len(cells))
+                cells[configuration] = self._cells(configuration, moment)
         except _Unfinished as end:
             self.problems.unfinished = end.finding
         return start, cells
 
-    def _cells(
-        self, configuration: Configuration, moment: Moment, before: int
-    ) -> dict[str | type, Node]:
+    def _cells(self, configuration: Configuration, moment: Moment) -> dict[str | type, Node]:
         events = (*self.events, *self.timeouts)
-        if (before + 1) * len(events) > MAX_CELLS:
-            raise self._too_large(
-                f"{before + 1} configurations times {len(events)} events and timeouts are more "
-                f"than {MAX_CELLS} answers, and more configurations follow"
-            )
 
         def cell(event: str) -> Node:
             return self._decide(lambda known: self._step(configuration, moment, event, known), {})
@@ -127,9 +123,6 @@ class _Compiler:
 
     def _decide(self, run: Callable[[dict[str, bool]], Outcome], known: dict[str, bool]) -> Node:
         """Build the decision tree for one step, `known` being the guards asked above this node."""
-        self._outcomes += 1
-        if self._outcomes > 2 * MAX_CELLS:  # each answer, and each guard asked on the way
-            raise self._too_large(f"guards multiply its answers to more than {MAX_CELLS}")
         try:
             return run(known)
         except _Ask as ask:
@@ -159,7 +152,7 @@ class _Compiler:
     def _step(
         self, here: Configuration, moment: Moment, event: str, known: dict[str, bool]
     ) -> Outcome:
-        chosen = select(self._tree, moment.states, event, _holds(known))
+        chosen = self._select(moment, event, known)
         if chosen is None:
             if event in self.timeouts:
                 return Outcome(Answer.DROP, here, reason=self._idle_timeout(moment, event))
@@ -184,6 +177,19 @@ class _Compiler:
         after, more = self._settle(after, effects, known, f"{event!r} in {here!r}")
         effects.timers += self._restarts(after, effects.entered)
         return self._outcome(after, effects, chosen.edges, more)
+
+    def _select(self, moment: Moment, event: str, known: dict[str, bool]) -> Selection | None:
+        """Return the rows that answer; every row looked at counts as work."""
+        atoms = self._tree.atoms(moment.states)
+        if len(atoms) > MAX_ACTIVE:
+            raise self._too_large(f"{len(atoms)} states are active together, {MAX_ACTIVE} may be")
+        self._work += sum(len(self._tree.candidates(leaf, event)) + 1 for leaf in atoms)
+        if self._work > MAX_WORK:
+            raise self._too_large(
+                f"{len(self._known)} configurations with {len(self.events)} events, what follows "
+                f"by itself and what guards decide take more than {MAX_WORK} looks at rows"
+            )
+        return select(self._tree, moment.states, event, _holds(known))
 
     def _idle_timeout(self, moment: Moment, event: str) -> str:
         """Return why a timeout does nothing: its state was left, or its conditions do not hold."""
@@ -215,12 +221,12 @@ class _Compiler:
             seen.add(state)
             chosen = None
             if self._eventless:
-                chosen = select(self._tree, moment.states, ALWAYS, _holds(known))
+                chosen = self._select(moment, ALWAYS, known)
             if chosen is None:
                 if not effects.raised:
                     return moment, taken
                 event = effects.raised.pop(0)
-                chosen = select(self._tree, moment.states, event, _holds(known))
+                chosen = self._select(moment, event, known)
             if chosen is not None:
                 moment = self._follow(chosen, moment, effects)
                 taken += chosen.edges

@@ -9,8 +9,10 @@ about: by a row there or around it, a timeout, another region of a parallel stat
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from statechart.check.words import listed
 from statechart.errors import Finding
 from statechart.model import Answer, event_name
 
@@ -58,15 +60,15 @@ class _Ends:
     """What is left in some step.
 
     `left` has final states with the row that leads out of them, and where; `moved` the atomic
-    states that were active before a step and not behind it, `moving` the configurations that some
-    step changes.
+    states that were active before a step and not behind it, `from_` the configurations from which
+    a step leads to each.
     """
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self.left: dict[tuple[str, Edge], Configuration] = {}
         self.moved: set[str] = set()
-        self.moving: set[Configuration] = set()
+        self.from_: dict[Configuration, list[Configuration]] = defaultdict(list)
 
     def absorbs(self, name: str) -> bool:
         """Tell whether `name` is a final state that nobody waits for."""
@@ -75,8 +77,7 @@ class _Ends:
 
     def follow(self, configuration: Configuration, outcome: Outcome) -> None:
         """Note what one outcome leaves."""
-        if outcome.configuration is not configuration:
-            self.moving.add(configuration)
+        self.from_[outcome.configuration].append(configuration)
         for name in configuration.atomic:
             if name not in outcome.configuration:
                 self.moved.add(name)
@@ -84,6 +85,16 @@ class _Ends:
                 row = self._row_out(name, (*outcome.edges, *outcome.after))
                 if row:
                     self.left.setdefault((name, row), configuration)
+
+    def before(self, found: list[Configuration]) -> set[Configuration]:
+        """Return all configurations from which some sequence of events leads to one of these."""
+        seen = set(found)
+        left = list(found)
+        while left:
+            new = [each for each in self.from_[left.pop()] if each not in seen]
+            seen.update(new)
+            left += new
+        return seen
 
     def _row_out(self, name: str, edges: tuple[Edge, ...]) -> Edge | None:
         tree = self._tree
@@ -110,10 +121,16 @@ def _check_traps(tree: Tree, table: Table, ends: _Ends) -> Iterator[Finding]:
         why = "no Go leads out of it, so its region can never reach a final state"
         repair = "add a Go out of it" + ("" if tree.states[name].final else ", or mark it final")
         yield Finding("trap", f"state {name!r}", why, repair)
-    for configuration in table.configurations:
-        if configuration.final or configuration in ends.moving:
-            continue
-        if stuck.keys().isdisjoint(configuration.atomic):
-            why = "no event leads out of it, and it is not final"
-            repair = "add a Go out of one of these states, or mark them final"
-            yield Finding("trap", f"configuration {configuration!r}", why, repair)
+    saved = ends.before([found for found in table.configurations if found.final])
+    lost = [
+        configuration
+        for configuration in table.configurations
+        if configuration not in saved and stuck.keys().isdisjoint(configuration.atomic)
+    ]
+    if lost:
+        yield Finding(
+            "trap",
+            f"configuration(s) {listed(map(repr, lost), ' ')}",
+            "no sequence of events leads from there to a configuration that is final",
+            "add a Go that leads on, or mark states final",
+        )

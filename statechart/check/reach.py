@@ -16,7 +16,7 @@ from statechart.check.cover import gap, said_by, told
 from statechart.check.rows import can_finish, hidden
 from statechart.check.words import listed
 from statechart.errors import Finding
-from statechart.model import ALWAYS, Edge, done, event_name, names
+from statechart.model import ALWAYS, Answer, Edge, done, event_name, names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +36,17 @@ def check_reach(chart: Chart, problems: Problems) -> Iterator[Finding]:
     yield from _check_states(chart.tree, problems)
     yield from _check_histories(chart.tree, problems)
     yield from _check_rows(chart, problems)
+    yield from _check_events(chart, problems)
+
+
+def _check_events(chart: Chart, problems: Problems) -> Iterator[Finding]:
+    """Yield events that are refused wherever they come: a row for all others hides those."""
+    taken = {edge.trigger for edge in problems.taken if edge.answer is not Answer.REFUSE}
+    for event in map(event_name, chart.events):
+        if event not in taken:
+            why = "it is refused wherever it comes, so nobody needs it"
+            repair = "write the row that takes it, or remove the event"
+            yield Finding("never-taken", f"event {event!r}", why, repair)
 
 
 def _check_states(tree: Tree, problems: Problems) -> Iterator[Finding]:

@@ -111,7 +111,8 @@ _BEHAVIOUR = {
     "unreachable": Rule("every state can be entered", waivable=True, written=False),
     "dead-row": Rule("every row decides something somewhere", waivable=True, written=False),
     "final-exit": Rule("no row around a final state leads out of it", True, written=False),
-    "trap": Rule("where there are final states, nothing else is an end", True, written=False),
+    "trap": Rule("where there are final states, one is always in reach", True, written=False),
+    "never-taken": Rule("each event is more than refused somewhere", True, written=False),
 }
 _ITSELF = {
     "bad-waiver": Rule("a waiver names a rule that may be waived, and gives a reason"),

@@ -10,6 +10,7 @@ our own, which stops at the limits, and nothing is hashed or shown by its `repr`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from statechart.actions import After, At, Quiet, Raise, Start, Stop
@@ -31,10 +32,10 @@ def check_shape(chart: Any) -> Iterator[Finding]:
     """Yield what is not of the type it should be, loops, and what is too much."""
     if not isinstance(chart.name, str):
         yield _wrong("chart", "its name", chart.name, "write a string")
-    for field in ("regions", "events", "rows"):
-        if isinstance(getattr(chart, field), str):
-            yield _wrong("chart", field, getattr(chart, field), "write a tuple of them")
-            return
+    fields = list(_check_fields_of_chart(chart))
+    yield from fields
+    if fields:
+        return
     if not chart.regions:
         yield Finding("no-region", f"chart {chart.name!r}", "it has no states", "add a region")
     yield from _check_mappings(chart)
@@ -60,6 +61,20 @@ def _shown(found: object) -> str:
     if isinstance(found, type):
         return f"the class {found.__name__}"
     return f"of type {type(found).__name__}"
+
+
+def _check_fields_of_chart(chart: Any) -> Iterator[Finding]:
+    for field, one in (("regions", "State(...)"), ("events", "'name'"), ("rows", "Go(...)")):
+        if not isinstance(getattr(chart, field), tuple):
+            yield _wrong("chart", field, getattr(chart, field), f"write a tuple: ({one},)")
+    for field in ("guards", "times", "domains", "waive"):
+        if not isinstance(getattr(chart, field), Mapping):
+            yield _wrong("chart", field, getattr(chart, field), "write a dictionary, by name")
+    if not isinstance(chart.note, str):
+        yield _wrong("chart", "its note", chart.note, "write a string")
+    for name, pairs in chart.domains.items() if isinstance(chart.domains, Mapping) else ():
+        if not isinstance(pairs, tuple):
+            yield _wrong(f"domains[{name!r}]", "it", pairs, "list (context, data) pairs")
 
 
 def _check_mappings(chart: Any) -> Iterator[Finding]:

@@ -6,7 +6,6 @@ Used by `check`. Imports `model`, `written`.
 from __future__ import annotations
 
 from collections import deque
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 from statechart.check.words import near
@@ -20,19 +19,7 @@ if TYPE_CHECKING:
     from statechart.model import History
     from statechart.tree import Tree
 
-__all__ = ["check_entries", "check_histories", "check_states", "clash", "orthogonal"]
-
-
-def orthogonal(tree: Tree, one: str, other: str) -> bool:
-    """Tell whether two states are in different regions of a parallel state, so both can be active.
-
-    A history counts as its parent, since it leads to anywhere in there.
-    """
-    one, other = _place(tree, one), _place(tree, other)
-    if one == other or tree.below(one, other) or tree.below(other, one):
-        return False
-    shared = next((each for each in tree.path(one) if tree.below(other, each)), None)
-    return shared is not None and tree.states[shared].parallel
+__all__ = ["check_entries", "check_histories", "check_states", "clash"]
 
 
 def _place(tree: Tree, name: str) -> str:
@@ -41,8 +28,21 @@ def _place(tree: Tree, name: str) -> str:
 
 
 def clash(tree: Tree, found: Sequence[str]) -> tuple[str, str] | None:
-    """Return two of `found` that cannot be active together, None if all can."""
-    return next((pair for pair in combinations(found, 2) if not orthogonal(tree, *pair)), None)
+    """Return two of `found` that cannot be active together, None if all can.
+
+    They can if their ways down to them part at parallel states only. A history counts as its
+    parent, since it leads to anywhere in there.
+    """
+    came: dict[str | None, tuple[str, int]] = {}  # where we were -> where we went on, for which
+    for number, name in enumerate(found):
+        below = ""
+        for step in (*tree.path(_place(tree, name)), None):
+            went, first = came.setdefault(step, (below, number))
+            parallel = step is not None and tree.states[step].parallel
+            if first != number and (not (below and went) or (went != below and not parallel)):
+                return found[first], name
+            below = step or ""
+    return None
 
 
 # -- what is written at a state --------------------------------------------------------------------

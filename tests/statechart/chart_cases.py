@@ -51,7 +51,7 @@ TIMEOUTS: list[Trigger] = [After(500), After("soon"), Quiet(300), Quiet("soon"),
 MOST_CONFIGURATIONS = 12
 """Combinations of states, not counting what histories remember."""
 
-MOST_CELLS = 400
+MOST_WORK = 4_000
 """Answers in a table. Larger charts only take longer."""
 
 MOST_MICROSTEPS = 25
@@ -181,7 +181,7 @@ def build(draft: Draft) -> Chart | None:
     for _ in range(4):
         try:
             with patch.multiple(
-                compiler, MAX_CELLS=MOST_CELLS, MAX_MICROSTEPS=MOST_MICROSTEPS, MAX_GUARDS=4
+                compiler, MAX_WORK=MOST_WORK, MAX_MICROSTEPS=MOST_MICROSTEPS, MAX_GUARDS=4
             ):
                 return Chart(
                     name="random",

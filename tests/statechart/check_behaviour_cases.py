@@ -123,6 +123,12 @@ def ending(*more: Row, beside: tuple[State, ...] = ()) -> dict[str, Any]:
 
 SHUT = Drop(("open", "close"), "closed", "shut")
 JAM = (Go(After(5), "open", "jammed"), Drop(("open", "close"), "jammed", "stuck"))
+ROUND = (
+    Go(After(5), "open", "here"),
+    Go("close", "here", "there"),
+    Go("close", "there", "here"),
+    Drop("open", ("here", "there"), "no"),
+)
 
 
 def part(name: str, *others: str) -> State:
@@ -172,10 +178,26 @@ ENDS = (
     ),
     Case(
         "trap",
-        "configuration <a3 | b2>",
-        "add a Go out of one of these states",
+        "configuration(s) <a1 | b2> <a3 | b2>",
+        "add a Go that leads on",
         stuck(),
         stuck(Go(After(9), "a3", "a2")),
+    ),
+    Case(
+        "trap",
+        "configuration(s) <here> <there>",
+        "add a Go that leads on",
+        ending(SHUT, *ROUND, beside=(State("here"), State("there"))),
+        ending(
+            SHUT, *ROUND, Go(After(9), "there", "closed"), beside=(State("here"), State("there"))
+        ),
+    ),
+    Case(
+        "never-taken",
+        "event 'shout'",
+        "write the row that takes it",
+        rows(Refuse("shout", "door", "no"), events=("open", "close", "shout")),
+        rows(Go("shout", "door", None), events=("open", "close", "shout")),
     ),
 )
 

@@ -13,6 +13,7 @@ from statechart import (
     After,
     Answer,
     Builder,
+    ChartError,
     Defer,
     Drop,
     Go,
@@ -217,3 +218,83 @@ def test_an_answer_reaches_the_outcome() -> None:
     there = table.step(table.initial, "x").configuration
     assert table.step(there, "x").answer is Answer.DEFER
     assert table.step(there, "y").actions == ("note",)
+
+
+# -- states ----------------------------------------------------------------------------------------
+
+
+def test_the_builder_makes_all_that_its_root_does() -> None:
+    game = Builder[None]("game")
+    idle = game.state("idle", entry="in", exit=("out", "shut"), initial_actions="first", note="n")
+    both = game.parallel("both", entry="in", exit="out", note="p")
+    game.final("over", entry="in", exit="out", note="f")
+    back = game.history("back", idle, actions=("greet",), note="h")
+    inner = both.state("inner")
+    inner.final("done", entry="in", exit="out", note="e")
+    game.start(back)
+    assert game.root.build() == State(
+        "game",
+        (
+            State(
+                "idle", note="n", entry=("in",), exit=("out", "shut"), initial_actions=("first",)
+            ),
+            State(
+                "both",
+                (
+                    State(
+                        "inner",
+                        (State("done", final=True, entry=("in",), exit=("out",), note="e"),),
+                        "done",
+                    ),
+                ),
+                parallel=True,
+                entry=("in",),
+                exit=("out",),
+                note="p",
+            ),
+            State("over", final=True, entry=("in",), exit=("out",), note="f"),
+            History("back", "idle", actions=("greet",), note="h"),
+        ),
+        "back",
+    )
+
+
+def test_a_region_does_what_a_state_does() -> None:
+    made = Builder[None]("room").region(
+        "lamp", entry="in", exit="out", initial_actions="first", note="n"
+    )
+    assert made.build() == State(
+        "lamp", entry=("in",), exit=("out",), initial_actions=("first",), note="n"
+    )
+
+
+def test_several_initial_states_further_in() -> None:
+    game = Builder[None]("game")
+    game.state("idle")
+    both = game.parallel("both")
+    left, right = both.state("left"), both.state("right")
+    left.state("left1")
+    left2, right2 = left.state("left2"), right.state("right2")
+    past = game.history("past", left2, right2, deep=True)
+    game.start(left2, right2)
+    assert game.root.build().initial == ("left2", "right2")
+    assert past.build() == History("past", ("left2", "right2"), deep=True)
+    game.start(right2)
+    assert game.root.build().initial == "right2"
+
+
+def test_a_group_has_no_initial_state() -> None:
+    game = Builder[None]("game")
+    game.start()
+    game.state("idle")
+    assert game.root.build().initial is None
+
+
+def test_domains_are_those_of_the_chart() -> None:
+    gate = Builder[int]("gate")
+    shut = gate.state("shut")
+    gate.on(Coin, shut).when(dear).refuse("too_little")
+    gate.on(Coin, shut).drop("thanks")
+    assert gate.build(domains={"dear": [(1, Coin(1)), (2, Coin(1))]}).domains["dear"]
+    with pytest.raises(ChartError, match="constant-guard: guard 'dear': it is never true"):
+        gate.build(domains={"dear": [(1, Coin(1))]})

@@ -51,6 +51,7 @@ def test_rules_say_what_they_ask_and_which_may_be_waived() -> None:
         "dead-row",
         "final-exit",
         "never-done",
+        "never-taken",
         "no-priority",
         "parallel-of-one",
         "trap",

@@ -209,7 +209,7 @@ def test_a_state_that_waits_for_an_end_in_vain_is_a_trap() -> None:
         for row in chart["rows"]
     ]
     found = broken(**{**chart, "rows": (*rows, Drop("stop", "all", "no"))}, guards={"free": bool})
-    assert found == {("trap", "configuration <a2 | b2>")}
+    assert found == {("trap", "configuration(s) <a2 | b2>")}
 
 
 def test_without_final_states_a_sink_is_allowed() -> None:

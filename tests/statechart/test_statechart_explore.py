@@ -50,6 +50,7 @@ def shop(**more: Any) -> Chart:
             "known": lambda price, _: price is not None,
             "enough": lambda price, pay: pay.coins >= price,
         },
+        waive={"never-taken": "a refusal is needed, and no event to take"},
         **more,
     )
 
