@@ -3,17 +3,19 @@
 Who imports whom, from the bottom up; each also imports `statechart`:
 
     cover       long walks through a graph that see all of it
-    building    charts with the waivers they need
+    uncounted   what counts of rows leave out
+    building    charts with the waivers they need                    imports uncounted
     behaviour   whether two charts behave alike
     faults      the small changes that make a mutant
     sketches    random states and rows                               imports nothing of these
     walks       paths that take every edge, or every pair of edges   imports cover, building
     mutation    mutants, and which of them a suite lets pass         imports faults, behaviour,
-                                                                     building
+                                                                     building, uncounted
     strategies  Hypothesis: random charts, events, guards and paths  imports sketches, walks,
-                                                                     building
-    tally       counts of rows taken                                 imports nothing of these
-    plugin      pytest: which rows of a chart a test run took        imports tally
+                                                                     building, uncounted
+    tally       counts of rows taken                                 imports uncounted
+    report      the counts of a run: told, written, judged           imports tally
+    plugin      pytest: which rows of a chart a test run took        imports tally, report
 
 Names are loaded when they are asked for: `strategies` needs Hypothesis, and pytest loads `plugin`
 in every run, so that has to be cheap.

@@ -1,6 +1,6 @@
 """Building charts that may break rules: mutants, random charts, charts with other guards.
 
-Used by `strategies`, `mutation` and `walks`. Imports `statechart` only.
+Used by `strategies`, `mutation` and `walks`. Imports `statechart` and `uncounted`.
 
 Some rules of the check may be waived with a reason, others not, and a waiver that nothing needs is
 itself a finding. So a chart whose faults nobody knows beforehand is built in turns: each turn
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from statechart.chart import Chart
 from statechart.check import RULES
 from statechart.errors import ChartError
+from statechart.testing.uncounted import is_left_out, leave_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,10 +28,13 @@ _REASON = "found in a chart made for a test"
 def changed(chart: Chart, **changes: Any) -> Chart:
     """Return `chart` with other fields, and with the waivers that it then needs.
 
+    What is made of a chart whose steps are not counted is not counted either.
+
     Raises `ChartError` with what no waiver removes.
     """
     parts = {part.name: getattr(chart, part.name) for part in fields(Chart) if part.init}
-    return build(**{**parts, **changes})
+    built = build(**{**parts, **changes})
+    return leave_out(built) if is_left_out(chart) else built
 
 
 def build(*, waive: Mapping[str, str] | None = None, **parts: Any) -> Chart:

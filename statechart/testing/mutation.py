@@ -1,7 +1,7 @@
 """Mutants: the same chart with one small fault, to find out what tests of it would notice.
 
-Used by tests of tests. Imports `statechart`, `building` and `behaviour`; the faults are listed in
-`faults`.
+Used by tests of tests. Imports `statechart`, `building`, `behaviour` and `uncounted`; the faults
+are listed in `faults`.
 
 A mutant that breaks a rule which may be waived is built all the same, since some other test should
 notice it. One that cannot be built is `stillborn`: the check itself noticed. One that behaves as
@@ -35,6 +35,7 @@ from statechart.errors import ChartError
 from statechart.testing.behaviour import same_behaviour
 from statechart.testing.building import changed
 from statechart.testing.faults import Fault, faults
+from statechart.testing.uncounted import leave_out, uncounted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -121,7 +122,8 @@ def survivors(
     """Run `suite` on each mutant of `chart`, or on those `among`, and tell which it let pass.
 
     A suite kills a mutant by raising any `Exception`, such as an `AssertionError`. It is run on
-    the chart itself first; what it raises then is raised here.
+    the chart itself first; what it raises then is raised here. Only that first run counts for
+    `pytest --chart-coverage`.
     """
     suite(chart)
     killed, stillborn = 0, 0
@@ -144,12 +146,13 @@ def _mutant(chart: Chart, fault: Fault) -> Mutant:
         built = changed(chart, **fault.changes)
     except ChartError as error:
         return Mutant(fault.kind, fault.description, None, error.findings)
-    return Mutant(fault.kind, fault.description, built)
+    return Mutant(fault.kind, fault.description, leave_out(built))
 
 
 def _kills(suite: Callable[[Chart], object], chart: Chart) -> bool:
     try:
-        suite(chart)
+        with uncounted():
+            suite(chart)
     except Exception:  # noqa: BLE001 - however a suite fails, it has noticed
         return True
     return False

@@ -40,6 +40,7 @@ from statechart.testing import (
     paths,
     same_behaviour,
     scripted,
+    strategies,
     survivors,
     valuations,
 )
@@ -50,7 +51,7 @@ SOME = settings(
     derandomize=True,
     deadline=None,
     max_examples=15,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    suppress_health_check=[HealthCheck.data_too_large],
 )
 
 
@@ -351,6 +352,18 @@ def test_charts_have_all_features_sometimes() -> None:
         "history",
         "regions",
     }
+
+
+def test_drawing_makes_hardly_any_strategies() -> None:
+    strategies._numbers.cache_clear()
+
+    @settings(SOME, database=None)
+    @given(charts())
+    def draw(_: Chart) -> None: ...
+
+    draw()
+    made = strategies._numbers.cache_info()
+    assert made.misses < 60 < 1000 < made.hits
 
 
 @SOME
