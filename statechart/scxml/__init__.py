@@ -2,8 +2,10 @@
 
 Who imports whom, from the bottom up; nobody imports upwards:
 
+    arguments   what callers hand over: is it of its type        imports nothing
     words       namespaces, delays, conditions, the error        imports model
-    document    text -> elements, within limits                  imports words
+    vocabulary  elements and attributes, what stands where       imports nothing
+    document    text -> elements, within limits                  imports vocabulary, words
     attributes  the values of attributes                         imports document, words
     draft       a transition on its way to a row                 imports document
     read        elements -> states and drafts of rows            imports attributes, draft
@@ -32,16 +34,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from statechart.model import event_name
+from statechart.chart import Chart
 from statechart.scxml import export, ours, theirs
+from statechart.scxml.arguments import check_kind, check_mapping, events_by_name
 from statechart.scxml.document import parse
-from statechart.scxml.words import ScxmlError
+from statechart.scxml.words import ScxmlError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from statechart.actions import Time
-    from statechart.chart import Chart
     from statechart.model import Guard
 
 __all__ = ["ScxmlError", "from_scxml", "to_scxml"]
@@ -51,9 +53,17 @@ def to_scxml(chart: Chart) -> str:
     """Return `chart` as an SCXML 1.0 document, which `from_scxml` reads back without loss.
 
     Guards, times and domains are code and stay outside: their names are in the document. Raises
-    `ScxmlError` for a chart whose words mean something else there (see `export`).
+    `ScxmlError` for a chart whose words mean something else there (see `export`), and for one that
+    is too large: what was written is read at once, so no document comes out that would be refused.
     """
-    return export.write(chart)
+    check_kind("chart", chart, (Chart,), "expected a Chart")
+    text = export.write(chart)
+    try:
+        ours.read(parse(text), chart.guards)
+    except ScxmlError as error:
+        why = f"it has no document that could be read back; its {error}"
+        raise ScxmlError(0, f"chart {shown(chart.name)}", why) from None
+    return text
 
 
 def from_scxml(
@@ -72,8 +82,15 @@ def from_scxml(
     classes of those that are typed. `guards` and `times` are what the document refers to by name,
     `waive` the rules that the chart may break besides those that the document says itself.
 
-    Raises `ScxmlError` if the document is not understood, `ChartError` if it is no sound chart.
+    Raises `ScxmlError` if the document is not understood, `ChartError` if it is no sound chart,
+    `TypeError` for arguments that are of another kind, `ValueError` for two events of one name.
     """
+    check_kind("text", text, (str, bytes), "expected the document itself, as str or bytes")
+    check_kind("name", name, (str, type(None)), "expected a str, or None for the document's own")
+    check_mapping("guards", guards, "functions of (context, data)")
+    check_mapping("times", times, "milliseconds, or functions of (context, data)")
+    check_mapping("waive", waive, "reasons")
+    known = events_by_name(events)
     root = parse(text)
     if root.get("version") not in (None, "1.0"):
         raise root.error("only 1.0 is known", "version")
@@ -81,7 +98,7 @@ def from_scxml(
     return make(
         root,
         name=name,
-        events={event_name(event): event for event in events},
+        events=known,
         guards=guards or {},
         times=times or {},
         waive=waive or {},

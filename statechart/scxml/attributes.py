@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from statechart.actions import After, At, Quiet, Start
-from statechart.scxml.words import MAX_NAME, conditions_of, milliseconds, shown
+from statechart.scxml.words import MAX_DIGITS, MAX_NAME, conditions_of, milliseconds, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -58,11 +58,11 @@ class Names:
         return found
 
 
-def word(element: Element, attribute: str, value: str) -> str:
+def word(element: Element, attribute: str, value: str, longest: int = MAX_NAME) -> str:
     """Return `value` if it can be a name."""
-    if not value or len(value) > MAX_NAME or any(char.isspace() for char in value):
+    if not value or len(value) > longest or any(char.isspace() for char in value):
         raise element.error(
-            f"{shown(value)} is not a name: one word of at most {MAX_NAME} characters", attribute
+            f"{shown(value)} is not a name: one word of at most {longest} characters", attribute
         )
     return value
 
@@ -90,19 +90,23 @@ def conditions(element: Element) -> tuple[Condition, ...] | None:
         raise element.error(str(error), "cond") from None
 
 
-def _due(text: str) -> int | str:
-    if text.isascii() and text.isdigit() and len(text) <= 15:
-        return int(text)
-    return text
+def _due(element: Element, attribute: str) -> int | str:
+    """Return milliseconds, or the name of a time."""
+    text = needed(element, attribute)
+    if not (text.isascii() and text.isdigit()):
+        return text
+    if len(text) > MAX_DIGITS:
+        raise element.error(f"{shown(text)} is no time that comes; write fewer digits", attribute)
+    return int(text)
 
 
 def timeout(element: Element) -> Timeout | None:
     """Return the timeout that a transition is, None if it is none."""
     found: list[Timeout] = []
     if "sc:after" in element.attributes:
-        found.append(After(_due(needed(element, "sc:after"))))
+        found.append(After(_due(element, "sc:after")))
     if "sc:quiet" in element.attributes:
-        found.append(Quiet(_due(needed(element, "sc:quiet"))))
+        found.append(Quiet(_due(element, "sc:quiet")))
     if "sc:at" in element.attributes:
         found.append(At(needed(element, "sc:at")))
     if len(found) > 1:
@@ -115,7 +119,7 @@ def start(element: Element) -> Start:
     at, delay = element.get("at"), element.get("delay")
     if (at is None) is (delay is None):
         raise element.error("it needs either a delay or at")
-    due = At(needed(element, "at")) if at else _due(needed(element, "delay"))
+    due = At(needed(element, "at")) if at else _due(element, "delay")
     return Start(needed(element, "timer"), due, element.get("event") or "")
 
 

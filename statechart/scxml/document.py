@@ -1,14 +1,13 @@
 """SCXML text as a tree of elements: well formed, bounded, without anything that needs a script.
 
-Used by `read`. Imports the limits of `check`, and `words`.
+Used by `read`. Imports the limits of `check`, `vocabulary`, and `words`.
 
 A document comes from anybody, so it is refused while it is read, at the first thing that is too
 large, too deep or not understood. A document type is refused before anything in it is looked at:
 SCXML has no use for one, and entities are how small documents become large.
 
-What is understood is the part of SCXML 1.0 that needs no data model: `ELEMENTS` and `ATTRIBUTES`
-are all of it. Elements and attributes in other namespaces, which editors leave behind, are passed
-over, except between actions, where they would have done something.
+Elements and attributes in other namespaces, which editors leave behind, are passed over, except
+between actions, where they would have done something.
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
-from statechart.check.rules import MAX_DEPTH, MAX_STATES
+from statechart.check.rules import MAX_DEPTH, MAX_EDGES, MAX_STATES
+from statechart.scxml.vocabulary import ATTRIBUTES, ELEMENTS, EVALUATED, SCRIPTED
 from statechart.scxml.words import OWN, SCXML, ScxmlError, shown
 
 if TYPE_CHECKING:
@@ -27,77 +27,26 @@ if TYPE_CHECKING:
 __all__ = ["MAX_ATTRIBUTE", "MAX_ELEMENTS", "MAX_TEXT", "Element", "parse"]
 
 MAX_TEXT = 10_000_000
-"""Bytes of a document."""
+"""Bytes of a document, as UTF-8."""
 
 MAX_ELEMENTS = 100_000
 """Elements of a document."""
 
 MAX_ATTRIBUTE = 65_536
-"""Characters of one attribute."""
+"""Characters of one attribute, in a document that we did not write.
 
-# A document with several regions has two states around each; the chart's own check is exact.
+One of ours has all its events in one attribute, and notes as long as people like; it ends at
+`MAX_TEXT`.
+"""
+
+# Several regions are written with a state around each, and one around all; the chart's own check is
+# exact.
 _MOST_AROUND = MAX_DEPTH + 2
+_MOST_STATES = 2 * MAX_STATES + 1
 
 _SC = "sc:"
 _STATES = frozenset(("state", "parallel", "final", "history"))
-_INSIDE = ("state", "parallel", "final", "history", "onentry", "onexit", "transition")
-_ACTIONS = ("raise", "send", "cancel", "log", "sc:action", "sc:start")
-
-ELEMENTS: dict[str, tuple[str, ...]] = {
-    "": ("scxml",),
-    "scxml": ("state", "parallel", "final", "initial", "datamodel", "sc:waive"),
-    "state": (*_INSIDE, "initial", "datamodel"),
-    "parallel": (*(each for each in _INSIDE if each != "final"), "datamodel"),
-    "final": ("onentry", "onexit", "transition", "donedata"),
-    "history": ("transition",),
-    "initial": ("transition",),
-    "transition": _ACTIONS,
-    "onentry": _ACTIONS,
-    "onexit": _ACTIONS,
-}
-"""What may stand inside what."""
-
-ATTRIBUTES: dict[str, tuple[str, ...]] = {
-    "scxml": (
-        *("initial", "name", "version", "datamodel", "binding"),
-        *("sc:version", "sc:name", "sc:events", "sc:note"),
-    ),
-    "state": ("id", "initial", "sc:note", "sc:derived"),
-    "parallel": ("id", "sc:note", "sc:derived"),
-    "final": ("id", "sc:note"),
-    "history": ("id", "type", "sc:note"),
-    "transition": (
-        *("event", "cond", "target", "type", "sc:row", "sc:answer", "sc:reason", "sc:note"),
-        *("sc:after", "sc:quiet", "sc:at"),
-    ),
-    "raise": ("event",),
-    "send": ("event", "delay", "id", "target", "type", "sc:derived"),
-    "cancel": ("sendid", "sc:derived"),
-    "log": ("label", "expr"),
-    "sc:action": ("name",),
-    "sc:start": ("timer", "delay", "at", "event"),
-    "sc:waive": ("rule", "reason"),
-}
-"""What may be said of what."""
-
-_SCRIPTED = {
-    "script": "it runs a script; name an action with <sc:action name='...'/> and perform that",
-    "data": "it holds data; keep data outside the chart, and hand guards over by name",
-    "assign": "it changes data; name an action with <sc:action name='...'/> and perform that",
-    "if": "it chooses when it runs; write one transition for each case",
-    "elseif": "it chooses when it runs; write one transition for each case",
-    "else": "it chooses when it runs; write one transition for each case",
-    "foreach": "it loops over data; name an action with <sc:action name='...'/> and perform that",
-    "invoke": "it starts something outside; name an action that does, and send its events",
-    "finalize": "it changes data; there is nothing invoked here",
-    "param": "events carry no data here; remove it",
-    "content": "events carry no data here; remove it",
-}
 _LITERAL = re.compile(r"(['\"])([^'\"\\\\]*)\1")
-_EVALUATED = (
-    *("expr", "src", "location", "namelist", "eventexpr", "targetexpr", "typeexpr"),
-    *("delayexpr", "sendidexpr", "idlocation", "array", "item", "index"),
-)
 
 
 @dataclass(slots=True)
@@ -113,6 +62,10 @@ class Element:
         """Return an attribute without surrounding blanks, None if it is not there."""
         value = self.attributes.get(name)
         return None if value is None else value.strip()
+
+    def text(self, name: str) -> str:
+        """Return an attribute as it is, empty if it is not there: blanks are part of a text."""
+        return self.attributes.get(name, "")
 
     def words(self, name: str) -> tuple[str, ...]:
         """Return the words of an attribute, none if it is not there."""
@@ -136,13 +89,16 @@ def parse(text: str | bytes) -> Element:
 
 
 def _encoded(text: str | bytes) -> bytes:
+    too_long = ScxmlError(0, "document", f"it is longer than {MAX_TEXT} bytes")
     if len(text) > MAX_TEXT:
-        raise ScxmlError(0, "document", f"it is longer than {MAX_TEXT} characters")
+        raise too_long
     try:
         data = text.encode() if isinstance(text, str) else text.decode().encode()
     except (UnicodeEncodeError, UnicodeDecodeError) as error:
         why = f"it is not UTF-8 text: {error.reason}; save it as UTF-8"
         raise ScxmlError(0, "document", why) from None
+    if len(data) > MAX_TEXT:
+        raise too_long
     return data
 
 
@@ -160,6 +116,8 @@ class _Parser:
         self._root: Element | None = None
         self._elements = 0
         self._states = 0
+        self._edges = 0
+        self._longest = MAX_ATTRIBUTE
         self._depth = 0
         self._passed_over = 0
 
@@ -200,11 +158,12 @@ class _Parser:
         self._elements += 1
         if self._elements > MAX_ELEMENTS:
             raise self._error("document", f"it has more than {MAX_ELEMENTS} elements")
+        if self._elements == 1 and f"{OWN} version" in attributes:
+            self._longest = MAX_TEXT
         for attribute, value in attributes.items():
-            if len(value) > MAX_ATTRIBUTE or len(attribute) > MAX_ATTRIBUTE:
-                raise self._error(
-                    f"attribute {shown(attribute)}", f"it is longer than {MAX_ATTRIBUTE}"
-                )
+            if len(value) > self._longest or len(attribute) > self._longest:
+                why = f"it is longer than {self._longest}"
+                raise self._error(f"attribute {shown(attribute)}", why)
         tag = _local(name) if " " in name else f" {name}"
         if self._passed_over or self._foreign(tag):
             self._passed_over += 1
@@ -212,10 +171,20 @@ class _Parser:
         self._known(tag)
         element = Element(tag, self._said(tag, attributes), self._expat.CurrentLineNumber)
         if self._open:
+            self._count_events(element, self._open[-1])
             self._open[-1].children.append(element)
         else:
             self._root = element
         self._open.append(element)
+
+    def _count_events(self, element: Element, around: Element) -> None:
+        """Count what becomes of transitions, each at least one row, before anything is made."""
+        if element.tag != "transition" or around.tag in ("history", "initial"):
+            return
+        self._edges += max(1, len(element.text("event").split(None, MAX_EDGES)))
+        if self._edges > MAX_EDGES:
+            why = f"up to here transitions are more than {MAX_EDGES} rows, one for each event"
+            raise element.error(f"{why}; write them at states around several", "event")
 
     def _foreign(self, tag: str) -> bool:
         """Tell whether an element is in somebody else's namespace, where it does no harm."""
@@ -230,12 +199,12 @@ class _Parser:
             around = f"<{self._open[-1].tag}>" if self._open else "the root"
             expected = ", ".join(f"<{each}>" for each in allowed) or "nothing"
             hint = "" if self._open else f' with xmlns="{SCXML}"'
-            why = _SCRIPTED.get(tag, f"expected in {around}: {expected}{hint}")
+            why = SCRIPTED.get(tag, f"expected in {around}: {expected}{hint}")
             raise self._error(f"<{_short(tag)}>", why)
         if tag in _STATES:
             self._states += 1
             self._depth += 1
-            if self._states > MAX_STATES:
+            if self._states > _MOST_STATES:
                 raise self._error(f"<{tag}>", f"it is one of more than {MAX_STATES} states")
             if self._depth > _MOST_AROUND:
                 raise self._error(f"<{tag}>", f"states are nested more than {MAX_DEPTH} deep")
@@ -261,7 +230,7 @@ class _Parser:
         if literal and name.endswith("expr") and name.removesuffix("expr") in known:
             return name.removesuffix("expr"), literal[2]
         why = f"expected: {', '.join(known) or 'no attributes'}"
-        if name in _EVALUATED:
+        if name in EVALUATED:
             why = "it would have to be evaluated or fetched; write the value itself"
         raise self._error(f"<{tag} {_short(name)}>", why)
 

@@ -41,7 +41,7 @@ class Draft:
     def row(self, triggers: tuple[Trigger, ...], sources: tuple[str, ...] = ()) -> Row:
         """Return the row of this draft for `triggers`, at its own source or at several."""
         trigger, source = unwrapped(triggers), unwrapped(sources or (self.source,))
-        conditions, reason = unwrapped(self.conditions or ()), self.element.get("sc:reason") or ""
+        conditions, reason = unwrapped(self.conditions or ()), self.element.text("sc:reason")
         words = unwrapped(tuple(action for action in self.actions if isinstance(action, str)))
         match self.answer:
             case Answer.REFUSE:
@@ -56,7 +56,7 @@ class Draft:
             unwrapped(self.targets) if self.targets else None,
             conditions,
             unwrapped(self.actions),
-            note=self.element.attributes.get("sc:note", ""),
+            note=self.element.text("sc:note"),
             internal=self.internal,
         )
 

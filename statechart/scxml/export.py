@@ -20,17 +20,20 @@ are inside its region, not at the top of the document.
 from __future__ import annotations
 
 import re
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
 from statechart.actions import After, At, Quiet, Raise, Start, Stop, several
 from statechart.model import ALWAYS, Answer, History, State, done, event_name, names
 from statechart.scxml.words import (
+    MAX_DELAY,
+    MAX_DIGITS,
     OWN,
     OWN_VERSION,
     SCXML,
     ScxmlError,
+    constant,
     legal,
     shown,
     text_of,
@@ -52,10 +55,12 @@ _UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 def write(chart: Chart) -> str:
     """Return `chart` as SCXML text.
 
-    Raises `ScxmlError` if the chart uses words that mean something else there: an event that is
-    also the beginning of another (`paid`, `paid.late`), or characters that XML does not have.
+    Raises `ScxmlError` if the chart uses words that mean something else there, such as an event
+    that is also the beginning of another (`paid`, `paid.late`) or a guard called `true`, or
+    characters that XML does not have.
     """
     _check_events(chart)
+    _check_guards(chart)
     return _Writer(chart).document()
 
 
@@ -70,18 +75,23 @@ def _check_events(chart: Chart) -> None:
                 happening.add(event)
             case Start():
                 happening.add(action.fires)
+    # Sorted by their tokens, an event stands right before the first of those that continue it.
+    for shorter, event in pairwise(sorted(happening, key=lambda event: event.split("."))):
+        if token_prefixed(shorter, event):
+            why = f"SCXML would take a transition on it for {shown(event)} as well; rename one"
+            raise ScxmlError(0, f"event {shown(shorter)}", why)
     for event in sorted(happening):
-        parts = event.split(".")
-        if any(char.isspace() for char in event) or event.endswith((".", "*")) or "" in parts:
+        if "" in event.split("."):
             raise ScxmlError(0, f"event {shown(event)}", "cannot be written in SCXML; rename it")
-        for end in range(1, len(parts)):
-            shorter = ".".join(parts[:end])
-            if shorter in happening and token_prefixed(shorter, event):
-                raise ScxmlError(
-                    0,
-                    f"event {shown(shorter)}",
-                    f"SCXML would take a transition on it for {shown(event)} as well; rename one",
-                )
+
+
+def _check_guards(chart: Chart) -> None:
+    for edge in chart.tree.edges:
+        for condition in edge.conditions:
+            name = condition.removeprefix("!")
+            if constant(name) is not None:
+                why = "in a condition this is no guard, but always the same; rename it"
+                raise ScxmlError(0, f"guard {shown(name)}", why)
 
 
 def _all_actions(chart: Chart) -> Iterator[Action]:
@@ -252,12 +262,15 @@ class _Writer:
 
     def _start(self, depth: int, start: Start) -> None:
         """SCXML lets a second event with the same id run beside the first, so that is cancelled."""
-        if isinstance(start.delay, int) and start.event != start.timer:
+        due = start.delay
+        if isinstance(due, int) and due >= 10**MAX_DIGITS:
+            why = f"its delay has more than {MAX_DIGITS} digits; it never comes, remove it"
+            raise ScxmlError(0, f"timer {shown(start.timer)}", why)
+        if isinstance(due, int) and due <= MAX_DELAY and start.event != start.timer:
             self._empty(depth, "cancel", {"sendid": start.timer, "sc:derived": "true"})
-            delay = f"{start.delay}ms"
+            delay = f"{due}ms"
             self._empty(depth, "send", {"event": start.fires, "delay": delay, "id": start.timer})
             return
-        due = start.delay
         attributes = {"at": due.instant} if isinstance(due, At) else {"delay": str(due)}
         event = start.event or None
         self._empty(depth, "sc:start", {"timer": start.timer, **attributes, "event": event})

@@ -6,24 +6,24 @@ edited by hand, a transition without `sc:row` follows the one before it. Imports
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from statechart.chart import Chart
 from statechart.check.rules import MAX_EDGES
 from statechart.model import ALWAYS, History, State
 from statechart.scxml.attributes import needed
 from statechart.scxml.read import Reader
-from statechart.scxml.words import OWN_VERSION, ScxmlError, shown
+from statechart.scxml.words import OWN_VERSION, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from statechart.actions import Time
     from statechart.model import Guard, Row, Trigger
     from statechart.scxml.document import Element
     from statechart.scxml.draft import Draft
 
-__all__ = ["chart_of", "is_ours"]
+__all__ = ["Parts", "chart_of", "is_ours", "read"]
 
 
 def is_ours(root: Element) -> bool:
@@ -47,18 +47,47 @@ def chart_of(
     waive: Mapping[str, str],
 ) -> Chart:
     """Return the chart that the document holds, with the classes of `events` for their names."""
-    reader = Reader(root, guards, exact=True)
-    own = {needed(each, "rule"): each.get("reason") or "" for each in root.all("sc:waive")}
-    listed = dict.fromkeys(root.words("sc:events"))
+    found = read(root, guards)
     return Chart(
-        name=name or root.get("sc:name") or root.get("name") or "scxml",
-        regions=tuple(_regions(root, reader)),
-        events=tuple(events.get(event, event) for event in (*listed, *(events.keys() - listed))),
-        rows=tuple(_rows(reader)),
+        name=found.name if name is None else name,
+        regions=found.regions,
+        events=tuple(events.get(each, each) for each in dict.fromkeys((*found.events, *events))),
+        rows=found.rows,
         guards=guards,
         times=times,
-        waive={**own, **waive},
-        note=root.attributes.get("sc:note", ""),
+        waive={**found.waive, **waive},
+        note=found.note,
+    )
+
+
+class Parts(NamedTuple):
+    """What a document says of its chart; code is handed over beside it."""
+
+    name: str
+    regions: tuple[State, ...]
+    events: tuple[str, ...]
+    rows: tuple[Row, ...]
+    waive: dict[str, str]
+    note: str
+
+
+def read(root: Element, guards: Collection[str]) -> Parts:
+    """Return what is said in a document, where conditions may name `guards`.
+
+    Raises `ScxmlError` for what is not understood, and for more than a chart may have.
+    """
+    reader = Reader(root, guards, exact=True)
+    regions = tuple(_regions(root, reader))
+    events = tuple(dict.fromkeys(root.words("sc:events")))
+    if len(events) > MAX_EDGES:  # each needs a row
+        raise root.error(f"there are more than {MAX_EDGES} events", "sc:events")
+    return Parts(
+        name=root.text("sc:name") if "sc:name" in root.attributes else root.get("name") or "scxml",
+        regions=regions,
+        events=events,
+        rows=tuple(_rows(reader)),
+        waive={needed(each, "rule"): each.text("reason") for each in root.all("sc:waive")},
+        note=root.text("sc:note"),
     )
 
 
@@ -87,12 +116,8 @@ def _rows(reader: Reader) -> Iterator[Row]:
             raise draft.element.error(why, "sc:row")
         previous[draft.source] = last if number is None else number
         rows.setdefault((last, place) if number is None else (number, 0), []).append(draft)
-    edges = 0
     for key in sorted(rows):
         sources, triggers = _merged(rows[key])
-        edges += len(sources) * len(triggers)
-        if edges > MAX_EDGES:
-            raise ScxmlError(0, "document", f"its rows are more than {MAX_EDGES} answers")
         if rows[key][0].conditions is not None:
             yield rows[key][0].row(triggers, sources)
 

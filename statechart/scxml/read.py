@@ -14,7 +14,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from statechart.actions import Raise, Start, Stop
-from statechart.model import Answer, History, State
+from statechart.model import Answer, History, State, done
 from statechart.scxml.attributes import (
     Names,
     check_literal,
@@ -27,7 +27,7 @@ from statechart.scxml.attributes import (
     word,
 )
 from statechart.scxml.draft import Draft, unwrapped
-from statechart.scxml.words import legal, shown
+from statechart.scxml.words import MAX_NAME, legal, shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -154,7 +154,7 @@ class Reader:
             children,
             unwrapped(initial) if initial else None,
             final=element.tag == "final",
-            note=element.attributes.get("sc:note", ""),
+            note=element.text("sc:note"),
             parallel=element.tag == "parallel",
             entry=unwrapped(entry),
             exit=unwrapped(leaving),
@@ -185,7 +185,7 @@ class Reader:
             unwrapped(self.targets(transition)),
             deep=kind == "deep",
             actions=unwrapped(self.actions(transition)),
-            note=element.attributes.get("sc:note", ""),
+            note=element.text("sc:note"),
         )
 
     def _only(self, element: Element) -> Element:
@@ -200,11 +200,6 @@ class Reader:
     # -- rows --------------------------------------------------------------------------------------
 
     def _draft(self, element: Element, source: str) -> Draft:
-        words = element.words("event")
-        self._spend(element, len(words))
-        descriptors = tuple(word(element, "event", each) for each in words)
-        if "event" in element.attributes and not descriptors:
-            raise element.error("it is empty; name an event, or remove it", "event")
         kind, answer = element.get("type") or "external", element.get("sc:answer") or "go"
         if kind not in ("internal", "external"):
             raise element.error(f"{shown(kind)} is neither internal nor external", "type")
@@ -213,7 +208,7 @@ class Reader:
         draft = Draft(
             element,
             source,
-            descriptors,
+            self._descriptors(element),
             self.targets(element),
             self._conditions(element),
             self.actions(element),
@@ -228,8 +223,19 @@ class Reader:
             )
         return draft
 
+    def _descriptors(self, element: Element) -> tuple[str, ...]:
+        """Return what a transition waits for; the name of a timeout is only there for others."""
+        if "event" in element.attributes and not element.get("event"):
+            raise element.error("it is empty; name an event, or remove it", "event")
+        if timeout(element):
+            return ()
+        words = element.words("event")
+        self._spend(element, len(words))
+        longest = MAX_NAME + len(done(""))
+        return tuple(word(element, "event", each, longest) for each in words)
+
     def _conditions(self, element: Element) -> tuple[str, ...] | None:
-        self._spend(element, element.attributes.get("cond", "").count("&&"))
+        self._spend(element, element.text("cond").count("&&"))
         found = conditions(element)
         for each in found or ():
             if each.state:

@@ -28,7 +28,7 @@ from statechart.chart import Chart
 from statechart.check.rules import MAX_EDGES, RULES
 from statechart.errors import ChartError
 from statechart.model import ALWAYS, Drop, State
-from statechart.scxml.attributes import Names, every
+from statechart.scxml.attributes import Names, every, timeout
 from statechart.scxml.draft import unwrapped
 from statechart.scxml.read import STATES, Reader
 from statechart.scxml.words import ANY, legal
@@ -64,9 +64,9 @@ def chart_of(
     Raises `ScxmlError` for what cannot be said, `ChartError` for what no document may break.
     """
     reader = Reader(root, guards, exact=False)
-    title = name or root.get("name") or "scxml"
-    region = _region(root, reader, title)
+    title = (root.get("name") or "scxml") if name is None else name
     found = _Events(root, reader, events)
+    region = _region(root, reader, title)
     rows = list(_rows(reader, found, Tree((region,), ())))
     unanswered = _unanswered(region, rows, found.outside)
     if unanswered:
@@ -120,15 +120,13 @@ class _Events:
     def __init__(self, root: Element, reader: Reader, given: Mapping[str, str | type]) -> None:
         self._reader = reader
         self._ends = {_END + old: _END + new for old, new in reader.names.items()}
-        self._matched = 0
         found: dict[str, None] = {}
         vague: dict[str, None] = {}
         for element in every(root):
-            if element.tag == "transition":
-                for descriptor in element.words("event"):
-                    bare = _bare(descriptor)
-                    (found if bare == descriptor != ANY else vague)[bare] = None
-            elif element.tag in ("raise", "send"):
+            for descriptor in _descriptors(element):
+                bare = _bare(descriptor)
+                (found if bare == descriptor != ANY else vague)[bare] = None
+            if element.tag in ("raise", "send") and "sc:derived" not in element.attributes:
                 found[element.get("event") or ""] = None
             if len(found) > MAX_EDGES:
                 raise element.error(f"up to here there are more than {MAX_EDGES} events")
@@ -142,10 +140,24 @@ class _Events:
         family = [each for each in vague if not (each == ANY or _is_end(each) or self._match(each))]
         self._index([*self._order, *family])
         self.outside = tuple(event for event in self._order if not _is_end(event))
+        self._count(root)
 
     def _index(self, events: list[str]) -> None:
         self._order = {event: number for number, event in enumerate(dict.fromkeys(events))}
         self._sorted = sorted(self._order)
+
+    def _count(self, root: Element) -> None:
+        """Count the rows that transitions will be, before any of them is made."""
+        rows = 0
+        for element in every(root):
+            for bare in map(_bare, _descriptors(element)):
+                first, last = (0, len(self._order)) if bare == ANY else self._span(bare)
+                rows += max(1, last - first + (bare in self._order))
+            if rows > MAX_EDGES:
+                raise element.error(
+                    f"up to here the events of transitions stand for more than {MAX_EDGES} rows; "
+                    "name fewer events, or move transitions to a state around several"
+                )
 
     def matching(self, element: Element, descriptors: tuple[str, ...]) -> tuple[str, ...]:
         """Return the triggers that descriptors stand for (SCXML 3.12.1)."""
@@ -153,23 +165,26 @@ class _Events:
         for descriptor in map(_bare, descriptors):
             if descriptor.startswith(_END) and not self._match(descriptor):
                 self._reader.state(element, "event", descriptor.removeprefix(_END))
-            matched = self._order if descriptor == ANY else self._match(descriptor)
-            self._matched += max(1, len(matched))
-            if self._matched > MAX_EDGES:
-                raise element.error(
-                    f"up to here the events of transitions stand for more than {MAX_EDGES} rows; "
-                    "name fewer events, or move transitions to a state around several"
-                )
-            found |= dict.fromkeys(matched)
+            found |= dict.fromkeys(self._order if descriptor == ANY else self._match(descriptor))
         return tuple(
             self._ends.get(event, event) for event in sorted(found, key=self._order.__getitem__)
         )
 
     def _match(self, descriptor: str) -> list[str]:
         """Return `descriptor`, if it is an event, and all that continue it with a dot."""
-        first = bisect_left(self._sorted, f"{descriptor}.")
-        last = bisect_left(self._sorted, f"{descriptor}/")  # the character behind the dot
+        first, last = self._span(descriptor)
         return [descriptor] * (descriptor in self._order) + self._sorted[first:last]
+
+    def _span(self, descriptor: str) -> tuple[int, int]:
+        """Return where the events that continue `descriptor` begin and end, as sorted."""
+        first = bisect_left(self._sorted, f"{descriptor}.")
+        return first, bisect_left(self._sorted, f"{descriptor}/")  # the character behind the dot
+
+
+def _descriptors(element: Element) -> tuple[str, ...]:
+    """Return what a transition waits for; that of a timeout is its own name."""
+    waits = element.tag == "transition" and timeout(element) is None
+    return element.words("event") if waits else ()
 
 
 def _bare(descriptor: str) -> str:

@@ -15,6 +15,9 @@ from statechart.model import inside
 
 __all__ = [
     "ANY",
+    "MAX_CONDITIONS",
+    "MAX_DELAY",
+    "MAX_DIGITS",
     "MAX_NAME",
     "OWN",
     "OWN_VERSION",
@@ -22,6 +25,7 @@ __all__ = [
     "Condition",
     "ScxmlError",
     "conditions_of",
+    "constant",
     "legal",
     "milliseconds",
     "shown",
@@ -41,8 +45,17 @@ OWN_VERSION = "1"
 ANY = "*"
 """The descriptor of every event."""
 
-MAX_NAME = 255
-"""Characters in the name of a state, an event, a guard or an action."""
+MAX_NAME = 4_096
+"""Characters in the name of a state, an event, a timer or an action."""
+
+MAX_CONDITIONS = 1_000
+"""Literals of one condition."""
+
+MAX_DELAY = 10**12 - 1
+"""Milliseconds of a delay; a longer one has no place in an attribute of SCXML."""
+
+MAX_DIGITS = 1_000
+"""Digits of a delay in one of our own attributes; Python reads no more than 4,300."""
 
 _WORD = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 _INSIDE = re.compile(r"In\(\s*(?:'([^'\s]+)'|\"([^\"\s]+)\")\s*\)")
@@ -88,7 +101,7 @@ def milliseconds(text: str) -> int:
 
     Raises `ValueError` for anything else, and for parts of a millisecond.
     """
-    found = _DELAY.fullmatch(text.strip()) if len(text) <= MAX_NAME else None
+    found = _DELAY.fullmatch(text.strip())
     if text.strip() == "0":
         return 0
     if found is None or not found[1]:
@@ -107,24 +120,26 @@ def conditions_of(text: str) -> tuple[Condition, ...] | None:
     The grammar is `true`, `false`, `In('state')` and the names of guards, with `!` and `&&`.
     Nothing is evaluated. Raises `ValueError` for everything else.
     """
-    if len(text) > MAX_NAME * 16:
-        raise ValueError("it is longer than any conjunction of names; write several transitions")
     if "||" in text:
         raise ValueError(f"{shown(text)} has '||', and a row has no 'or'; write two transitions")
+    parts = text.split("&&", MAX_CONDITIONS)
+    if len(parts) > MAX_CONDITIONS:
+        raise ValueError(f"it asks more than {MAX_CONDITIONS} things; let one guard ask several")
     found: list[Condition] = []
-    for part in text.split("&&"):
+    for part in parts:
         bare = part.strip()
         negated = bare.startswith("!")
         literal = bare[1:].strip() if negated else bare
-        constant = _constant(literal)
-        if constant is None:
+        always = constant(literal)
+        if always is None:
             found.append(_literal(literal, text, negated=negated))
-        elif constant is negated:
+        elif always is negated:
             return None
     return tuple(found)
 
 
-def _constant(literal: str) -> bool | None:
+def constant(literal: str) -> bool | None:
+    """Return what `true` and `false` say, None for every other word."""
     if literal in _TRUE:
         return True
     return False if literal in _FALSE else None

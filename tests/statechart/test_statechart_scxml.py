@@ -14,6 +14,7 @@ from statechart import (
     Drop,
     Go,
     Machine,
+    Refuse,
     Start,
     State,
 )
@@ -90,9 +91,16 @@ def test_an_event_that_begins_another_cannot_be_written() -> None:
         to_scxml(chart)
 
 
-def test_a_character_that_xml_lacks_cannot_be_written() -> None:
-    with pytest.raises(ScxmlError, match="no such character"):
-        to_scxml(blinker(note="bell \x07"))
+@pytest.mark.parametrize("code", [0x00, 0x07, 0x1F, 0xD800, 0xDFFF, 0xFFFE, 0xFFFF])
+def test_a_character_that_xml_lacks_cannot_be_written(code: int) -> None:
+    char = chr(code)
+    with pytest.raises(ScxmlError, match="XML has no such character"):
+        to_scxml(blinker(note=f"bell {char}"))
+    with pytest.raises(ScxmlError, match="XML has no such character"):
+        to_scxml(blinker(name=char))
+    rows = (Go("turn", "off", "on"), Refuse("turn", "on", char))
+    with pytest.raises(ScxmlError, match="XML has no such character"):
+        to_scxml(blinker(rows=rows))
 
 
 def test_typed_events_come_back_as_the_classes_that_are_handed_over() -> None:

@@ -15,7 +15,7 @@ from statechart.check.rules import MAX_DEPTH, MAX_EDGES, MAX_STATES
 from statechart.scxml import ScxmlError, from_scxml
 from statechart.scxml.document import MAX_ATTRIBUTE, MAX_ELEMENTS, MAX_TEXT
 from statechart.scxml.read import MAX_WORDS
-from statechart.scxml.words import MAX_NAME
+from statechart.scxml.words import MAX_CONDITIONS, MAX_NAME
 
 OWN = "xmlns:sc='urn:statechart:scxml:1'"
 NAMESPACE = 'xmlns="http://www.w3.org/2005/07/scxml"'
@@ -73,6 +73,13 @@ def nested(depth: int) -> str:
     return document("<state>" * depth + "</state>" * depth)
 
 
+def ours(body: str, more: str = "") -> str:
+    return document(body, f" {OWN} sc:version='1'{more}")
+
+
+TRANSITION = "<transition event='e' sc:row='0'/>"
+
+
 def star(states: int, events: int) -> str:
     raised = "".join(f'<raise event="e{n}"/>' for n in range(events))
     each = '<state><transition event="*" cond="In(\'a\')"/></state>' * states
@@ -81,6 +88,7 @@ def star(states: int, events: int) -> str:
 
 TOO_MUCH: dict[str, tuple[Callable[[], str], str]] = {
     "text": (lambda: " " * (MAX_TEXT + 1), f"longer than {MAX_TEXT}"),
+    "text as UTF-8": (lambda: "\u4e00" * (MAX_TEXT // 2), f"longer than {MAX_TEXT}"),
     "depth": (lambda: nested(MAX_DEPTH + 3), f"more than {MAX_DEPTH} deep"),
     "much depth": (lambda: nested(100_000), f"more than {MAX_DEPTH} deep"),
     "states": (lambda: document("<state/>" * 100_000), f"more than {MAX_STATES} states"),
@@ -109,18 +117,54 @@ TOO_MUCH: dict[str, tuple[Callable[[], str], str]] = {
         "is not a delay",
     ),
     "conditions": (
-        lambda: document(f"<state><transition cond='{'true&amp;&amp;' * 4_000}true'/></state>"),
-        "longer than any conjunction",
+        lambda: document(
+            f"<state><transition cond='{'true&amp;&amp;' * MAX_CONDITIONS}true'/></state>"
+        ),
+        f"more than {MAX_CONDITIONS} things",
     ),
     "events of one name": (
         lambda: document(
             f"<state id='a'>{f'''<transition event='{'e ' * 30_000}'/>''' * 10}</state>"
         ),
-        f"more than {MAX_WORDS} things",
+        f"more than {MAX_EDGES} rows",
     ),
     "events of many names": (
         lambda: document("".join(_events(n) for n in range(8))),
+        f"more than {MAX_EDGES} rows",
+    ),
+    "transitions": (
+        lambda: document(f"<state>{'<transition/>' * (MAX_EDGES + 1)}</state>"),
+        f"more than {MAX_EDGES} rows, one for each event",
+    ),
+    "transitions of one row": (
+        lambda: ours(f"<state id='a'>{TRANSITION * (MAX_EDGES + 1)}</state>"),
+        f"more than {MAX_EDGES} rows, one for each event",
+    ),
+    "events of one of ours": (
+        lambda: ours(f"<state id='a'><transition event='{'e ' * 1_000_000}'/></state>"),
+        f"more than {MAX_EDGES} rows, one for each event",
+    ),
+    "events listed in one of ours": (
+        lambda: ours(
+            "<state id='a'/>", f" sc:events='{' '.join(f'e{n}' for n in range(MAX_EDGES + 1))}'"
+        ),
         f"more than {MAX_EDGES} events",
+    ),
+    "events sent": (
+        lambda: document(
+            "<state><onexit>"
+            + "".join(f"<send event='e{n}'/>" for n in range(MAX_EDGES + 1))
+            + "</onexit></state>"
+        ),
+        f"more than {MAX_EDGES} events",
+    ),
+    "targets of one of ours": (
+        lambda: ours(f"<state id='a'><transition target='{'a ' * (MAX_WORDS + 1)}'/></state>"),
+        f"more than {MAX_WORDS} things",
+    ),
+    "digits": (
+        lambda: ours(f"<state id='a'><transition sc:after='{'9' * 4_000}'/></state>"),
+        "is no time that comes",
     ),
     "stars times events": (lambda: star(1_000, 1_000), f"more than {MAX_EDGES} rows"),
     "cancelled times sent": (

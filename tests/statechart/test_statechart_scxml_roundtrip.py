@@ -42,6 +42,7 @@ from statechart.scxml.theirs import FORGIVEN
 EVENTS = ("e0", "e1", "e2.x")
 GUARDS = ("g0", "g1")
 TIMES = {"grace": 70, "noon": 90}
+XML_LACKS = "".join(map(chr, (*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF)))
 DETERMINISTIC = settings(
     derandomize=True,
     max_examples=50,
@@ -63,7 +64,15 @@ ACTIONS: st.SearchStrategy[Action] = st.sampled_from(
     )
 )
 LISTS = st.lists(ACTIONS, max_size=2).map(tuple)
-NOTES = st.sampled_from(("", "a note", 'of "two"\n<lines> & a\ttab'))
+XML = st.characters(codec="utf-8", exclude_characters=XML_LACKS)
+TEXTS = st.one_of(
+    st.sampled_from(
+        ("a note", "  padded  ", " ", "\n", 'of "two"\n<lines> & a\ttab', "\r\n&#10;'")
+    ),
+    st.text(XML, min_size=1, max_size=9),
+)
+NOTES = st.one_of(st.just(""), TEXTS)
+REASONS = TEXTS.map(lambda text: f"{text}because{text}")  # a blank one would be no reason
 
 
 # -- charts ----------------------------------------------------------------------------------------
@@ -109,7 +118,7 @@ def rows_of(draw: st.DrawFn, region: State, answers: tuple[str, ...]) -> list[Ro
         for a, b in pairwise(everything[1:])
         if isinstance(a, State) and not a.final
     ]
-    for number in range(draw(st.integers(1, 4))):
+    for _ in range(draw(st.integers(1, 4))):
         source = draw(st.sampled_from(sources)).name
         other = draw(st.sampled_from(sources)).name
         words = (*GUARDS, "!g0", inside(other), f"!{inside(other)}", "g1")
@@ -117,9 +126,9 @@ def rows_of(draw: st.DrawFn, region: State, answers: tuple[str, ...]) -> list[Ro
         event = draw(st.lists(st.sampled_from(EVENTS), min_size=1, max_size=2, unique=True))
         match draw(st.sampled_from(answers)):
             case "refuse":
-                found.append(Refuse(tuple(event), source, f"no_{number}", conditions, "log"))
+                found.append(Refuse(tuple(event), source, draw(TEXTS), conditions, "log"))
             case "drop":
-                found.append(Drop(event[0], source, "why so", conditions))
+                found.append(Drop(event[0], source, draw(TEXTS), conditions))
             case "defer":
                 found.append(Defer(tuple(event), source, draw(NOTES), conditions))
             case kind:
@@ -155,7 +164,7 @@ def told(guard: str, context: Any, _data: object) -> bool:
     return guard in context
 
 
-def sound(build: Callable[[dict[str, str]], Chart]) -> Chart:
+def sound(build: Callable[[dict[str, str]], Chart], reason: str = "random") -> Chart:
     """Build a chart that may break all rules that may be waived; pass over what is still wrong."""
     waive: dict[str, str] = {}
     while True:
@@ -165,7 +174,7 @@ def sound(build: Callable[[dict[str, str]], Chart]) -> Chart:
             broken = {finding.rule for finding in error.findings} - {"more-findings"}
             allowed = {*FORGIVEN, "unused-time", "unused-guard"} - waive.keys()
             assume(broken and broken <= allowed)
-            waive |= dict.fromkeys(sorted(broken), "random")
+            waive |= dict.fromkeys(sorted(broken), reason)
 
 
 PLAIN = ("go", "go", "drop", "after", "done", "always")
@@ -179,17 +188,19 @@ def charts(draw: st.DrawFn, answers: tuple[str, ...] = ALL) -> Chart:
     rows += [Drop((*EVENTS, "next"), region.name, "nothing_to_do") for region in regions]
     rows.append(Go("poke", regions[0].name, None, actions="ouch"))
     rows.append(Go("tick", regions[0].name, None, actions=(Start("t", 1, "e0"), Start("e1", 2))))
+    name, note, reason = draw(NOTES), draw(NOTES), draw(REASONS)
     return sound(
         lambda waive: Chart(
-            name="random of mine",
+            name=name,
             regions=tuple(regions),
             events=(*EVENTS, "tick", "poke", "next"),
             rows=tuple(rows),
             guards={guard: partial(told, guard) for guard in GUARDS},
             times=TIMES,
             waive=waive,
-            note="made\nby chance",
-        )
+            note=note,
+        ),
+        reason,
     )
 
 
@@ -214,7 +225,7 @@ def spelled_out(state: State | History) -> State | History:
 @given(charts())
 def test_a_chart_comes_back_from_its_document(chart: Chart) -> None:
     text = to_scxml(chart)
-    again = from_scxml(text, guards=chart.guards, times=chart.times)
+    again = from_scxml(text.encode(), guards=chart.guards, times=chart.times)
     assert [*map(spelled_out, again.regions)] == [*map(spelled_out, chart.regions)]
     assert set(again.tree.edges) == set(chart.tree.edges)
     for edge in chart.tree.edges:
