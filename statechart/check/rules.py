@@ -60,6 +60,7 @@ _WORDS = {
 _STATES = {
     "wrong-initial": Rule("`initial` names states inside"),
     "clashing-initial": Rule("several initial states can be active together"),
+    "idle-actions": Rule("a state with initial actions has an `initial`"),
     "missing-initial": Rule("a compound state that something enters says where"),
     "parallel-with-initial": Rule("a parallel state has no `initial`: all children are entered"),
     "parallel-with-final": Rule("the children of a parallel state are not final themselves"),

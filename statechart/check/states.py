@@ -66,6 +66,9 @@ def check_states(written: Written) -> Iterator[Finding]:
 
 def _check_initial(tree: Tree, state: State, where: str) -> Iterator[Finding]:
     found, children = names(state.initial), [child.name for child in state.children]
+    if state.initial_actions and not found:
+        why = "it has initial_actions and no initial, so nothing ever does them"
+        yield Finding("idle-actions", where, why, "set initial, or make them entry actions")
     if state.parallel:
         if state.initial is not None:
             yield Finding(

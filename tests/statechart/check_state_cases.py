@@ -128,6 +128,13 @@ STATES = (
     Case("parallel-with-initial", "'pair'", "remove initial", pair(initial="left"), pair()),
     Case("parallel-with-final", "'x'", "remove final", pair(LEFT, State("x", final=True)), pair()),
     Case(
+        "idle-actions",
+        "state 'open'",
+        "set initial, or make them entry actions",
+        region(State("open", initial_actions="ring"), CLOSED),
+        region(State("open", entry="ring"), CLOSED),
+    ),
+    Case(
         "parallel-of-one",
         "'pair'",
         "remove parallel",
