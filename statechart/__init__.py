@@ -24,6 +24,7 @@ Who imports whom, from the bottom up; nobody imports upwards:
     explore    everything reachable, with claims about it         imports machine, diagram
     load       from an address or a file to a chart               imports chart, scxml
     testing    strategies, paths, mutants, a pytest plugin        imports diagram, load
+    verdict    what an exploration found, told                    imports load
     commands   draw, check, explore; `cli` parses what is asked   imports all
 
 What stands below the gap is imported by those who want it, not from here, so that production loads

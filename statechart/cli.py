@@ -10,15 +10,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from statechart import commands
+from statechart.commands import Reply
 from statechart.errors import ChartError
 from statechart.load import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TextIO
 
 __all__ = ["main"]
 
@@ -48,19 +51,15 @@ anything, and a chart that has ends must always be able to come to one.
 examples:
   statechart explore my.charts:ORDER
   statechart explore charts.py:ORDER --properties charts.py:CLAIMS --output broken.mmd
-  statechart explore order.scxml --limit 1000000 --json"""
+  statechart explore order.scxml --limit 1000000 --json
+  statechart explore my.charts:ORDER --no-deadlocks --output stuck.svg"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code. `arguments` are by default the process's."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if options.command == "check" and bool(options.chart) is options.rules:
-        parser.error("check wants either a CHART or --rules")
     try:
-        reply = options.run(options)
-        sys.stdout.write(reply.text)
-        sys.stdout.flush()
+        reply = _run(arguments)
+        _say(reply)
     except ChartError as error:
         return _fail(str(error), _UNSOUND)
     except UsageError as error:
@@ -68,17 +67,79 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes once more when it ends, and would complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _UNREAD
-    except UnicodeEncodeError as error:
-        letter = ascii(error.object[error.start])
-        return _fail(f"statechart: this output cannot show {letter}; use --output", _WRONG)
     return int(reply.code)
 
 
+def _run(arguments: Sequence[str] | None) -> Reply:
+    parser = _parser()
+    try:
+        options = parser.parse_args(arguments)
+        wrong = _mismatch(options)
+        if wrong:
+            parser.error(wrong)
+    except SystemExit:
+        _say(Reply(""))  # the help waits in the buffer, and may meet a full disk too
+        raise
+    reply: Reply = options.run(options)
+    return reply
+
+
+def _mismatch(options: argparse.Namespace) -> str:
+    """Return what is wrong with options that do not go together; empty if they do."""
+    if options.command == "check":
+        if bool(options.chart) is options.rules:
+            return "check wants either a CHART or --rules"
+        if options.rules and options.code:
+            return "--code is for a document, and --rules reads none"
+    if options.command == "explore":
+        if options.output is None and (options.sequence or options.format):
+            given = "--sequence" if options.sequence else "--format"
+            return f"{given} is for the counterexample; say with --output FILE where to write it"
+        if options.sequence and options.format not in {None, "mermaid"}:
+            return f"--sequence is written as mermaid only, not as {options.format}"
+    return ""
+
+
+def _say(reply: Reply) -> None:
+    """Write a reply to stdout; raises `UsageError` if that cannot be done."""
+    stdout, text = sys.stdout, reply.text
+    if stdout is None:  # as Python says that it was closed from the beginning
+        if text:
+            raise UsageError("standard output is closed, and there is nowhere to write the answer")
+        return
+    if not reply.exact:
+        encoding = stdout.encoding or "utf-8"
+        text = text.encode(encoding, "backslashreplace").decode(encoding)
+    try:
+        stdout.write(text)
+        stdout.flush()
+    except UnicodeEncodeError as error:
+        letter = ascii(error.object[error.start])
+        raise UsageError(f"this output cannot show {letter}; use --output") from error
+    except (OSError, ValueError) as error:  # a ValueError if their code closed it
+        _forget(stdout)
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise UsageError(f"cannot write to standard output: {error}") from error
+
+
+def _forget(stdout: TextIO) -> None:
+    """Drop what could not be written: the interpreter tries once more when it ends, and complains.
+
+    What has no descriptor, or is closed, is not tried again.
+    """
+    with suppress(ValueError, OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stdout.fileno())
+        os.close(nowhere)
+
+
 def _fail(message: str, code: int) -> int:
-    sys.stderr.write(f"{message}\n")
+    # Without a stderr, the exit code has to do.
+    with suppress(ValueError, OSError):
+        if sys.stderr is not None:
+            sys.stderr.write(f"{message}\n")
     return code
 
 
@@ -128,10 +189,23 @@ def _add_explore(adding: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     explore.add_argument("--limit", type=_positive, help="states to search at most")
     explore.add_argument("--json", action="store_true", help="for programs")
     explore.add_argument(
-        "--output", type=Path, metavar="FILE", help="write the counterexample here, as Mermaid"
+        "--output", type=Path, metavar="FILE", help="write the shortest counterexample here, if any"
+    )
+    endings = (ending for ending, kind in commands.ENDINGS.items() if kind in commands.PICTURES)
+    explore.add_argument(
+        "--format",
+        choices=commands.PICTURES,
+        help=f"how to draw it; by default from the name of the file ({' '.join(endings)})",
     )
     explore.add_argument(
-        "--sequence", action="store_true", help="write it as a sequence of events, not in the chart"
+        "--sequence",
+        action="store_true",
+        help="write it as a sequence of events, in Mermaid, not in the chart",
+    )
+    explore.add_argument(
+        "--no-deadlocks",
+        action="store_true",
+        help="a deadlock is a violation too (exit code 1), and not only told",
     )
     explore.set_defaults(run=commands.explore)
 
@@ -151,7 +225,10 @@ def _command(
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} leaves nothing to search; write 1 or more")
     return number

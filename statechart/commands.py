@@ -1,30 +1,33 @@
 """What the command line does: draw, check and explore a chart. Each command returns its answer.
 
-Used by `cli`, which prints. Imports `load`, and what a command needs only when it runs, so that
-none waits for another's imports.
+Used by `cli`, which prints. Imports `load`, and what a command needs only when it runs (`verdict`
+too), so that none waits for another's imports.
 """
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from statechart.errors import ChartError
-from statechart.load import CLAIMS, UsageError, failure, load_chart, load_properties, near
+from statechart.load import UsageError, load_chart, load_properties, near, theirs
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
+    from pathlib import Path
 
     from statechart.chart import Chart
+    from statechart.diagram import Highlight
     from statechart.explore import Exploration
-    from statechart.explore.counterexample import Counterexample
-    from statechart.explore.environment import Step
 
-__all__ = ["ENDINGS", "FORMATS", "Reply", "check", "draw", "explore"]
+__all__ = ["ENDINGS", "FORMATS", "PICTURES", "Reply", "check", "draw", "explore"]
 
-FORMATS = ("mermaid", "dot", "svg", "plantuml", "scxml", "answers")
+PICTURES = ("mermaid", "dot", "svg", "plantuml")
+"""What a chart can be drawn as, with something lit."""
+
+FORMATS = (*PICTURES, "scxml", "answers")
 """What a chart can be written as."""
 
 ENDINGS = {
@@ -39,10 +42,11 @@ ENDINGS = {
 
 
 class Reply(NamedTuple):
-    """What goes to standard output, and the exit code."""
+    """What goes to standard output, and the exit code; `exact` if no letter may be replaced."""
 
     text: str
     code: int = 0
+    exact: bool = False
 
 
 # -- draw ------------------------------------------------------------------------------------------
@@ -53,24 +57,25 @@ def draw(options: Namespace) -> Reply:
 
     Raises `UsageError`, or `ChartError` if the chart is not sound.
     """
-    kind = options.format or _format(options.output)
+    kind = options.format or _format(options.output, FORMATS)
     text = _drawing(load_chart(options.chart, options.code), kind, tuple(options.lit))
     if options.output is None:
-        return Reply(text)
+        return Reply(text, exact=True)
     _write(options.output, text)
     return Reply("")
 
 
-def _format(output: Path | None) -> str:
+def _format(output: Path | None, among: Collection[str]) -> str:
     if output is None:
         return FORMATS[0]
-    try:
-        return ENDINGS[output.suffix.lower()]
-    except KeyError:
+    kind = ENDINGS.get(output.suffix.lower(), "")
+    if kind not in among:
+        endings = " ".join(ending for ending, each in ENDINGS.items() if each in among)
         raise UsageError(
             f"cannot tell what to write from the name {str(output)!r}; end it in one of "
-            f"{' '.join(ENDINGS)}, or say --format"
-        ) from None
+            f"{endings}, or say --format"
+        )
+    return kind
 
 
 def _drawing(chart: Chart, kind: str, lit: Collection[str]) -> str:
@@ -84,6 +89,12 @@ def _drawing(chart: Chart, kind: str, lit: Collection[str]) -> str:
         if lit:
             raise UsageError(f"--lit lights states in pictures, and {kind} is none")
         return _document(chart) if kind == "scxml" else diagram.answers(chart)
+    return _picture(chart, kind, lit)
+
+
+def _picture(chart: Chart, kind: str, lit: Highlight | Collection[str]) -> str:
+    from statechart import diagram
+
     drawers = {
         "mermaid": diagram.mermaid,
         "dot": diagram.dot,
@@ -107,9 +118,14 @@ def _document(chart: Chart) -> str:
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(text.encode())  # in this order: what cannot be written empties no file
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    except UnicodeEncodeError as error:
+        letter = ascii(error.object[error.start])
+        raise UsageError(
+            f"cannot write {path}: UTF-8 has no letter {letter}; write another into the chart"
+        ) from error
 
 
 # -- check -----------------------------------------------------------------------------------------
@@ -166,7 +182,8 @@ def _rules(*, as_json: bool) -> Reply:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    # In ASCII, so that every output can hold it: names may have letters that no encoding has.
+    return json.dumps(value, indent=2) + "\n"
 
 
 # -- explore ---------------------------------------------------------------------------------------
@@ -178,8 +195,10 @@ def explore(options: Namespace) -> Reply:
     Without properties every event may come at any time, and a chart that has ends is asked
     whether it can always come to one.
     """
-    from statechart import explore as search
+    from statechart import verdict
 
+    among = PICTURES[:1] if options.sequence else PICTURES
+    kind = options.format or _format(options.output, among)
     chart = load_chart(options.chart, options.code)
     if options.properties is None:
         asked: dict[str, Any] = {"ends": any(map(chart.tree.can_end, chart.tree.regions))}
@@ -187,76 +206,37 @@ def explore(options: Namespace) -> Reply:
         asked = load_properties(options.properties)
     if options.limit is not None:
         asked["limit"] = options.limit
-    try:
-        found = search.explore(chart, **asked)
-    except Exception as error:  # whatever their guards, predicates and environment raise
-        raise UsageError(f"cannot explore {options.chart}: {failure(error)}") from error
+
+    def run() -> tuple[Exploration, str]:  # their guards, predicates, environment and contexts
+        found = _searched(chart, asked, lively=options.no_deadlocks)
+        if options.json:
+            return found, _json(verdict.as_json(found))
+        claims = [*verdict.claims(asked), *([("", _LIVELY)] if options.no_deadlocks else [])]
+        return found, verdict.as_text(found, claims)
+
+    found, text = theirs(f"cannot explore {options.chart}", run)
     if options.output is not None and found.violations:
         shortest = min(found.violations.values(), key=lambda each: len(each.steps))
-        _write(options.output, shortest.sequence() if options.sequence else shortest.mermaid())
-    text = _json(_as_json(found)) if options.json else _as_text(found, asked)
+        way = (
+            shortest.sequence()
+            if options.sequence
+            else _picture(found.chart, kind, shortest.highlight())
+        )
+        _write(options.output, way)
     return Reply(text, 0 if found.ok else 1)
 
 
-def _as_text(found: Exploration, asked: dict[str, Any]) -> str:
-    lines = [_numbers(found)]
-    if not found.complete:
-        lines.append("  not complete: the limit was reached; raise --limit")
-    if found.deadlocks:
-        lines.append(f"  {len(found.deadlocks)} deadlock(s), the first in {found.deadlocks[0]}")
-    if found.untaken:
-        lines.append(f"  {len(found.untaken)} row(s) never taken, the first {found.untaken[0]}")
-    lines += _judged(found, asked)
-    return "\n".join([*lines, *map(str, found.violations.values())]) + "\n"
+_LIVELY = "--no-deadlocks"
+"""The name of the claim that this option makes; nobody names theirs like that."""
 
 
-def _numbers(found: Exploration) -> str:
-    return (
-        f"chart {found.chart.name!r}: {found.states} states, {found.transitions} transitions, "
-        f"{len(found.configurations)} configurations, depth {found.depth}"
-    )
+def _searched(chart: Chart, asked: dict[str, Any], *, lively: bool) -> Exploration:
+    """Search; if it is to be `lively`, the first deadlock is a violation too."""
+    from statechart import explore as search
 
-
-def _judged(found: Exploration, asked: dict[str, Any]) -> Iterator[str]:
-    """Yield one line for each claim."""
-    good = "holds" if found.complete else "holds so far"
-    claims = [(f"{kind} ", name) for kind in CLAIMS for name in asked.get(kind) or ()]
-    for kind, name in (*claims, *([("", "ends")] if asked.get("ends") else [])):
-        wrong = name in found.violations or name in found.unmet
-        bad = "was never seen" if name in found.unmet else "is violated"
-        yield f"  {kind}{name!r} {bad if wrong else good}"
-
-
-def _as_json(found: Exploration) -> dict[str, object]:
-    return {
-        "chart": found.chart.name,
-        "ok": found.ok,
-        "complete": found.complete,
-        "states": found.states,
-        "transitions": found.transitions,
-        "configurations": len(found.configurations),
-        "depth": found.depth,
-        "deadlocks": [str(node) for node in found.deadlocks],
-        "untaken": [str(edge) for edge in found.untaken],
-        "unmet": list(found.unmet),
-        "violations": [_violation(each) for each in found.violations.values()],
-    }
-
-
-def _violation(found: Counterexample) -> dict[str, object]:
-    steps = [_step(step) for step in found.steps]
-    return {"name": found.name, "claim": found.claim, "steps": steps}
-
-
-def _step(step: Step) -> dict[str, object]:
-    outcome = step.turn.outcome
-    return {
-        "cause": step.cause.value,
-        "event": step.called,
-        "guards": dict(step.said),
-        "answer": outcome.answer.value,
-        "reason": outcome.reason,
-        "actions": list(outcome.actions),
-        "configuration": list(outcome.configuration.atomic),
-        "node": str(step.node),
-    }
+    found = search.explore(chart, **asked)
+    if not lively or not found.deadlocks:
+        return found
+    steps = found.path(found.deadlocks[0]).steps
+    stuck = search.Counterexample(chart=chart, name=_LIVELY, claim="no deadlocks", steps=steps)
+    return replace(found, violations={**found.violations, _LIVELY: stuck})

@@ -49,6 +49,9 @@ _WIDTH = 64
 
 _SET_IN = "\N{NO-BREAK SPACE}" * 2
 
+_LIMIT = 60
+"""Seconds that `dot` may take: with thousands of arrows it can take hours."""
+
 
 def dot(chart: Chart, lit: Highlight | Collection[str | Edge] = ()) -> str:
     """Return the chart as a Graphviz digraph.
@@ -214,16 +217,29 @@ def svg(chart: Chart, lit: Highlight | Collection[str | Edge] = ()) -> str:
     """Return the chart as SVG, drawn by the `dot` program.
 
     A comment at the end holds the digest of the DOT source, so that a stale picture is noticed
-    without graphviz. Raises `DiagramError` if `dot` is not installed or fails, or if `lit` has
-    something that the chart has not.
+    without graphviz. Raises `DiagramError` if `dot` is not installed, fails or does not finish in
+    60 s, or if `lit` has something that the chart has not.
     """
     program = shutil.which("dot")
     if program is None:
         raise DiagramError("cannot draw SVG without graphviz: `dot` is not on PATH; install it")
     source = dot(chart, lit)
-    done = subprocess.run(  # noqa: S603 - the program comes from PATH, its input from a chart
-        [program, "-Tsvg"], input=source, capture_output=True, encoding="utf-8", check=False
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - the program comes from PATH, its input from a chart
+            [program, "-Tsvg"],
+            input=source,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+            timeout=_LIMIT,
+        )
+    except OSError as error:
+        raise DiagramError(f"cannot run {program}: {error.strerror}; install graphviz") from error
+    except subprocess.TimeoutExpired as error:
+        raise DiagramError(
+            f"dot did not finish in {_LIMIT} s; write --format dot and lay it out with other "
+            "options"
+        ) from error
     if done.returncode:
         raise DiagramError(f"{program} failed with code {done.returncode}: {done.stderr.strip()}")
     return f"{done.stdout.rstrip()}\n<!-- dot sha256 {dot_digest(source)} -->\n"

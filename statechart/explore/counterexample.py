@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from statechart.chart import Chart
+    from statechart.diagram import Highlight
     from statechart.explore.environment import Node, Step
 
 __all__ = ["Counterexample", "PropertyError", "Trace"]
@@ -46,17 +47,22 @@ class Trace:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self.steps) - 1} step(s) to {self.node}>"
 
-    def mermaid(self) -> str:
-        """Return the chart as a Mermaid state diagram: this way is lit, its rows are numbered."""
-        from statechart import diagram
+    def highlight(self) -> Highlight:
+        """Return what lights this way in a picture of the chart, with its rows numbered."""
+        from statechart.diagram import Highlight
 
         start, *outcomes = (step.turn.outcome for step in self.steps)
-        lit = diagram.Highlight(
+        return Highlight(
             states=self._states,
             edges=start.after,  # the start has no number, so that the others have those of `str`
             steps=tuple((*outcome.edges, *outcome.after) for outcome in outcomes),
         )
-        return diagram.mermaid(self.chart, lit=lit)
+
+    def mermaid(self) -> str:
+        """Return the chart as a Mermaid state diagram: this way is lit, its rows are numbered."""
+        from statechart import diagram
+
+        return diagram.mermaid(self.chart, lit=self.highlight())
 
     def sequence(self) -> str:
         """Return a Mermaid sequence diagram: what comes to the chart, where it is, what it does."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +16,14 @@ import pytest
 
 import statechart
 from statechart.cli import main
+from statechart.explore import explore
+from statechart.load import load_chart, load_properties
 
 LAMPS = """
+import builtins
+import os
+import sys
+
 from statechart import Chart, Go, State
 
 def build(rows=(Go("turn", "off", "on"), Go("turn", "on", "off"))):
@@ -36,6 +44,20 @@ def needy(what):
 
 def broken():
     raise RuntimeError("the lamp\\nfell down")
+
+def loud():
+    sys.stdout.write("made\\n")
+    sys.__stdout__.write("past print\\n")
+    os.system("echo by a program")
+    return LAMP
+
+def odd():
+    return Chart(name="l\\udc80mp", regions=LAMP.regions, events=("turn",), rows=LAMP.rows)
+
+def __getattr__(name):
+    if name == "lazy":
+        raise RuntimeError("too lazy")
+    raise AttributeError(name)
 """
 
 CLAIMS = """
@@ -70,7 +92,44 @@ def right():
 CRASHES = {"always": {"crash": lambda node: 1 // 0}}
 NOTHING = object()
 UNKNOWN = {"alway": {}}
+
+def loud(node):
+    print("judged")
+    return True
+
+class Rude:
+    def __repr__(self):
+        print("shown")
+        raise GeneratorExit
+
+LOUD = {"always": {"loud": loud}}
+RUDE = {"environment": Environment(context=Rude()), "always": {"never": lambda node: False}}
 LIST = {"always": ["x"]}
+"""
+
+OWN = """
+class Own(BaseException):
+    def __str__(self):
+        raise ValueError("no words")
+
+raise Own
+"""
+
+STUCK = """
+from statechart import ALWAYS, Chart, Drop, Go, State
+
+PLACES = (State("new"), State("open"), State("shut"), State("gone", final=True))
+DOOR = Chart(
+    name="door",
+    regions=(State("door", PLACES, "new"),),
+    events=("push", "burn"),
+    rows=(Go(ALWAYS, "new", "open"), Go("push", "open", "shut"), Go("burn", "open", "gone", "dry"),
+          Drop("burn", "door", "no"),
+          Drop("push", ("shut", "gone"), "no")),
+    guards={"dry": lambda context, data: False},
+    waive={"trap": "it is stuck"},
+)
+CLAIMS = {"always": {"not shut": lambda node: "shut" not in node}}
 """
 
 SCXML = """
@@ -88,6 +147,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "claims.py").write_text(CLAIMS)
     (tmp_path / "crash.py").write_text("import claims\n\nraise RuntimeError('oh dear')\n")
     (tmp_path / "leaves.py").write_text("raise SystemExit(0)\n")
+    (tmp_path / "gives_up.py").write_text("raise GeneratorExit\n")
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "stuck.py").write_text(STUCK)
     (tmp_path / "lacks.py").write_text("import no_such_module\n")
     (tmp_path / "typo.py").write_text("def :\n")
     (tmp_path / "unsound.py").write_text("from lamps import bad\n\nCHART = bad()\n")
@@ -95,8 +157,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "noise.xml").write_text("<html/>")
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.chdir(tmp_path)
-    for name in ("lamps", "claims", "crash", "leaves", "lacks", "typo", "unsound"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
+    for path in tmp_path.glob("*.py"):
+        monkeypatch.delitem(sys.modules, path.stem, raising=False)
     return tmp_path
 
 
@@ -206,9 +268,51 @@ def test_what_the_terminal_cannot_show(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (Path.cwd() / "lamps.py").write_text(LAMPS.replace('name="lamp"', 'name="l\u00e4mp"'))
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
-    assert main(["check", "lamps:LAMP"]) == 2
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="ascii"))
+    assert main(["draw", "lamps:LAMP", "--format", "dot"]) == 2
     assert "cannot show '\\xe4'; use --output" in capsys.readouterr().err
+    assert main(["check", "lamps:LAMP"]) == 0
+    assert shown.getvalue().startswith(b"chart 'l\\xe4mp' is sound")
+    shown.truncate(0)
+    assert main(["check", "lamps:LAMP", "--json"]) == 0
+    assert json.loads(shown.getvalue().strip(b"\0"))["chart"] == "l\u00e4mp"
+
+
+def test_what_no_file_can_hold(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "never.py").write_text("CLAIMS = {'always': {'no': lambda node: False}}\n")
+    (here / "odd.mmd").write_text("as it was")
+    arguments = ("--properties", "never:CLAIMS", "--sequence", "--output", "odd.mmd")
+    assert err(capsys, "explore", "lamps:odd", *arguments) == (
+        "statechart: cannot write odd.mmd: UTF-8 has no letter '\\udc80'; write another into the "
+        "chart\n"
+    )
+    assert (here / "odd.mmd").read_text() == "as it was"
+    assert json.loads(out(capsys, "check", "lamps:odd", "--json"))["chart"] == "l\udc80mp"
+
+
+def test_dot_may_not_be_a_program(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "dot").write_text("nonsense")
+    (here / "dot").chmod(0o755)
+    monkeypatch.setenv("PATH", str(here))
+    told = err(capsys, "draw", "lamps:LAMP", "--format", "svg")
+    assert told.endswith("dot: Exec format error; install graphviz\n")
+
+
+def test_dot_has_a_time_limit(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "dot").write_text("#!/bin/sh\nwhile :; do :; done\n")
+    (here / "dot").chmod(0o755)
+    monkeypatch.setenv("PATH", str(here))
+    # By its name, since `statechart.diagram` has a function of the same name.
+    monkeypatch.setattr(importlib.import_module("statechart.diagram.dot"), "_LIMIT", 0.05)
+    assert err(capsys, "draw", "lamps:LAMP", "--format", "svg") == (
+        "statechart: dot did not finish in 0.05 s; write --format dot and lay it out with other "
+        "options\n"
+    )
 
 
 # -- check -----------------------------------------------------------------------------------------
@@ -297,9 +401,69 @@ def test_a_counterexample_is_told_and_drawn(here: Path, capsys: pytest.CaptureFi
     assert violation["steps"][1]["guards"] == {"room": True}
 
 
+PICTURES = [
+    ("mmd", "mermaid", "stateDiagram-v2"),
+    ("dot", "dot", "digraph"),
+    ("puml", "plantuml", "@startuml"),
+    ("svg", "svg", "<?xml"),
+]
+
+
+@pytest.mark.parametrize(("ending", "format_", "start"), PICTURES)
+def test_a_counterexample_is_drawn_as_the_file_is_called(
+    ending: str, format_: str, start: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if ending == "svg" and shutil.which("dot") is None:
+        pytest.skip("graphviz is not installed")
+    arguments = ("explore", "claims:COINS", "--properties", "claims:Wrong", "--output")
+    out(capsys, *arguments, f"way.{ending}", code=1)
+    drawn = (here / f"way.{ending}").read_text()
+    assert drawn.startswith(start)
+    assert "\N{CIRCLED DIGIT ONE}\N{CIRCLED DIGIT TWO}\N{CIRCLED DIGIT THREE} pay" in drawn
+    out(capsys, *arguments, "way", "--format", format_, code=1)
+    assert (here / "way").read_text() == drawn
+
+
+def test_a_counterexample_as_mermaid_is_the_one_of_explore(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("explore", "stuck:DOOR", "--properties", "stuck:CLAIMS")
+    out(capsys, *arguments, "--output", "way.mmd", code=1)
+    found = explore(load_chart("stuck:DOOR"), **load_properties("stuck:CLAIMS"))
+    assert (here / "way.mmd").read_text() == found.violations["not shut"].mermaid()
+
+
+def test_what_a_counterexample_is_not_drawn_as(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("explore", "claims:COINS", "--properties", "claims:Wrong", "--output")
+    assert "'way.md'; end it in one of .mmd .dot .svg .puml, or" in err(
+        capsys, *arguments, "way.md"
+    )
+    assert "end it in one of .mmd, or" in err(capsys, *arguments, "way.svg", "--sequence")
+    assert list(here.glob("way.*")) == []
+
+
+def test_deadlocks_are_told_and_can_be_a_failure(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("explore", "stuck:DOOR", "--properties", "stuck:CLAIMS")
+    (here / "stuck.py").write_text(f"{STUCK}\nCLAIMS = {{'ends': False}}\n")
+    assert "\n  1 deadlock(s), the first in <shut>\n" in out(capsys, *arguments)
+    told = out(capsys, *arguments, "--no-deadlocks", "--output", "stuck.dot", code=1)
+    assert "  '--no-deadlocks' is violated\nno deadlocks, but not here:\n" in told
+    assert told.endswith("  1. push -> <shut>\n")
+    assert "\N{CIRCLED DIGIT ONE} push" in (here / "stuck.dot").read_text()
+    found = json.loads(out(capsys, *arguments, "--no-deadlocks", "--json", code=1))
+    assert (found["ok"], found["deadlocks"]) == (False, ["<shut>"])
+    assert [step["event"] for step in found["violations"][0]["steps"]] == ["start", "push"]
+    assert "  '--no-deadlocks' holds\n" in out(capsys, "explore", "lamps:LAMP", "--no-deadlocks")
+
+
 @pytest.mark.parametrize(
     ("attribute", "message"),
     [
+        ("RUDE", "cannot explore claims:COINS: GeneratorExit: (/"),
         ("CRASHES", "cannot explore claims:COINS: ZeroDivisionError: "),
         ("NOTHING", "is empty; write some of environment, always"),
         ("UNKNOWN", "has an unknown part 'alway'; did you mean 'always'?"),
@@ -310,8 +474,24 @@ def test_a_counterexample_is_told_and_drawn(here: Path, capsys: pytest.CaptureFi
 def test_properties_that_are_none(
     attribute: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ("explore", "claims:COINS", "--properties", f"claims:{attribute}")
-    assert message in err(capsys, *arguments)
+    assert main(["explore", "claims:COINS", "--properties", f"claims:{attribute}"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert message in captured.err
+
+
+def test_what_their_code_prints_is_not_in_the_answer(
+    here: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (here / "prints.py").write_text("from lamps import loud\n\nprint('imported')\n")
+    assert main(["check", "prints:loud", "--json"]) == 0
+    captured = capfd.readouterr()
+    assert json.loads(captured.out)["sound"] is True
+    assert sorted(captured.err.splitlines()) == ["by a program", "imported", "made", "past print"]
+    assert main(["explore", "claims:COINS", "--properties", "claims:LOUD", "--json"]) == 0
+    captured = capfd.readouterr()
+    assert json.loads(captured.out)["ok"] is True
+    assert captured.err == "judged\n" * 2
 
 
 # -- what goes wrong -------------------------------------------------------------------------------
@@ -333,6 +513,11 @@ def test_properties_that_are_none(
         ("lamps:broken", "lamps:broken failed: RuntimeError: the lamp fell down (/"),
         ("crash:CHART", "crash failed while it was imported: RuntimeError: oh dear (/"),
         ("crash.py:CHART", "crash.py failed while it was imported: RuntimeError: oh dear (/"),
+        ("lamps.py:lazy", "lamps.py:lazy failed: RuntimeError: too lazy (/"),
+        ("lamps.py:builtins.int", "cannot tell what arguments lamps.py:builtins.int wants: no sig"),
+        (".:CHART", "'.' is not the name of a module; write my.charts or path/file.py"),
+        ("gives_up:CHART", "gives_up failed while it was imported: GeneratorExit: (/"),
+        ("own.py:CHART", "own.py failed while it was imported: Own: its message cannot be read, V"),
         ("leaves:CHART", "leaves failed while it was imported: SystemExit: 0"),
         ("lacks:CHART", "lacks failed while it was imported: ModuleNotFoundError: No module named"),
         ("typo:CHART", "typo failed while it was imported: SyntaxError"),
@@ -343,6 +528,18 @@ def test_what_is_not_a_chart(where: str, message: str, capsys: pytest.CaptureFix
     assert told.startswith("statechart: ")
     assert told.count("\n") == 1
     assert message in told
+
+
+def test_a_directory_that_is_gone(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "gone").mkdir()
+    monkeypatch.chdir(here / "gone")
+    (here / "gone").rmdir()
+    assert err(capsys, "check", "lamps:LAMP") == (
+        "statechart: cannot look for 'lamps' in the current directory: No such file or directory; "
+        "go to one that is there\n"
+    )
 
 
 def test_a_file_that_failed_is_not_half_there(capsys: pytest.CaptureFixture[str]) -> None:
@@ -356,7 +553,16 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert "either a CHART or --rules" in usage(capsys, "check")
     assert "either a CHART or --rules" in usage(capsys, "check", "lamps:LAMP", "--rules")
     assert "0 leaves nothing to search" in usage(capsys, "explore", "lamps:LAMP", "--limit", "0")
-    assert "invalid" in usage(capsys, "explore", "lamps:LAMP", "--limit", "many")
+    assert "'many' is not a whole number" in usage(
+        capsys, "explore", "lamps:LAMP", "--limit", "many"
+    )
+    assert "--rules reads none" in usage(capsys, "check", "--rules", "--code", "lamps:LAMP")
+    for option in (["--sequence"], ["--format", "svg"]):
+        told = usage(capsys, "explore", "lamps:LAMP", *option)
+        assert f"{option[0]} is for the counterexample; say with --output FILE" in told
+    assert "as mermaid only, not as dot" in usage(
+        capsys, "explore", "lamps:LAMP", "--output", "x", "--sequence", "--format", "dot"
+    )
 
 
 @pytest.mark.parametrize("command", ["draw", "check", "explore"])
@@ -376,9 +582,16 @@ def test_an_interrupt_ends_quietly(
 
 def run(here: Path, *arguments: str, stdout: int = subprocess.PIPE) -> tuple[int, str]:
     """Run the real program, and return its exit code and what it said to stderr."""
+    done = process([sys.executable, "-m", "statechart", *arguments], here, stdout)
+    return done.returncode, done.stderr
+
+
+def process(
+    command: list[str], here: Path, stdout: int = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
     home = Path(statechart.__file__).parents[1]
-    done = subprocess.run(
-        [sys.executable, "-m", "statechart", *arguments],
+    return subprocess.run(
+        command,
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
@@ -388,7 +601,6 @@ def run(here: Path, *arguments: str, stdout: int = subprocess.PIPE) -> tuple[int
         # Buffered, as in a terminal: what is not flushed meets the closed end only at the exit.
         env=os.environ | {"PYTHONPATH": str(home), "PYTHONUNBUFFERED": ""},
     )
-    return done.returncode, done.stderr
 
 
 def test_as_a_module(here: Path) -> None:
@@ -403,3 +615,51 @@ def test_a_reader_that_has_gone_away(here: Path) -> None:
     os.close(reader)
     assert run(here, "draw", "lamps:LAMP", stdout=writer) == (128 + signal.SIGPIPE, "")
     os.close(writer)
+
+
+CLOSED = "standard output is closed, and there is nowhere to write the answer"
+FULL = "cannot write to standard output: [Errno 28] No space left on device"
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "told"),
+    [
+        ("draw lamps:LAMP >/dev/full", 2, FULL),
+        ("draw -h >/dev/full", 2, FULL),
+        ("draw lamps:LAMP >&-", 2, CLOSED),
+        ("check --rules >&-", 2, CLOSED),
+        ("draw lamps:LAMP --output lamp.mmd >&-", 0, ""),
+        ("draw - <&-", 2, "standard input is closed; write a file into it, or name the file"),
+        ("draw - 0>/dev/null", 2, "cannot read standard input: Bad file descriptor"),
+        ("check nowhere:LAMP 2>&-", 2, ""),
+    ],
+)
+def test_streams_that_are_closed_or_full(line: str, code: int, told: str, here: Path) -> None:
+    done = process(["/bin/sh", "-c", f'exec "{sys.executable}" -m statechart {line}'], here)
+    assert done.returncode == code
+    assert done.stderr == (f"statechart: {told}\n" if told else "")
+
+
+@pytest.mark.parametrize(
+    ("closing", "told"),
+    [
+        ("os.close(1)", ""),
+        ("sys.stdout.close()", ""),
+        (
+            "sys.__stdout__.close()",
+            "statechart: cannot write to standard output: I/O operation on closed file.\n",
+        ),
+    ],
+)
+def test_a_module_that_closes_stdout(closing: str, told: str, here: Path) -> None:
+    (here / "closes.py").write_text(f"import os, sys\n\nfrom lamps import LAMP\n\n{closing}\n")
+    done = process([sys.executable, "-m", "statechart", "check", "closes:LAMP"], here)
+    assert (done.returncode, done.stderr) == (2 if told else 0, told)
+    assert done.stdout.startswith("chart 'lamp' is sound") is not bool(told)
+
+
+def test_what_is_printed_while_stderr_is_closed(here: Path) -> None:
+    command = f'exec "{sys.executable}" -m statechart check lamps:loud --json 2>&-'
+    done = process(["/bin/sh", "-c", command], here)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["sound"] is True
