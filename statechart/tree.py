@@ -188,20 +188,3 @@ class Tree:
             ):
                 return ancestor
         return None
-
-    def entry(self, name: str) -> tuple[str, ...]:
-        """Return where a row that leads to `name` ends, if nothing is remembered: atomic states."""
-        if name in self.histories:
-            return self._entries(self.histories[name].default)
-        state = self.states[name]
-        if self.atomic(name):
-            return (name,)
-        if state.parallel:
-            return self._entries(self.children(name))
-        if state.initial is None:
-            raise LookupError(f"state {name!r} has children and no initial: cannot enter it")
-        return self._entries(state.initial)
-
-    def _entries(self, found: str | Sequence[str]) -> tuple[str, ...]:
-        several = (found,) if isinstance(found, str) else found
-        return tuple(leaf for name in several for leaf in self.entry(name))

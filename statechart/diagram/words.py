@@ -40,7 +40,6 @@ ANY_EVENT = "any event"
 MIN_FAMILY = 3
 """So many events must begin alike to be named together."""
 
-_UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 _SEPARATORS = "_.-"
 _VERBS = {Answer.REFUSE: "refuses", Answer.DROP: "drops", Answer.DEFER: "defers"}
 
