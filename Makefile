@@ -12,7 +12,7 @@ CHARTS := task-sdk=actors.task.chart:sdk_chart task-spec=actors.task.chart:spec_
 .PHONY: help run test check diagrams w3c bench soak
 
 help: ## say what there is (the default)
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z0-9]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: $(READY) ## see it work: a server, an agent, a crash, nothing lost (20 seconds)
 	@$(BIN)/actors demo

@@ -145,8 +145,8 @@ def _check_default(tree: Tree, state: State, history: History, where: str) -> It
         yield Finding("history-without-default", where, why, f"set default={children[0]!r}")
     wrong = [name for name in found if not _inside(tree, name, state, deep=history.deep)]
     for name in wrong:
-        place = f"inside {state.name!r}" if history.deep else f"a child of {state.name!r}"
-        why = f"its default {name!r} is not a state {place}"
+        place = f"a state inside {state.name!r}" if history.deep else f"a child of {state.name!r}"
+        why = f"its default {name!r} is not {place}"
         yield Finding("wrong-default", where, why, near(name, children, f"name {children[0]!r}"))
     pair = None if wrong else clash(tree, found)
     if pair:
