@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MAX_DEPTH", "MAX_EDGES", "MAX_FINDINGS", "MAX_STATES", "RULES", "Rule"]
+__all__ = ["MAX_DELAY", "MAX_DEPTH", "MAX_EDGES", "MAX_FINDINGS", "MAX_STATES", "RULES", "Rule"]
 
 MAX_DEPTH = 64
 """Deeper nesting is a loop that built the chart wrong, and would exhaust recursive readers."""
@@ -26,6 +26,9 @@ MAX_STATES = 10_000
 
 MAX_EDGES = 50_000
 """Rows of a chart, each counted once per source and trigger."""
+
+MAX_DELAY = 10**15
+"""Milliseconds that a timeout may wait: thirty thousand years."""
 
 MAX_FINDINGS = 100
 """Findings that one error shows; nobody reads more."""
@@ -91,7 +94,7 @@ _ROWS = {
     "unused-event": Rule("each event is in a row"),
 }
 _USES = {
-    "bad-delay": Rule("times are whole milliseconds, not negative"),
+    "bad-delay": Rule(f"times are whole milliseconds from 0 to {MAX_DELAY}"),
     "unknown-time": Rule("delays and instants are milliseconds or times of the chart"),
     "unknown-event": Rule("what a row raises, or a timer brings, is an event of the chart"),
     "raised-class": Rule("what a row raises, or a timer brings, needs no object"),

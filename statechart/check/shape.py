@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from statechart.actions import After, At, Quiet, Raise, Start, Stop
 from statechart.check.fields import FIELDS_OF
-from statechart.check.rules import MAX_DEPTH, MAX_EDGES, MAX_STATES
-from statechart.check.words import triggers_of
+from statechart.check.rules import MAX_DELAY, MAX_DEPTH, MAX_EDGES, MAX_STATES
+from statechart.check.words import too_long, triggers_of
 from statechart.errors import Finding
 from statechart.model import Defer, Drop, Go, History, Refuse, State, names
 
@@ -202,6 +202,9 @@ def _check_answer(row: Any, where: str) -> Iterator[Finding]:
         if not isinstance(each, str | type | After | Quiet | At):
             repair = "write the name of an event, its class, or a timeout"
             yield _wrong(where, "a trigger", each, repair)
+        elif isinstance(each, After | Quiet) and too_long(each.delay):
+            # Asked here, since the delay becomes part of a name.
+            yield Finding("bad-delay", where, f"it waits more than {MAX_DELAY} ms", "wait less")
     if isinstance(row, Go):
         if isinstance(row.dest, tuple | list) and not row.dest:
             yield _wrong(where, "dest", row.dest, "write None for a row that leaves no state")

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from statechart.actions import At, Raise, Start
-from statechart.check.words import near
+from statechart.check.rules import MAX_DELAY
+from statechart.check.words import near, too_long
 from statechart.errors import Finding
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ def check_times(written: Written) -> Iterator[Finding]:
 
 
 def _check_number(where: str, delay: object) -> Iterator[Finding]:
-    if isinstance(delay, bool) or not isinstance(delay, int) or delay < 0:
+    if too_long(delay):
+        yield Finding("bad-delay", where, f"it is more than {MAX_DELAY} ms", "wait less")
+    elif isinstance(delay, bool) or not isinstance(delay, int) or delay < 0:
         shown = repr(delay)[:40] if isinstance(delay, int | float) else type(delay).__name__
         why = f"{shown} is not a number of milliseconds"
         yield Finding("bad-delay", where, why, "write a whole number, 0 or more")

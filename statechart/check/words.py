@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from statechart.check.rules import MAX_DELAY
 from statechart.model import event_name, names
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from statechart.model import Row, Trigger, Triggers
 
-__all__ = ["listed", "near", "row_label", "triggers_of"]
+__all__ = ["listed", "near", "row_label", "too_long", "triggers_of"]
 
 _SHOWN = 5
 _COMPARED = 100
@@ -52,3 +53,8 @@ def row_label(number: int, row: Row) -> str:
     )
     where = f"{listed(triggers, '|')!r}, {listed(names(row.source), '|')!r}"
     return f"row {number}, {type(row).__name__}({where})"
+
+
+def too_long(delay: object) -> bool:
+    """Tell whether `delay` is a number of milliseconds beyond all use."""
+    return isinstance(delay, int) and delay > MAX_DELAY
