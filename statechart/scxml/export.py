@@ -28,7 +28,6 @@ from statechart.actions import After, At, Quiet, Raise, Start, Stop, several
 from statechart.model import ALWAYS, Answer, History, State, done, event_name, names
 from statechart.scxml.words import (
     MAX_DELAY,
-    MAX_DIGITS,
     OWN,
     OWN_VERSION,
     SCXML,
@@ -263,9 +262,6 @@ class _Writer:
     def _start(self, depth: int, start: Start) -> None:
         """SCXML lets a second event with the same id run beside the first, so that is cancelled."""
         due = start.delay
-        if isinstance(due, int) and due >= 10**MAX_DIGITS:
-            why = f"its delay has more than {MAX_DIGITS} digits; it never comes, remove it"
-            raise ScxmlError(0, f"timer {shown(start.timer)}", why)
         if isinstance(due, int) and due <= MAX_DELAY and start.event != start.timer:
             self._empty(depth, "cancel", {"sendid": start.timer, "sc:derived": "true"})
             delay = f"{due}ms"
