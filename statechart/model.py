@@ -113,7 +113,8 @@ class History:
     """A place to return to: leads to where its parent was when it was last left.
 
     A shallow history remembers the active children of its parent, a deep one the atomic states
-    below. `default` is where it leads before anything was left, by way of `actions`.
+    below. `default` is where it leads before anything was left; `actions` are done then, when its
+    parent is entered (a row from inside the parent does not enter it: SCXML 3.10).
     """
 
     name: str

@@ -30,6 +30,7 @@ from statechart import (
 from statechart.explore import Environment, Node, Trace, explore
 from statechart.explore.environment import Cause
 from statechart.explore.moves import Moves
+from tests.statechart.check_cases import lenient
 
 T = TypeVar("T", bound=Hashable)
 
@@ -367,3 +368,22 @@ def test_a_timer_is_told_as_such_and_stops() -> None:
         "  3. ring (timer) -> <idle>",
     ]
     assert "    chart->>chart: ring\n" in looped.violations["never rings"].sequence()
+
+
+@pytest.mark.parametrize("listed", [1, -1], ids=["longer first", "shorter first"])
+def test_of_timers_that_begin_together_the_shorter_fires_whatever_is_listed_first(
+    listed: int,
+) -> None:
+    """As in a machine: the state is left after 500 ms, so nothing ever waits for 1,000."""
+    timeouts = (Go(After(1_000), "wait", "over"), Go(After(500), "wait", "poll"))
+    chart = lenient(
+        name="poll",
+        regions=(State("all", (State("wait"), State("poll"), State("over")), "wait"),),
+        events=("again",),
+        rows=(
+            *timeouts[::listed],
+            Go("again", "poll", "wait"),
+            Drop("again", ("wait", "over"), "no"),
+        ),
+    )
+    assert {c.atomic for c in explore(chart).configurations} == {("wait",), ("poll",)}
