@@ -45,6 +45,8 @@ __all__ = [
     "event_name",
     "inside",
     "names",
+    "split",
+    "state_asked",
 ]
 
 Names: TypeAlias = str | tuple[str, ...]
@@ -57,6 +59,7 @@ ALWAYS = ""
 """The trigger of a transition that needs no event (SCXML 3.13, eventless)."""
 
 _DONE = "done.state."
+_INSIDE = "in:"
 
 
 def done(state: str) -> str:
@@ -70,7 +73,18 @@ def done(state: str) -> str:
 
 def inside(state: str) -> str:
     """Return the condition that `state` is active, which needs no guard: SCXML's `In`."""
-    return f"in:{state}"
+    return _INSIDE + state
+
+
+def split(condition: str) -> tuple[str, bool]:
+    """Return what a condition asks, and the answer that it wants."""
+    return condition.removeprefix("!"), not condition.startswith("!")
+
+
+def state_asked(condition: str) -> str | None:
+    """Return the state whose activity a condition asks for, None if it asks a guard."""
+    name, _ = split(condition)
+    return name.removeprefix(_INSIDE) if name.startswith(_INSIDE) else None
 
 
 class Answer(Enum):

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from statechart.model import Answer, Edge
+from statechart.model import Answer, Edge, split, state_asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,9 +78,9 @@ def _first(candidates: Sequence[Edge], active: frozenset[str], holds: Holds) -> 
 
 
 def _met(condition: str, active: frozenset[str], holds: Holds) -> bool:
-    name = condition.removeprefix("!")
-    met = name[3:] in active if name.startswith("in:") else holds(name)
-    return met is not condition.startswith("!")
+    name, wanted = split(condition)
+    state = state_asked(condition)
+    return (holds(name) if state is None else state in active) is wanted
 
 
 def _together(tree: Tree, found: list[Edge]) -> Selection:

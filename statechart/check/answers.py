@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from statechart.check.cover import gap, told
 from statechart.check.words import listed
 from statechart.errors import Finding
-from statechart.model import event_name
+from statechart.model import event_name, state_asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +95,7 @@ class _Gaps:
         edges = tree.candidates(leaf, event)
         if not edges or not edges[-1].conditions:
             return
-        asks = any("in:" in condition for edge in edges for condition in edge.conditions)
+        asks = any(state_asked(condition) for edge in edges for condition in edge.conditions)
         for configuration in configurations if asks else configurations[:1]:
             rows = [told(edge.conditions, configuration.states) for edge in edges]
             held = [(edge, row) for edge, row in zip(edges, rows, strict=True) if row is not None]

@@ -11,19 +11,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from statechart.compiler import MAX_GUARDS
+from statechart.model import split, state_asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Said", "gap", "said_by", "split", "told"]
+__all__ = ["Said", "gap", "said_by", "told"]
 
 Said: TypeAlias = "Mapping[str, bool]"
 """What guards say, by name."""
-
-
-def split(condition: str) -> tuple[str, bool]:
-    """Return what a condition asks, and the answer that it wants."""
-    return condition.removeprefix("!"), not condition.startswith("!")
 
 
 def said_by(conditions: Iterable[str]) -> dict[str, bool] | None:
@@ -39,10 +35,10 @@ def told(conditions: Iterable[str], states: frozenset[str]) -> tuple[str, ...] |
     """Return the conditions on guards that are left with `states` active, None if one failed."""
     left = []
     for condition in conditions:
-        name, wanted = split(condition)
-        if not name.startswith("in:"):
+        state = state_asked(condition)
+        if state is None:
             left.append(condition)
-        elif (name[3:] in states) is not wanted:
+        elif (state in states) is not split(condition)[1]:
             return None
     return tuple(left)
 

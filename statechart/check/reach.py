@@ -16,7 +16,7 @@ from statechart.check.cover import gap, said_by, told
 from statechart.check.rows import can_finish, hidden
 from statechart.check.words import listed
 from statechart.errors import Finding
-from statechart.model import ALWAYS, Answer, Edge, done, event_name, names
+from statechart.model import ALWAYS, Answer, Edge, done, event_name, names, state_asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,7 +167,7 @@ class _Look:
             yield from self._tree.rows_at(source, trigger)
 
     def _asks_inside(self, edge: Edge) -> bool:
-        return any("in:" in condition for condition in edge.conditions)
+        return any(state_asked(condition) for condition in edge.conditions)
 
     def _before(self, edge: Edge, place: _Place) -> list[Edge]:
         """Return the rows that are asked before `edge`, and may hold."""
@@ -197,5 +197,5 @@ class _Look:
 
 
 def _inside(edge: Edge) -> str:
-    asked = [condition for condition in edge.conditions if "in:" in condition]
+    asked = [condition for condition in edge.conditions if state_asked(condition)]
     return f"{listed(map(repr, asked))} holds"

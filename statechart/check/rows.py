@@ -11,7 +11,18 @@ from statechart.actions import After, At, Quiet
 from statechart.check.states import clash
 from statechart.check.words import listed, near, row_label, triggers_of
 from statechart.errors import Finding
-from statechart.model import ALWAYS, Answer, Drop, Go, Refuse, done, event_name, names
+from statechart.model import (
+    ALWAYS,
+    Answer,
+    Drop,
+    Go,
+    Refuse,
+    done,
+    event_name,
+    names,
+    split,
+    state_asked,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -94,9 +105,9 @@ def _check_sources(tree: Tree, row: Row, where: str) -> Iterator[Finding]:
 
 def _check_conditions(written: Written, row: Row, where: str) -> Iterator[Finding]:
     for condition in names(row.conditions):
-        name = condition.removeprefix("!")
-        state = name.removeprefix("in:")
-        if state == name:
+        name, _ = split(condition)
+        state = state_asked(condition)
+        if state is None:
             if name not in written.chart.guards:
                 repair = near(name, written.chart.guards, "add it to guards")
                 yield Finding("unknown-guard", where, f"{name!r} is not in guards", repair)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from statechart.actions import several
 from statechart.library.words import ChartMachine, InexpressibleError, Predicate, Scope
-from statechart.model import ALWAYS, Answer, History, names
+from statechart.model import ALWAYS, Answer, History, done, names, state_asked
 
 if TYPE_CHECKING:
     from statechart.actions import Actions
@@ -130,7 +130,7 @@ def _check_edges(chart: Chart) -> None:
                 f"{edge}: `transitions` has no time; declare an event and trigger it when the time "
                 "is over"
             )
-        if edge.trigger == ALWAYS or edge.trigger.startswith("done.state."):
+        if edge.trigger == ALWAYS or edge.trigger.startswith(done("")):
             raise InexpressibleError(
                 f"{edge}: `transitions` takes nothing by itself; declare an event and trigger it "
                 "from an action"
@@ -142,7 +142,7 @@ def _check_edges(chart: Chart) -> None:
 
 def _check_conditions(edge: Edge) -> None:
     for condition in edge.conditions:
-        if condition.removeprefix("!").startswith("in:"):
+        if state_asked(condition):
             raise InexpressibleError(
                 f"{edge}: condition {condition!r} would be asked while the states change; write a "
                 "guard that asks your context"

@@ -11,7 +11,7 @@ import re
 from decimal import Decimal
 from typing import NamedTuple
 
-from statechart.model import inside
+from statechart.model import inside, split, state_asked
 
 __all__ = [
     "ANY",
@@ -159,9 +159,9 @@ def _literal(literal: str, text: str, *, negated: bool) -> Condition:
 
 def text_of(condition: str) -> str:
     """Return a condition of a row as it is written in a document."""
-    name = condition.removeprefix("!")
-    negation = "!" if condition.startswith("!") else ""
-    return negation + (f"In('{name[3:]}')" if name.startswith("in:") else name)
+    name, wanted = split(condition)
+    state = state_asked(condition)
+    return ("" if wanted else "!") + (name if state is None else f"In('{state}')")
 
 
 def token_prefixed(descriptor: str, event: str) -> bool:
