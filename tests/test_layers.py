@@ -25,6 +25,13 @@ MAY_IMPORT: list[tuple[str, tuple[str, ...]]] = [
     ("statechart.testing.strategies", ("statechart", "hypothesis")),
     ("statechart", ("statechart",)),
     ("actors.runtime", ("actors.runtime", "statechart")),
+    (
+        "actors.simulation",
+        (
+            *("actors.simulation", "actors.a2a", "actors.storage", *CORE),
+            *("a2a", "google.protobuf", "msgpack", "pytest", "hypothesis"),
+        ),
+    ),
     ("actors.task", (*CORE, *MESSAGES)),
     ("actors.storage.conformance", ("actors.storage", *CORE, *MESSAGES, "pytest")),
     ("actors.storage", ("actors.storage", *CORE, *MESSAGES)),
@@ -36,6 +43,8 @@ MAY_IMPORT: list[tuple[str, tuple[str, ...]]] = [
     ("actors.demo", EVERYTHING),
     ("actors.cli", EVERYTHING),
     ("actors.__main__", ("actors.cli",)),
+    ("actors.plugin", ("actors.simulation", "pytest")),
+    ("actors.plugin", ("actors.simulation", "pytest")),
     ("actors", ()),
 ]
 
@@ -123,6 +132,8 @@ def test_imports_go_one_way() -> None:
         ("actors.storage.foreign", "from a2a.server.tasks import TaskStore"),
         ("actors.a2a.handler", "from actors.storage import SqliteJournal"),
         ("actors.a2a.handler", "from actors.cli import main"),
+        ("actors.simulation.world", "from actors.cli import main"),
+        ("actors.plugin", "import hypothesis"),
         ("actors.stray", "import statechart"),
     ],
 )

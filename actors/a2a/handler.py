@@ -9,6 +9,7 @@ Neighbours: `runtime.py` (the core on the loop of the first request), `answers.p
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -51,6 +52,7 @@ from actors.a2a.entry import Entry, client_errors
 from actors.a2a.push import PushConfigs
 from actors.a2a.requests import Calls
 from actors.a2a.runtime import Recipe, RuntimeHolder, journal_recipe
+from actors.runtime import ActorSystem, LoopClock
 from actors.task.messages import Admitted, Settled, Wait
 from actors.task.policy import Policy
 
@@ -154,12 +156,17 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
                 policy=self.policy,
                 journal=journal_recipe(calls, task_store, journal, Path(database)),
                 push_sender=push_sender,
+                system=self.new_system,
             )
         )
         self._entry = Entry(self._runtime, calls, builder, owner_resolver)
         for card, name in ((agent_card, "agent_card"), (extended_agent_card, "extended card")):
             if card is not None:
                 warn_on_missing_required_fields(card, f"{name} passed to RequestHandler:")
+
+    def new_system(self, loop: asyncio.AbstractEventLoop) -> ActorSystem:
+        """Return the system in which this handler's actors live; for simulators to override."""
+        return ActorSystem(LoopClock(loop), loop.create_future)
 
     async def start(self) -> None:
         """Start on the running loop before the first request, and settle what a crash has left."""

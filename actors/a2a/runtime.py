@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from a2a.server.tasks import PushNotificationSender
 from actors.a2a.agent import Agent
 from actors.a2a.requests import Calls
 from actors.a2a.webhook import Webhooks
-from actors.runtime import ActorStopped, ActorSystem, LoopClock
+from actors.runtime import ActorStopped, ActorSystem
 from actors.storage import ForeignJournal, SqliteJournal
 from actors.task.core import TaskCore
 from actors.task.policy import Policy
@@ -44,12 +45,15 @@ class Recipe:
     policy: Policy
     journal: Callable[[], Journal]
     push_sender: PushNotificationSender | None
+    system: Callable[[asyncio.AbstractEventLoop], ActorSystem]
 
     def build(self, loop: asyncio.AbstractEventLoop) -> Runtime:
         """Return a runtime on `loop`, not yet started."""
-        system = ActorSystem(LoopClock(loop), loop.create_future)
+        system = self.system(loop)
         pushes = self.push_sender is not None
-        core = TaskCore(system, self.journal(), self.policy, pushes=pushes)
+        core = TaskCore(
+            system, self.journal(), self.policy, pushes=pushes, incarnation=uuid.uuid4().hex
+        )
         ports: dict[str, Agent | Webhooks] = {
             "agent": Agent(self.executor, self.builder, self.calls, system, loop)
         }

@@ -1,4 +1,4 @@
-"""The command line: `actors serve | send | tail | demo`.
+"""The command line: `actors serve | send | tail | simulate | demo`.
 
 The map, each file importing only those above it:
 
@@ -9,6 +9,8 @@ The map, each file importing only those above it:
     reach.py     from a URL to a card, a client, an endpoint
     load.py      MODULE:EXECUTOR and its card
     serve.py     a server process       send.py   one message       tail.py   one task's stream
+    courses.py   what to simulate       summary.py   what was found
+    simulate.py  many runs
     app.py       options and help; imports the rest when a command runs
 
 The command line needs two extras that the library does not, so nothing of them is imported here.

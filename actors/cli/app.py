@@ -1,6 +1,6 @@
 """The commands: options and help. What they do is imported when one runs, so that help is quick.
 
-Neighbours: `serve.py`, `send.py`, `tail.py`, `actors/demo/tour.py`.
+Neighbours: `serve.py`, `send.py`, `tail.py`, `simulate.py`, `actors/demo/tour.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from actors.cli.failure import CommandError
-from actors.cli.words import DEFAULT_URL, Binding, Level, Preset, Recovery
+from actors.cli.words import DEFAULT_URL, Binding, Level, Preset, Recovery, duration
 
 app = typer.Typer(
     name="actors",
@@ -170,6 +170,82 @@ def tail(
 
     wanted = tailing.Tail(task=task, url=url, after=after, follow=follow)
     asyncio.run(tailing.tail(wanted, Console(), machine=machine))
+
+
+_SIMULATE_EXAMPLES = """
+Examples:
+
+    actors simulate
+
+    actors simulate my_agent:MyExecutor --budget 5m --crashes 1
+
+    actors simulate --exhaustive --policy spec --budget 1h
+"""
+
+
+@app.command(epilog=_SIMULATE_EXAMPLES)
+def simulate(
+    agent: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[MODULE:EXECUTOR]",
+            help="An agent, as for serve; without one, the task core under random agents.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first schedule; the next has +1.")] = 0,
+    schedules: Annotated[
+        int | None, typer.Option(min=1, help="How many at most, of each policy.")
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="How long in all: 90s, 10m, 2h. A minute, if nothing else says when to end.",
+            show_default=False,
+        ),
+    ] = None,
+    exhaustive: Annotated[
+        bool, typer.Option("--exhaustive", help="Every run of small scopes of the task core.")
+    ] = False,
+    policy: Annotated[
+        Preset | None,
+        typer.Option(help="Of the server.", show_default="both; of an agent sdk"),
+    ] = None,
+    recovery: Annotated[
+        Recovery, typer.Option(help="After a crash: fail what was running, or run it again.")
+    ] = Recovery.FAIL,
+    crashes: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="How often the server may crash.", show_default="1; with an agent 0"
+        ),
+    ] = None,
+    report_to: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the files of a failure are written.")
+    ] = Path("simulation-failure"),
+    machine: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
+) -> None:
+    """Look for races: schedules and faults, on virtual time, and the simplest that breaks."""
+    from actors.a2a import Policy
+    from actors.cli import simulate as simulating
+
+    usual = (Preset.SDK,) if agent is not None else tuple(Preset)
+    presets = {Preset.SDK: Policy.sdk, Preset.SPEC: Policy.spec}
+    chosen = usual if policy is None else (policy,)
+    endless = budget is None and schedules is None and not exhaustive
+    options = simulating.Options(
+        agent=agent,
+        seed=seed,
+        schedules=schedules,
+        budget=duration(budget or "1m") if budget is not None or endless else None,
+        exhaustive=exhaustive,
+        policies=tuple(presets[each](recovery=recovery.value) for each in chosen),
+        crashes=crashes,
+        report_to=report_to,
+        machine=machine,
+    )
+    simulating.simulate(options, Console())
 
 
 _DEMO_EXAMPLES = """

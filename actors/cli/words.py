@@ -5,7 +5,10 @@ Neighbours: `app.py` (declares the options), whoever acts on them.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+
+from actors.cli.failure import CommandError
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 """Where `actors serve` listens unless told otherwise, and so where the others look."""
@@ -40,3 +43,19 @@ class Level(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+_UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def duration(text: str) -> float:
+    """Return seconds: "90", "90s", "1.5m", "2h", "500ms".
+
+    Raises:
+        CommandError: it is none, or 0.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(ms|s|m|h|)", text.strip())
+    seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
+    if not seconds:
+        raise CommandError(f"{text!r} is no duration; write for example 90s, 10m or 2h", 2)
+    return seconds

@@ -2,69 +2,134 @@
 
 The map, each file importing only those above it:
 
-    message.py      Envelope, ActorRef, effects        (values)
-    mailbox.py      two lanes, one bounded
-    supervision.py  what a crash means
-    actor.py        Actor: start, step                 (pure)
+    errors.py       what goes wrong, as askers hear it
     clock.py        what we need of time
-    dispatcher.py   the one receive loop               (asyncio)
-    promise.py      the asking side of one answer      (asyncio)
-    system.py       address book, delivery, effects    (the shell)
+    message.py      Message, Envelope, ActorRef         (values)
+    effects.py      what a step may ask for             (values)
+    supervision.py  what a crash means                  (values)
+    actor.py        Actor: start, step                  (pure)
+    credit.py       demand between two actors           (pure)
+    fingerprint.py  a digest of any value               (pure)
+    mailbox.py      two lanes, one bounded
+    cell.py         one live actor
+    dispatcher.py   the one receive loop                (asyncio)
+    promise.py      the asking side of one answer       (asyncio)
+    report.py       what is said about a crash
+    listeners.py    who is told                  observing.py  of what
+    perform.py      performs effects
+    lives.py        starts, crashes, restarts, ends
+    book.py         who lives where, whose child, who watches
+    system.py       delivery, asks, one message at a time
+    drain.py        waiting until work has flowed off   (asyncio)
 """
 
 from actors.runtime.actor import Actor, Step
+from actors.runtime.credit import Demand, Inlet, Outlet
 from actors.runtime.dispatcher import LoopClock
-from actors.runtime.mailbox import MailboxFull
+from actors.runtime.drain import DrainReport, Phase, drain
+from actors.runtime.effects import (
+    CancelTimer,
+    DeadLetter,
+    Effect,
+    Log,
+    Passivate,
+    Perform,
+    Reject,
+    Reply,
+    Spawn,
+    StartTimer,
+    Stash,
+    Stop,
+    Tell,
+    Unstash,
+    Unwatch,
+    Watch,
+)
+from actors.runtime.errors import (
+    ActorCrashed,
+    ActorStopped,
+    AskTimeout,
+    BadStep,
+    MailboxFull,
+    MessageMutated,
+    Mistake,
+    SpawnLimit,
+    StashFull,
+    UnexpectedMessage,
+)
+from actors.runtime.fingerprint import fingerprint
 from actors.runtime.message import (
     NOBODY,
     ActorRef,
     Caller,
-    CancelTimer,
-    DeadLetter,
-    Effect,
     Envelope,
     Lane,
-    Log,
     Message,
-    Perform,
-    Reject,
-    Reply,
+    Overflow,
     ReplyTo,
-    Spawn,
-    StartTimer,
-    Stop,
-    Tell,
+    Terminated,
+    Timer,
 )
-from actors.runtime.supervision import ActorCrashed, ActorStopped, AskTimeout, Directive
+from actors.runtime.observing import DeadLetterNotice
+from actors.runtime.report import CrashReport
+from actors.runtime.supervision import ESCALATE, RESTART, RESUME, STOP, Directive, Supervision
 from actors.runtime.system import ActorSystem, Port
 
 __all__ = [
+    "ESCALATE",
     "NOBODY",
+    "RESTART",
+    "RESUME",
+    "STOP",
     "Actor",
     "ActorCrashed",
     "ActorRef",
     "ActorStopped",
     "ActorSystem",
     "AskTimeout",
+    "BadStep",
     "Caller",
     "CancelTimer",
+    "CrashReport",
     "DeadLetter",
+    "DeadLetterNotice",
+    "Demand",
     "Directive",
+    "DrainReport",
     "Effect",
     "Envelope",
+    "Inlet",
     "Lane",
     "Log",
     "LoopClock",
     "MailboxFull",
     "Message",
+    "MessageMutated",
+    "Mistake",
+    "Outlet",
+    "Overflow",
+    "Passivate",
     "Perform",
+    "Phase",
     "Port",
     "Reject",
     "Reply",
     "ReplyTo",
     "Spawn",
+    "SpawnLimit",
     "StartTimer",
+    "Stash",
+    "StashFull",
     "Step",
     "Stop",
+    "Supervision",
     "Tell",
+    "Terminated",
+    "Timer",
+    "UnexpectedMessage",
+    "Unstash",
+    "Unwatch",
+    "Watch",
+    "drain",
+    "fingerprint",
 ]

@@ -1,16 +1,18 @@
 """An actor: an initial state and a pure step (law L2).
 
-Neighbours: `message.py` (envelopes in, effects out), `supervision.py` (what a crash means),
-`system.py` (runs the steps and performs the effects).
+Neighbours: `message.py` (envelopes in), `effects.py` (effects out), `supervision.py` (what a crash
+means), `system.py` (runs the steps).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, NoReturn, TypeVar
 
-from actors.runtime.message import Effect, Envelope
-from actors.runtime.supervision import Directive
+from actors.runtime.effects import Effect
+from actors.runtime.errors import BadStep
+from actors.runtime.message import Envelope
+from actors.runtime.supervision import STOP, Supervision
 
 S = TypeVar("S")
 
@@ -28,7 +30,13 @@ class Actor(ABC, Generic[S]):
     One instance may serve many addresses; what belongs to one of them is in its state.
     """
 
-    supervision: ClassVar[Directive] = Directive.STOP
+    supervision: ClassVar[Supervision] = STOP
+    mailbox_bound: ClassVar[int] = 1024
+    """Messages of the normal lane that may wait; see `Overflow` for the next one."""
+    stash_bound: ClassVar[int] = 1024
+    """Messages that may be put aside; the next one is answered `StashFull`."""
+    accepts: ClassVar[tuple[type, ...] | None] = None
+    """Types of messages that reach `step`; others are rejected `UnexpectedMessage`. None: all."""
 
     @abstractmethod
     def start(self) -> Step[S]:
@@ -46,8 +54,26 @@ class Actor(ABC, Generic[S]):
         """
 
     def stopped(self, state: S, error: Exception) -> tuple[Effect, ...]:
-        """What to do when the system stops this actor from outside or after a crash.
+        """What to do when the system stops this actor from outside, or its state is lost.
 
-        Every ask that the state still holds must be answered here (law L4).
+        Every ask that the state still holds must be answered here (law L4). Told to a parent's
+        stop, a crash and a restart alike; what only a living actor can have (children, timers,
+        a stash) cannot be asked for any more.
         """
         return ()
+
+    def supervise(self, error: Exception) -> Supervision:
+        """What a crash means; override it to tell errors apart."""
+        return self.supervision
+
+
+def no_step(actor: Actor[Any], method: str, found: object) -> NoReturn:
+    """Say that a method of an actor has returned something else than a `Step`.
+
+    Raises:
+        BadStep: always.
+    """
+    raise BadStep(
+        f"{type(actor).__qualname__}.{method} returned {type(found).__qualname__}; "
+        "expected Step(state, effects)"
+    )

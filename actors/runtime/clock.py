@@ -26,10 +26,10 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds on a clock that never goes back; only differences mean anything."""
 
-    def call_soon(self, callback: Callable[[], object]) -> object:
+    def call_soon(self, callback: Callable[[], object], /) -> object:
         """Run a callback in a later iteration of the loop."""
 
-    def call_later(self, delay: float, callback: Callable[[], object]) -> TimerHandle:
+    def call_later(self, delay: float, callback: Callable[[], object], /) -> TimerHandle:
         """Run a callback after `delay` seconds."""
 
 

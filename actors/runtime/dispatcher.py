@@ -4,8 +4,8 @@ An actor costs no asyncio task: it is a mailbox and a place in the ready queue. 
 most `TURN_MESSAGES` messages or `TURN_SECONDS`, then gives the loop back, so sockets and agents
 are never starved by actors, and no actor by another.
 
-Neighbours: `system.py` (makes cells ready, handles one message), `clock.py` (what we need of a
-loop), `mailbox.py` (what a cell holds).
+Neighbours: `system.py` (wakes cells, handles one message), `clock.py` (what we need of a loop),
+`cell.py` (says whether it can run).
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import contextvars
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeAlias
 
-from actors.runtime.clock import TimerHandle, wall_clock
-from actors.runtime.mailbox import Mailbox
+from actors.runtime.cell import Cell
+from actors.runtime.clock import Clock, TimerHandle, wall_clock
 
 TURN_MESSAGES = 128
 TURN_SECONDS = 0.002
@@ -26,11 +27,18 @@ SLICE = 32
 """Messages that one actor may handle before the next ready one gets its slice."""
 
 
-class Ready(Protocol):
-    """What the loop needs of an actor's cell."""
+class Scheduler(Protocol):
+    """Gives cells their turns."""
 
-    mailbox: Mailbox
-    ready: bool
+    def wake(self, cell: Cell) -> None:
+        """Know that a cell has become, or may have become, `runnable`."""
+
+
+Handle: TypeAlias = Callable[[Cell, int], None]
+"""Handles one message, or the start, of a runnable cell, at a time in UTC milliseconds."""
+
+Dispatch: TypeAlias = Callable[[Clock, Handle], Scheduler]
+"""Makes the scheduler of a system."""
 
 
 class LoopClock:
@@ -39,41 +47,37 @@ class LoopClock:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.monotonic = loop.time
-        self._nobody = contextvars.Context()
-        """Actors run in no request's context variables, whoever's message woke them (law L6)."""
-
-    def now(self) -> int:
-        """UTC milliseconds since the epoch."""
-        return wall_clock()
-
-    def call_later(self, delay: float, callback: Callable[[], object]) -> TimerHandle:
-        """Run a callback after `delay` seconds."""
-        return self.loop.call_later(delay, callback, context=self._nobody)
-
-    def call_soon(self, callback: Callable[[], object]) -> object:
-        """Run a callback in a later iteration of the loop."""
-        return self.loop.call_soon(callback, context=self._nobody)
+        self.now = wall_clock
+        nobody = contextvars.Context()
+        # Actors run in no request's context variables, whoever's message woke them (law L6).
+        # Partial objects, since these two are on the path of every ask.
+        self.call_later: Callable[[float, Callable[[], object]], TimerHandle] = partial(
+            loop.call_later, context=nobody
+        )
+        self.call_soon: Callable[[Callable[[], object]], object] = partial(
+            loop.call_soon, context=nobody
+        )
 
 
 class Dispatcher:
-    """Gives each ready cell its slice. `handle(cell, now)` must take one message from it."""
+    """The scheduler of production: each ready cell gets its slice, in turn.
+
+    Args:
+        clock: the loop.
+        handle: takes one message from a cell.
+    """
 
     __slots__ = ("_armed", "_call_soon", "_handle", "_now", "_ready")
 
-    def __init__(
-        self,
-        call_soon: Callable[[Callable[[], object]], object],
-        now: Callable[[], int],
-        handle: Callable[[Ready, int], None],
-    ) -> None:
-        self._call_soon = call_soon
-        self._now = now
+    def __init__(self, clock: Clock, handle: Handle) -> None:
+        self._call_soon = clock.call_soon
+        self._now = clock.now
         self._handle = handle
-        self._ready: deque[Ready] = deque()
+        self._ready: deque[Cell] = deque()
         self._armed = False
 
-    def wake(self, cell: Ready) -> None:
-        """Put a cell with mail into the ready queue, once."""
+    def wake(self, cell: Cell) -> None:
+        """Put a cell into the ready queue, once."""
         if cell.ready:
             return
         cell.ready = True
@@ -89,22 +93,26 @@ class Dispatcher:
         left = TURN_MESSAGES
         ready = self._ready
         try:
-            while ready and left > 0 and time.monotonic() < stop:
+            while ready and left > 0:
                 left -= self._slice(ready.popleft(), now)
+                if ready and time.monotonic() >= stop:
+                    break
         finally:
             # Whatever happened to one actor, the others get their turn.
             self._armed = bool(ready)
             if ready:
                 self._call_soon(self.turn)
 
-    def _slice(self, cell: Ready, now: int) -> int:
-        handled = 0
+    def _slice(self, cell: Cell, now: int) -> int:
+        handled, more = 0, cell.runnable
+        handle = self._handle
         try:
-            while handled < SLICE and len(cell.mailbox):
+            while more and handled < SLICE:
                 handled += 1
-                self._handle(cell, now)
+                handle(cell, now)
+                more = cell.runnable
         finally:
-            cell.ready = bool(len(cell.mailbox))
-            if cell.ready:
+            cell.ready = more
+            if more:
                 self._ready.append(cell)
         return handled

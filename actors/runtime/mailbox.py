@@ -1,28 +1,27 @@
 """A mailbox: two lanes, one of them bounded. This is the whole concurrency story of an actor.
 
-Neighbours: `message.py` (what waits here), `dispatcher.py` (takes it out).
+Neighbours: `message.py` (what waits here), `cell.py` (whose it is), `system.py` (fills and takes).
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
-from actors.runtime.message import Envelope, Lane
-
-REQUESTS_BOUND = 1024
-"""Refusable messages that may wait for one actor before the next is answered `MailboxFull`."""
-
-
-class MailboxFull(Exception):  # noqa: N818 - the name says what happened, as in queue.Full
-    """The actor has too many requests waiting; the sender may retry later."""
+from actors.runtime.message import Envelope, Lane, Overflow
 
 
 class Mailbox:
-    """Envelopes waiting for one actor; the system lane goes first."""
+    """Envelopes waiting for one actor; the system lane goes first.
+
+    Args:
+        bound: messages that may wait in the normal lane before the next is refused, unless it is
+            of a type that is always admitted.
+    """
 
     __slots__ = ("bound", "normal", "system")
 
-    def __init__(self, bound: int = REQUESTS_BOUND) -> None:
+    def __init__(self, bound: int) -> None:
         self.bound = bound
         self.system: deque[Envelope] = deque()
         self.normal: deque[Envelope] = deque()
@@ -33,10 +32,19 @@ class Mailbox:
         if message.lane is Lane.SYSTEM:
             self.system.append(envelope)
             return True
-        if message.refusable and len(self.normal) >= self.bound:
+        if len(self.normal) >= self.bound and message.overflow is not Overflow.ADMIT:
             return False
         self.normal.append(envelope)
         return True
+
+    def admit(self, envelope: Envelope) -> None:
+        """Queue an envelope that is bounded by construction, whatever its type says of itself."""
+        lane = self.system if envelope.message.lane is Lane.SYSTEM else self.normal
+        lane.append(envelope)
+
+    def put_back(self, envelopes: Sequence[Envelope]) -> None:
+        """Put envelopes that were taken before at the head of the normal lane, in their order."""
+        self.normal.extendleft(reversed(envelopes))
 
     def take(self) -> Envelope:
         """The next envelope.

@@ -1,15 +1,16 @@
-"""What actors say to one another, and what a step asks the shell to do.
+"""What actors say to one another.
 
-Neighbours: `actor.py` (a step takes an `Envelope` and returns effects), `mailbox.py` (queues
-envelopes), `system.py` (performs effects). Everything here is a value; nothing here acts.
+Neighbours: `effects.py` (what a step asks the shell to do), `actor.py` (a step takes an
+`Envelope`), `mailbox.py` (queues envelopes). Everything here is a value; nothing here acts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+
+from actors.runtime.clock import TimerHandle
 
 M = TypeVar("M")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -24,14 +25,24 @@ class Lane(Enum):
     """Everything else, in order of arrival."""
 
 
+class Overflow(Enum):
+    """What becomes of a message of the normal lane when the mailbox is full."""
+
+    REFUSE = "refuse"
+    """Its asker is answered `MailboxFull`; told, it is a dead letter ("overflow")."""
+    ADMIT = "admit"
+    """Queued all the same: how many there can be is bounded by construction."""
+    DROP = "drop"
+    """A hint that may be lost: a dead letter ("dropped"); an asker is answered `MailboxFull`."""
+
+
 class Message:
     """Base of everything an actor can be told. Subclasses are frozen dataclasses."""
 
     __slots__ = ()
 
     lane: ClassVar[Lane] = Lane.NORMAL
-    refusable: ClassVar[bool] = False
-    """Comes from outside, so a full mailbox may refuse it (the sender gets `MailboxFull`)."""
+    overflow: ClassVar[Overflow] = Overflow.REFUSE
     revives: ClassVar[bool] = False
     """Wakes a passivated actor; any other message to one is a dead letter."""
 
@@ -68,99 +79,50 @@ class ReplyTo(Protocol[T_contra]):
         """Answer with an error, raised where the ask is awaited."""
 
 
+class Timer:
+    """One arming of a named timer; what it says counts only while it is live."""
+
+    __slots__ = ("handle", "live", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.live = True
+        """Neither cancelled nor replaced, and of the present life of its actor."""
+        self.handle: TimerHandle | None = None
+
+    def cancel(self) -> None:
+        """Take its effect from it, also when its message is in the mailbox already."""
+        self.live = False
+        if self.handle is not None:
+            self.handle.cancel()
+
+    def __fingerprint__(self) -> object:
+        """Its name, and whether it counts; not the handle, which differs from run to run."""
+        return (self.name, self.live)
+
+    def __repr__(self) -> str:
+        return f"<Timer {self.name!r}{'' if self.live else ' stale'}>"
+
+
 class Envelope(NamedTuple):
     """One delivery: the message and what the transport knows about it."""
 
     message: Message
     reply_to: ReplyTo[Any] | None = None
     caller: Caller = NOBODY
-
-
-class Effect:
-    """Base of what a step may ask for. The shell performs effects in order."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Tell(Effect):
-    """Deliver a message; `reply_to` hands the duty to answer on to the receiver."""
-
-    to: ActorRef[Any]
-    message: Message
-    reply_to: ReplyTo[Any] | None = None
-    caller: Caller = NOBODY
+    deadline: float = 0.0
+    """Monotonic seconds after which nobody waits for the answer any more; 0.0: none."""
+    trace: str = ""
+    """W3C traceparent of what caused this; what a step tells others inherits it."""
+    timer: Timer | None = None
+    """The timer that told this, if one did."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reply(Effect):
-    """Answer an ask with a result."""
+class Terminated(Message):
+    """Told once to whoever watches an actor that has left the address book."""
 
-    to: ReplyTo[Any]
-    value: object
-
-
-@dataclass(frozen=True, slots=True)
-class Reject(Effect):
-    """Answer an ask with an error."""
-
-    to: ReplyTo[Any]
-    error: Exception
-
-
-@dataclass(frozen=True, slots=True)
-class Spawn(Effect):
-    """Start another actor; a spawn of a live address is a defect and crashes the spawner."""
-
+    lane: ClassVar[Lane] = Lane.SYSTEM
     ref: ActorRef[Any]
-    build: Callable[[], Any]
-    """Makes the `Actor`; a factory so that the effect itself stays a value without behaviour."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stop(Effect):
-    """Leave the address book.
-
-    Messages still waiting are delivered anew if they revive the actor, and answered with
-    `ActorStopped` otherwise.
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class StartTimer(Effect):
-    """Tell oneself `message` after `delay` seconds; a timer of the same name is replaced."""
-
-    name: str
-    delay: float
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class CancelTimer(Effect):
-    """Forget a timer; unknown names are fine."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Perform(Effect):
-    """Hand a request to the port registered under `port`; it answers by telling messages."""
-
-    port: str
-    request: object
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter(Effect):
-    """A message that can have no effect any more; counted and observable, never silent."""
-
-    message: object
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Log(Effect):
-    """One log line (a `logging` level and a text)."""
-
-    level: int
-    text: str
+    """`stopped`, `crashed`, `passivated`, `parent gone` or `no such actor`."""

@@ -7,50 +7,98 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from actors.runtime.clock import Clock, TimerHandle
-from actors.runtime.supervision import AskTimeout
+from actors.runtime.errors import AskTimeout
+from actors.runtime.message import ActorRef, Message
+
+Ask: TypeAlias = tuple[ActorRef[Any], Message, float]
+"""Who is asked, what, and for how many seconds."""
 
 
 class Promise:
-    """The asking side of one answer, as an asyncio future."""
+    """The asking side of one answer, as an asyncio future.
 
-    __slots__ = ("_timer", "_undelivered", "future")
+    Args:
+        future: what the asker awaits.
+        ask: for words.
+        deadline: monotonic seconds after which no answer is waited for.
+        dead_letter: told (answer, reason) of each answer that comes too late, or twice.
+        undelivered: told a result that did not reach the asker.
+    """
+
+    __slots__ = ("_ask", "_dead_letter", "_over", "_timer", "_undelivered", "deadline", "future")
 
     def __init__(
-        self, future: asyncio.Future[Any], undelivered: Callable[[Any], None] | None = None
+        self,
+        future: asyncio.Future[Any],
+        ask: Ask,
+        deadline: float,
+        dead_letter: Callable[[object, str], None],
+        undelivered: Callable[[Any], None] | None = None,
     ) -> None:
         self.future = future
+        self.deadline = deadline
+        self._ask = ask
+        self._dead_letter = dead_letter
         self._undelivered = undelivered
         self._timer: TimerHandle | None = None
+        self._over = ""
+        """Why a further answer would be a dead letter; empty while the first is waited for."""
 
-    def expire(self, clock: Clock, seconds: float, what: str) -> None:
+    def __fingerprint__(self) -> object:
+        """Whose answer it is: the future that waits for it."""
+        return self.future
+
+    def expire(self, clock: Clock, seconds: float) -> None:
         """Reject with `AskTimeout` unless answered within `seconds`."""
-        error = AskTimeout(f"no answer to {what} within {seconds} s")
-        self._timer = clock.call_later(seconds, lambda: self.reject(error))
+        if not self._over:
+            self._timer = clock.call_later(seconds, self._expired)
 
     def resolve(self, value: object) -> None:
         """Answer; an asker that has gone or has its answer may want to know what it missed."""
-        if not self.future.done():
-            self.future.set_result(value)
-            self._forget_timer()
-        elif self._undelivered is not None:
+        future = self.future
+        if not self._over and not future.done():
+            self._over = "second answer"
+            future.set_result(value)
+            if self._timer is not None:
+                self._timer.cancel()
+            return
+        self._missed(value)
+        if self._undelivered is not None:
             self._undelivered(value)
 
     def reject(self, error: Exception) -> None:
-        """Answer with an error; ignored when the asker has gone or has its answer."""
-        if not self.future.done():
-            self.future.set_exception(error)
-            self._forget_timer()
+        """Answer with an error; counted when the asker has gone or has its answer."""
+        if not self._over and not self.future.done():
+            self._over = "second answer"
+            self._fail(error)
+        else:
+            self._missed(error)
 
     def abandoned(self) -> None:
         """The asker was cancelled; an answer that has come already has not reached it."""
         future = self.future
-        self._forget_timer()
-        if future.done() and not future.cancelled() and future.exception() is None:
-            self.resolve(future.result())
-
-    def _forget_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        answered, self._over = self._over == "second answer", "asker gone"
+        if answered and not future.cancelled() and future.exception() is None:
+            self.resolve(future.result())
+
+    def _expired(self) -> None:
+        if self._over:
+            return
+        self._over = "late answer"
+        if not self.future.done():
+            ref, message, seconds = self._ask
+            what = type(message).__qualname__
+            self._fail(AskTimeout(f"no answer to {what} by {ref} within {seconds} s"))
+
+    def _fail(self, error: Exception) -> None:
+        self.future.set_exception(error)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _missed(self, answer: object) -> None:
+        self._dead_letter(answer, self._over or "asker gone")

@@ -1,10 +1,14 @@
-"""What happens when a step raises: the actor's own declaration, and the report.
+"""What happens when a step raises: the actor's own declaration.
 
-Neighbours: `actor.py` (declares a directive), `system.py` (obeys it).
+As in OTP and Pekko, who supervises is not the one that crashed: the shell does, by what the actor's
+class declares, and escalation hands the crash to the parent.
+
+Neighbours: `actor.py` (declares a `Supervision`), `lives.py` (obeys it).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -12,18 +16,54 @@ class Directive(Enum):
     """The answer to a crash. In each case the ask being served is answered with an error."""
 
     RESUME = "resume"
-    """Keep the state from before the message and go on; for actors that many others rely on."""
+    """Keep the state from before the message and go on; for actors that many others rely on.
+    A start that raises has no state to keep, and stops."""
+    RESTART = "restart"
+    """Answer what the lost state owed, stop the children, start anew behind the same mailbox."""
     STOP = "stop"
     """Answer everything that the actor still holds, then forget it."""
+    ESCALATE = "escalate"
+    """Stop, and let the parent crash with the same error under its own supervision."""
 
 
-class ActorStopped(Exception):  # noqa: N818 - a state of affairs, not a fault of the asker
-    """The actor that was asked is gone; its answer is unknown to us."""
+@dataclass(frozen=True, slots=True)
+class Supervision:
+    """A directive, and how patient a RESTART is. Times are in seconds.
+
+    Args:
+        directive: the answer to a crash.
+        first: pause before the first restart; doubled for each further one within `within`.
+        most: the longest pause.
+        limit: restarts within `within` before `beyond` is the answer.
+        within: how long a restart counts.
+        beyond: STOP or ESCALATE.
+
+    Raises:
+        ValueError: a value that cannot be obeyed.
+    """
+
+    directive: Directive
+    first: float = 0.0
+    most: float = 30.0
+    limit: int = 10
+    within: float = 60.0
+    beyond: Directive = Directive.STOP
+
+    def __post_init__(self) -> None:
+        if self.beyond not in (Directive.STOP, Directive.ESCALATE):
+            raise ValueError(f"beyond the limit comes STOP or ESCALATE, not {self.beyond.name}")
+        if not (0.0 <= self.first <= self.most and self.limit >= 0 and self.within > 0.0):
+            raise ValueError(
+                f"expected 0 <= first <= most, limit >= 0 and within > 0, found first={self.first},"
+                f" most={self.most}, limit={self.limit}, within={self.within}"
+            )
+
+    def pause(self, restarts: int) -> float:
+        """Seconds to wait before the next restart, after so many recent ones."""
+        return float(min(self.first * 2.0 ** min(restarts, 64), self.most))
 
 
-class ActorCrashed(ActorStopped):
-    """A step raised. The cause is in the log, never in an answer to a caller."""
-
-
-class AskTimeout(TimeoutError):  # noqa: N818 - says what happened, as its base does
-    """No answer within the deadline of the ask."""
+RESUME = Supervision(Directive.RESUME)
+RESTART = Supervision(Directive.RESTART)
+STOP = Supervision(Directive.STOP)
+ESCALATE = Supervision(Directive.ESCALATE)

@@ -1,46 +1,30 @@
-"""The actor system: address book, delivery, effects, timers, dead letters.
+"""The actor system: delivery, asks, and one message at a time.
 
-This is the shell around pure steps. It decides nothing: it delivers, performs what a step
+This is the shell around pure steps. It decides nothing: it delivers, has performed what a step
 returned, and sees to it that every ask is answered even when its actor is gone (law L4).
 
-Neighbours: `dispatcher.py` (calls `_handle` for each message), `actor.py`, `message.py`.
+Neighbours: `dispatcher.py` (calls `handle` for each message), `book.py` (who lives where),
+`perform.py` (effects), `lives.py` (starts, crashes, ends).
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections import Counter
+import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from actors.runtime.actor import Actor
-from actors.runtime.clock import Clock, TimerHandle
-from actors.runtime.dispatcher import Dispatcher, Ready
-from actors.runtime.mailbox import Mailbox, MailboxFull
-from actors.runtime.message import (
-    NOBODY,
-    ActorRef,
-    Caller,
-    CancelTimer,
-    DeadLetter,
-    Effect,
-    Envelope,
-    Log,
-    Message,
-    Perform,
-    Reject,
-    Reply,
-    ReplyTo,
-    Spawn,
-    StartTimer,
-    Stop,
-    Tell,
-)
+from actors.runtime.actor import Step, no_step
+from actors.runtime.book import AddressBook
+from actors.runtime.cell import Cell
+from actors.runtime.clock import Clock
+from actors.runtime.dispatcher import Dispatch, Dispatcher
+from actors.runtime.errors import ActorCrashed, MailboxFull, UnexpectedMessage
+from actors.runtime.fingerprint import Watched
+from actors.runtime.lives import Lives
+from actors.runtime.message import NOBODY, ActorRef, Caller, Envelope, Message, Overflow, ReplyTo
+from actors.runtime.perform import Performer
 from actors.runtime.promise import Promise
-from actors.runtime.supervision import ActorCrashed, ActorStopped, Directive
-
-logger = logging.getLogger("actors")
 
 
 class Port(Protocol):
@@ -50,96 +34,47 @@ class Port(Protocol):
         """Begin what `request` names; must not block, must not raise."""
 
 
-class Cell:
-    """One live actor: behaviour, state, mailbox, timers."""
+_new = tuple.__new__
+"""Makes an `Envelope` in half the time of its own constructor; it is on every message's way."""
 
-    __slots__ = ("actor", "mailbox", "ready", "ref", "state", "stopped", "timers")
-
-    def __init__(self, ref: ActorRef[Any], actor: Actor[Any]) -> None:
-        self.ref = ref
-        self.actor = actor
-        self.state: Any = None
-        self.mailbox = Mailbox()
-        self.timers: dict[str, TimerHandle] = {}
-        self.ready = False
-        self.stopped = False
-
-    def __repr__(self) -> str:
-        return f"<Cell {self.ref} {self.mailbox!r} timers={sorted(self.timers)}>"
+UNEXPECTED = "unexpected message"
+"""Reason of the dead letter."""
 
 
-class ActorSystem:
+class ActorSystem(AddressBook):
     """Actors by address, on one event loop.
 
     Args:
         clock: the loop's time and callbacks.
         new_future: makes the future behind an ask.
-        ports: shells by name, for `Perform`.
+        dispatch: makes what gives cells their turns, by calling `handle` of this system.
+        debug: crash on steps that change the message they were given (`MessageMutated`).
+        reveal: show the texts of exceptions in crash reports; they may quote payloads.
+        actors_bound: actors that may live at a time.
 
     """
 
-    def __init__(self, clock: Clock, new_future: Callable[[], asyncio.Future[Any]]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        new_future: Callable[[], asyncio.Future[Any]],
+        *,
+        dispatch: Dispatch = Dispatcher,
+        debug: bool = False,
+        reveal: bool = False,
+        actors_bound: int = 1_000_000,
+    ) -> None:
+        super().__init__(actors_bound)
         self.clock = clock
+        self.reveal = reveal
+        self._monotonic = clock.monotonic
         self.ports: dict[str, Port] = {}
-        self.dead_letters: Counter[str] = Counter()
-        """Messages without effect so far, counted by reason."""
+        """Shells by name, for `Perform`."""
+        self._debug = debug
         self._new_future = new_future
-        self._cells: dict[ActorRef[Any], Cell] = {}
-        self._kinds: dict[str, Callable[[str], Actor[Any]]] = {}
-        self._dispatcher = Dispatcher(clock.call_soon, clock.now, self._handle)
-        self._perform: dict[type[Effect], Callable[[Cell, Any], None]] = {
-            Tell: self._tell_effect,
-            Reply: lambda _, effect: effect.to.resolve(effect.value),
-            Reject: lambda _, effect: effect.to.reject(effect.error),
-            Spawn: lambda _, effect: self.spawn(effect.ref, effect.build()),
-            Stop: lambda cell, _: self._remove(cell),
-            StartTimer: self._start_timer,
-            CancelTimer: self._cancel_timer,
-            Perform: lambda cell, effect: self.ports[effect.port].perform(effect.request, cell.ref),
-            DeadLetter: lambda _, effect: self.dead_letter(effect.message, effect.reason),
-            Log: lambda _, effect: logger.log(effect.level, effect.text),
-        }
-
-    # -- the address book
-
-    def register(self, kind: str, build: Callable[[str], Actor[Any]]) -> None:
-        """Say how to revive an actor of `kind` when a message that revives finds none."""
-        self._kinds[kind] = build
-
-    def alive(self, ref: ActorRef[Any]) -> bool:
-        """Whether an actor lives at the address now."""
-        return ref in self._cells
-
-    def refs(self) -> list[ActorRef[Any]]:
-        """All live addresses, in order of their start."""
-        return list(self._cells)
-
-    def spawn(self, ref: ActorRef[Any], actor: Actor[Any]) -> None:
-        """Start an actor.
-
-        Raises:
-            ValueError: an actor lives at that address.
-
-        """
-        if ref in self._cells:
-            raise ValueError(f"cannot spawn {ref}: an actor lives at that address already")
-        cell = Cell(ref, actor)
-        self._cells[ref] = cell
-        cell.state, effects = actor.start()
-        self._run_effects(cell, effects)
-
-    def stop(self, ref: ActorRef[Any], error: Exception) -> None:
-        """Stop an actor from outside; everything that it owes is answered with `error`."""
-        cell = self._cells.get(ref)
-        if cell is not None:
-            self._run_effects(cell, cell.actor.stopped(cell.state, error))
-            self._remove(cell, error)
-
-    def shutdown(self, error: Exception) -> None:
-        """Stop all actors; every open ask is answered with `error`."""
-        self._kinds.clear()
-        for ref in self.refs():
-            self.stop(ref, error)
+        self._performer = Performer(self)
+        self.lives = Lives(self, self._performer)
+        self.scheduler = dispatch(clock, self.handle)
 
     # -- delivery
 
@@ -149,28 +84,55 @@ class ActorSystem:
         message: Message,
         reply_to: ReplyTo[Any] | None = None,
         caller: Caller = NOBODY,
+        *,
+        deadline: float = 0.0,
+        trace: str = "",
     ) -> None:
-        """Deliver a message; it is answered, queued, or a dead letter, never lost silently."""
-        envelope = Envelope(message, reply_to, caller)
-        cell = self._cells.get(ref) or self._revive(ref, message)
-        if cell is None:
-            self._undeliverable(envelope, ActorStopped(f"no actor at {ref}"), "no such actor")
-        elif cell.mailbox.put(envelope):
-            self._dispatcher.wake(cell)
-        else:
-            self._undeliverable(
-                envelope,
-                MailboxFull(f"{ref} has {cell.mailbox.bound} requests waiting"),
-                "overflow",
+        """Deliver a message; it is answered, queued, or a dead letter, never lost silently.
+
+        Args:
+            ref: who is told.
+            message: what.
+            reply_to: where the answer goes, if one is expected.
+            caller: on whose behalf.
+            deadline: monotonic seconds after which it is not worth handling; 0.0: none.
+            trace: W3C traceparent.
+
+        Raises:
+            TypeError: `message` is no Message.
+        """
+        if not isinstance(message, Message):
+            raise TypeError(
+                f"{ref} was told {type(message).__qualname__}; expected an instance of a subclass "
+                "of actors.runtime.Message (a frozen dataclass)"
             )
+        envelope = _new(Envelope, (message, reply_to, caller, deadline, trace, None))
+        cell = self._cells.get(ref)
+        if cell is None:
+            cell = self.revive(ref, envelope)
+            if cell is None:
+                return
+        if not cell.mailbox.put(envelope):
+            dropped = message.overflow is Overflow.DROP
+            full = MailboxFull(f"{ref} has {cell.mailbox.bound} messages waiting")
+            self.undeliverable(ref, envelope, full, "dropped" if dropped else "overflow")
+        elif not cell.ready:
+            self.scheduler.wake(cell)
+
+    def deliver(self, cell: Cell, envelope: Envelope) -> None:
+        """Queue an envelope for this very actor, always admitted; for its timers."""
+        cell.mailbox.admit(envelope)
+        if not cell.ready:
+            self.scheduler.wake(cell)
 
     async def ask(
         self,
         ref: ActorRef[Any],
         message: Message,
         caller: Caller = NOBODY,
-        timeout: float | None = 30.0,  # noqa: ASYNC109 - a deadline of the ask, not of the await
+        timeout: float = 30.0,  # noqa: ASYNC109 - a deadline of the ask, not of the await
         undelivered: Callable[[Any], None] | None = None,
+        trace: str = "",
     ) -> Any:
         """Deliver a message and wait for its one answer.
 
@@ -178,113 +140,95 @@ class ActorSystem:
             ref: who is asked.
             message: what is asked.
             caller: on whose behalf.
-            timeout: seconds until `AskTimeout`; None only for requests whose end the actor
-                itself guarantees (a blocking send ends with its run).
+            timeout: seconds until `AskTimeout`.
             undelivered: told the answer when it comes and the asker has gone, for answers that
                 hold something that must be given back.
+            trace: W3C traceparent.
 
         Raises:
+            ValueError: `timeout` is not a positive, finite number.
             AskTimeout: the deadline passed.
             ActorStopped: the actor went away before it answered.
             MailboxFull: the actor has too many requests waiting.
             Exception: whatever the actor rejected the ask with.
 
         """
-        promise = Promise(self._new_future(), undelivered)
-        if timeout is not None:
-            promise.expire(self.clock, timeout, f"{type(message).__name__} by {ref}")
-        self.tell(ref, message, promise, caller)
+        if not 0.0 < timeout < math.inf:
+            raise ValueError(f"an ask needs a timeout in seconds, > 0 and finite; found {timeout}")
+        clock, asked = self.clock, (ref, message, timeout)
+        deadline = clock.monotonic() + timeout
+        promise = Promise(self._new_future(), asked, deadline, self.dead_letter, undelivered)
+        self.tell(ref, message, promise, caller, deadline=deadline, trace=trace)
+        promise.expire(clock, timeout)
         try:
             return await promise.future
         except asyncio.CancelledError:
             promise.abandoned()
             raise
 
-    def dead_letter(self, message: object, reason: str) -> None:
-        """Count a message that can have no effect."""
-        self.dead_letters[reason] += 1
-        logger.debug("dead letter (%s): %s", reason, type(message).__name__)
-
     # -- one message
 
-    def _handle(self, ready: Ready, now: int) -> None:
-        assert isinstance(ready, Cell)  # noqa: S101 - the dispatcher only holds our cells
-        envelope = ready.mailbox.take()
-        try:
-            state, effects = ready.actor.step(ready.state, envelope, now)
-            ready.state = state
-            perform = self._perform
-            for effect in effects:
-                perform[type(effect)](ready, effect)
-        except Exception as error:  # noqa: BLE001 - supervision decides, whatever was raised
-            self._crashed(ready, envelope, error)
+    def handle(self, cell: Cell, now: int) -> None:
+        """Run a pending start, or take one envelope and step it.
 
-    def _run_effects(self, cell: Cell, effects: tuple[Effect, ...]) -> None:
-        """Perform effects of a start or a stop; one that raises keeps no other from happening."""
-        for effect in effects:
-            try:
-                self._perform[type(effect)](cell, effect)
-            except Exception:
-                logger.exception("%s: could not perform %s", cell.ref, type(effect).__name__)
-
-    def _crashed(self, cell: Cell, envelope: Envelope, error: Exception) -> None:
-        logger.error(
-            "%s crashed on %s (%r), directive %s",
-            cell.ref,
-            type(envelope.message).__name__,
-            cell,
-            cell.actor.supervision.value,
-            exc_info=error,
-        )
-        answer = ActorCrashed(f"{cell.ref} crashed while it handled a message")
-        if envelope.reply_to is not None:
-            envelope.reply_to.reject(answer)
-        if cell.actor.supervision is Directive.STOP:
-            self._run_effects(cell, cell.actor.stopped(cell.state, answer))
-            self._remove(cell, answer)
-
-    def _revive(self, ref: ActorRef[Any], message: Message) -> Cell | None:
-        build = self._kinds.get(ref.kind)
-        if build is None or not message.revives:
-            return None
-        self.spawn(ref, build(ref.id))
-        return self._cells[ref]
-
-    def _remove(self, cell: Cell, error: Exception | None = None) -> None:
-        """Take an actor out of the book; what waited for it finds its successor or an answer."""
-        if cell.stopped:
+        Args:
+            cell: one that is `runnable`.
+            now: UTC milliseconds.
+        """
+        if not cell.started:
+            self.lives.begin(cell)
             return
-        cell.stopped = True
-        del self._cells[cell.ref]
-        for timer in cell.timers.values():
-            timer.cancel()
-        for envelope in cell.mailbox.drain():
-            if error is None and envelope.message.revives:
-                self.tell(cell.ref, *envelope)
-            else:
-                gone = error or ActorStopped(f"{cell.ref} stopped")
-                self._undeliverable(envelope, gone, "receiver stopped")
+        envelope = cell.mailbox.take()
+        late = envelope.deadline and envelope.deadline < self._monotonic()
+        if (late or envelope.timer is not None) and self._lapsed(cell, envelope):
+            self.lives.rest(cell)  # what kept it has come to nothing
+            return
+        actor, message = cell.actor, envelope.message
+        if actor.accepts is not None and not isinstance(message, actor.accepts):
+            self.undeliverable(cell.ref, envelope, _unexpected(cell, message), UNEXPECTED)
+            self.lives.rest(cell)
+            return
+        cell.passivating = False
+        watched = Watched(message) if self._debug else None
+        try:
+            step = actor.step(cell.state, envelope, now)
+            if type(step) is not Step:
+                no_step(actor, "step", step)
+            if watched is not None:
+                watched.check()
+        except Exception as error:  # noqa: BLE001 - supervision decides, whatever was raised
+            self._raised(cell, envelope, error)
+            return
+        cell.state, effects = step
+        if effects:
+            failed = self._performer.run(cell, effects, envelope)
+            if failed is not None:
+                self.lives.crashed(cell, type(message).__qualname__, failed)
 
-    def _undeliverable(self, envelope: Envelope, error: Exception, reason: str) -> None:
-        self.dead_letter(envelope.message, reason)
+    def _raised(self, cell: Cell, envelope: Envelope, error: Exception) -> None:
         if envelope.reply_to is not None:
-            envelope.reply_to.reject(error)
+            answer = ActorCrashed(f"{cell.ref} crashed while it handled a message")
+            envelope.reply_to.reject(answer)
+        self.lives.crashed(cell, type(envelope.message).__qualname__, error)
 
-    # -- effects with a few lines of their own
+    def _lapsed(self, cell: Cell, envelope: Envelope) -> bool:
+        """Whether an envelope may have no effect any more; it is a dead letter then."""
+        timer, reason = envelope.timer, ""
+        if timer is not None and not timer.live:
+            reason = "stale timer"
+        elif envelope.deadline and envelope.deadline < self._monotonic():
+            reason = "deadline passed"  # its asker has been told so
+        elif timer is not None:
+            del cell.timers[timer.name]
+        if reason:
+            self.dead_letter(envelope.message, reason, cell.ref)
+        return bool(reason)
 
-    def _tell_effect(self, _: Cell, effect: Tell) -> None:
-        self.tell(effect.to, effect.message, effect.reply_to, effect.caller)
 
-    def _start_timer(self, cell: Cell, effect: StartTimer) -> None:
-        self._cancel_timer(cell, CancelTimer(effect.name))
-
-        def fire() -> None:
-            cell.timers.pop(effect.name, None)
-            self.tell(cell.ref, effect.message)
-
-        cell.timers[effect.name] = self.clock.call_later(effect.delay, fire)
-
-    def _cancel_timer(self, cell: Cell, effect: CancelTimer) -> None:
-        timer = cell.timers.pop(effect.name, None)
-        if timer is not None:
-            timer.cancel()
+def _unexpected(cell: Cell, message: Message) -> UnexpectedMessage:
+    accepts = cell.actor.accepts or ()
+    return UnexpectedMessage(
+        f"{cell.ref} was told {type(message).__qualname__}; it accepts "
+        f"{', '.join(kind.__qualname__ for kind in accepts)} (see {type(cell.actor).__qualname__}"
+        ".accepts)"
+    )

@@ -110,6 +110,17 @@ class JournalConformance:
         same(await settled(journal.read("new")), None)
 
     @in_a_loop
+    async def test_an_append_that_comes_again_is_stored_once(self, journal: Journal) -> None:
+        """Its acknowledgement may have been lost: repeat it, and read back what is in its place."""
+        for append in (appending("t", 0, 3), appending("t", 3), claiming("t", 4, 2)):
+            same(await verdicts(journal, append), STORED)
+            (again,) = await verdicts(journal, append)
+            same(again in (Ack.STORED, Ack.FENCED), True)
+            count = len(append.records)
+            same(await settled(journal.page("t", append.expected, count)), append.records)
+            same([each.seq for each in (await known(journal, "t")).tail][-1], append.row.head)
+
+    @in_a_loop
     async def test_an_append_of_another_epoch_is_fenced(self, journal: Journal) -> None:
         """Neither a lower nor a higher epoch may write without claiming it."""
         await settled(journal.append([appending("t", 0, 2, epoch=4)]))

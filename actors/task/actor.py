@@ -1,7 +1,8 @@
 """TaskActor: one per live task. Asleep, then reading its log back, then deciding.
 
-The three phases are three kinds of state. `revive.py` is the way from the log to a live state;
-`decide.py` says who decides what; an actor at rest is forgotten at once, since its log is enough.
+The phases are kinds of state. `revive.py` is the way from the log to a live state, and what arrives
+meanwhile is stashed; `decide.py` says who decides what; an actor at rest is passivated at once,
+since its log is enough.
 
 Neighbours: `decide.py` (live), `revive.py` (before), `journal.py` (loads and appends).
 """
@@ -19,34 +20,33 @@ from actors.runtime import (
     DeadLetter,
     Effect,
     Envelope,
+    Passivate,
     Perform,
     Reject,
     Reply,
+    Stash,
     Step,
     Stop,
     Tell,
+    Unstash,
 )
 from actors.task.decide import decide
-from actors.task.messages import AppendFailed, Loaded, Send
+from actors.task.messages import AppendFailed, Loaded, Recover, Send
 from actors.task.orders import (
     JOURNAL,
     RUNNER,
     Abandon,
-    Close,
     KeepSnapshot,
     LoadTask,
     Orphan,
 )
-from actors.task.ports import ForgetRequest, Snapshot, StorageUnavailable
+from actors.task.ports import ForgetRequest, Snapshot, StorageRejected, StorageUnavailable
 from actors.task.revive import born, revived
 from actors.task.rules import Rules
 from actors.task.state import TaskState
 
 SNAPSHOT_TAIL = 64
 """A fold is cached when an actor comes to rest this many records after the last cache."""
-
-STASH_BOUND = 1024
-"""Messages that may wait while a log is read back; more are answered with an error."""
 
 
 class Asleep(NamedTuple):
@@ -59,10 +59,16 @@ class Replaying(NamedTuple):
     """Waiting for the log; what arrives meanwhile is stashed, in order."""
 
     task: str
-    stash: tuple[Envelope, ...]
 
 
-Phase: TypeAlias = Asleep | Replaying | TaskState
+class Unreadable(NamedTuple):
+    """There is no log, or it cannot be read: whoever waited for it is told why."""
+
+    task: str
+    error: Exception
+
+
+Phase: TypeAlias = Asleep | Replaying | Unreadable | TaskState
 
 
 class TaskActor(Actor[Phase]):
@@ -80,8 +86,11 @@ class TaskActor(Actor[Phase]):
         self.life = life
 
     def start(self) -> Step[Phase]:
-        """Wait for the first message: it says whether there is a log to read."""
-        return Step(Asleep(self.task))
+        """Wait for the first message: it says whether there is a log to read.
+
+        If that lapses before it is handled, nothing has woken this actor.
+        """
+        return Step(Asleep(self.task), (Passivate(),))
 
     def step(self, state: Phase, envelope: Envelope, now: int) -> Step[Phase]:
         """Decide one message in the phase the task is in."""
@@ -92,20 +101,18 @@ class TaskActor(Actor[Phase]):
                 return self._wake(state, envelope, now)
             case Replaying():
                 return self._replay(state, envelope, now)
+            case Unreadable():
+                return Step(state, (_refuse(envelope, state), Passivate()))
 
     def stopped(self, state: Phase, error: Exception) -> tuple[Effect, ...]:
         """Answer everyone who waits; fence the run."""
-        match state:
-            case TaskState():
-                void = _void(state, error)
-                crashed = isinstance(error, ActorCrashed) and state.active
-                caller = state.running.caller if state.running else Caller()
-                orphan = Tell(JOURNAL, Orphan(state.task, caller))
-                return (*void, orphan) if crashed else void
-            case Replaying():
-                return tuple(_reject(state.stash, error))
-            case Asleep():
-                return ()
+        if not isinstance(state, TaskState):
+            return ()
+        void = _void(state, error)
+        crashed = isinstance(error, ActorCrashed) and state.active
+        caller = state.running.caller if state.running else Caller()
+        orphan = Tell(JOURNAL, Orphan(state.task, caller))
+        return (*void, orphan) if crashed else void
 
     def _wake(self, state: Asleep, envelope: Envelope, now: int) -> Step[Phase]:
         message = envelope.message
@@ -113,33 +120,28 @@ class TaskActor(Actor[Phase]):
             live = born(self.rules, state.task, message, envelope.caller, self.life)
             return self._live(live, envelope, now)
         load = Tell(JOURNAL, LoadTask(state.task), caller=envelope.caller)
-        return Step(Replaying(state.task, (envelope,)), (load,))
+        return Step(Replaying(state.task), (Stash(), load))
 
     def _replay(self, state: Replaying, envelope: Envelope, now: int) -> Step[Phase]:
         message = envelope.message
-        if isinstance(message, Loaded):
-            return self._loaded(state, message, now)
-        if len(state.stash) >= STASH_BOUND:
-            error = StorageUnavailable(f"too many requests wait for task {state.task} to be read")
-            return Step(state, (*_reject((envelope,), error),))
-        return Step(state._replace(stash=(*state.stash, envelope)))
-
-    def _loaded(self, state: Replaying, message: Loaded, now: int) -> Step[Phase]:
+        if not isinstance(message, Loaded):
+            return Step(state, (Stash(),))
         if message.error is not None:
-            return Step(state, (*_reject(state.stash, message.error), Stop()))
+            return self._unreadable(state, message.error)
         if message.stored is None:
-            unknown = self.rules.unknown()
-            return Step(state, (*_reject(state.stash, unknown), Stop()))
+            return self._unreadable(state, self.rules.unknown())
         live, effects = revived(self.rules, message.stored, self.life, now)
-        for envelope in state.stash:
-            live, more = decide(self.rules, live, envelope, now)
-            effects = (*effects, *more)
-        return self._rest(live, effects)
+        return self._rest(live, (*effects, Unstash()))
+
+    @staticmethod
+    def _unreadable(state: Replaying, error: Exception) -> Step[Phase]:
+        return Step(Unreadable(state.task, error), (Unstash(), Passivate()))
 
     def _live(self, state: TaskState, envelope: Envelope, now: int) -> Step[Phase]:
         message = envelope.message
         if isinstance(message, AppendFailed) and message.writer == state.life:
-            return Step(state, (*_void(state, _why(state, message)), Stop()))
+            why = _why(state, message)
+            return Step(state, (*_void(state, why), Stop(why)))
         return self._rest(*decide(self.rules, state, envelope, now))
 
     @staticmethod
@@ -151,7 +153,9 @@ class TaskActor(Actor[Phase]):
         if fold.version - state.snapshot >= SNAPSHOT_TAIL:
             keep = KeepSnapshot(state.task, Snapshot(fold.version, fold.pack()))
             effects = (*effects, Tell(JOURNAL, keep))
-        return Step(state, (*effects, Stop()))
+            # What waits in the mailbox may keep it alive: not this snapshot again then.
+            state = state._replace(snapshot=fold.version)
+        return Step(state, (*effects, Passivate()))
 
 
 def _why(state: TaskState, failed: AppendFailed) -> Exception:
@@ -167,23 +171,24 @@ def _why(state: TaskState, failed: AppendFailed) -> Exception:
     return StorageUnavailable("another server has taken this task over")
 
 
-def _reject(envelopes: tuple[Envelope, ...], error: Exception) -> list[Effect]:
-    return [
-        Reject(envelope.reply_to, error)
-        if envelope.reply_to is not None
-        else DeadLetter(envelope.message, "task could not be read")
-        for envelope in envelopes
-    ]
+def _refuse(envelope: Envelope, state: Unreadable) -> Effect:
+    message, error = envelope.message, state.error
+    if envelope.reply_to is not None:
+        return Reject(envelope.reply_to, error)
+    if isinstance(message, Recover) and isinstance(error, StorageUnavailable | StorageRejected):
+        return Tell(JOURNAL, Orphan(state.task, envelope.caller))  # it found no one to settle it
+    return DeadLetter(message, "task could not be read")
 
 
 def _void(state: TaskState, error: Exception) -> tuple[Effect, ...]:
-    """Everything decided and not acknowledged is void, and everyone who waits is told (L4)."""
+    """Everything decided and not acknowledged is void, and everyone who waits is told (L4).
+
+    Readers wait with the fan-out, a child: it answers them as it is stopped.
+    """
     waiting = [waiter.to for waiter in state.waiters] + [waiter.to for waiter, _ in state.held]
     for pending in state.pending:
         waiting += [effect.to for effect in pending.then if isinstance(effect, Reply | Reject)]
     effects: list[Effect] = [Reject(to, error) for to in waiting]
-    if state.fanout is not None:
-        effects.append(Tell(state.fanout, Close(error)))
     if state.active:
         effects.append(Tell(RUNNER, Abandon(state.run_id)))
     asked = (*state.queue, state.running) if state.running else state.queue

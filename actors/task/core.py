@@ -10,12 +10,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from inspect import isawaitable
 from itertools import count
 from typing import Any
 
-from actors.runtime import ActorRef, ActorStopped, ActorSystem, AskTimeout, Caller, Message, Port
+from actors.runtime import (
+    ActorRef,
+    ActorStopped,
+    ActorSystem,
+    AskTimeout,
+    Caller,
+    DrainReport,
+    Phase,
+    Port,
+    drain,
+)
 from actors.task.actor import TaskActor
 from actors.task.fanout import PAGE
 from actors.task.journal import JournalActor
@@ -40,12 +51,13 @@ from actors.task.orders import (
     ListTasks,
     Page,
     Pull,
+    ReadPage,
     ReadTask,
     TaskPage,
 )
 from actors.task.outbox import OutboxActor
 from actors.task.policy import Policy
-from actors.task.ports import Journal, Query
+from actors.task.ports import Journal, Query, StorageUnavailable
 from actors.task.record import Kind
 from actors.task.rules import Rules
 from actors.task.runner import RunnerActor
@@ -60,6 +72,10 @@ PUSHED = {
 """A10: what webhooks hear of."""
 
 
+PULL = 3600.0
+"""Seconds that one pull waits for a record; a task may be silent for longer."""
+
+
 class TaskCore:
     """The task core on one actor system, over one journal, for one agent.
 
@@ -68,17 +84,26 @@ class TaskCore:
         journal: opened here, closed by `close`.
         policy: see `Policy`.
         pushes: there is a webhook port to notify.
+        shell: performs what the JournalActor asks; another one where a simulator decides when.
+        incarnation: names this core among all that ever write to the journal.
     """
 
     def __init__(
-        self, system: ActorSystem, journal: Journal, policy: Policy, *, pushes: bool = False
+        self,
+        system: ActorSystem,
+        journal: Journal,
+        policy: Policy,
+        *,
+        pushes: bool = False,
+        shell: Callable[[Journal, ActorSystem], JournalShell] = JournalShell,
+        incarnation: str,
     ) -> None:
         self.system = system
         self.journal = journal
         self.policy = policy
-        self._shell = JournalShell(journal, system)
+        self._shell = shell(journal, system)
         pushed = PUSHED[policy.pushed] if pushes else frozenset()
-        rules = Rules(policy, external=journal.external, pushed=pushed)
+        rules = Rules(policy, external=journal.external, pushed=pushed, incarnation=incarnation)
         lives = count(1)
         system.register("task", lambda task: TaskActor(task, rules, next(lives)))
 
@@ -101,8 +126,9 @@ class TaskCore:
     async def close(self, drain: float) -> None:
         """Let runs end for `drain` seconds, answer everyone, let go of the journal."""
         try:
-            with suppress(AskTimeout):
-                await self._drain(self.system.clock.monotonic() + drain)
+            report = await self._drain(drain)
+            if not report.complete:
+                logger.info("closing before all was done: %s", report)
         finally:
             self.system.shutdown(ActorStopped("the server is shutting down"))
             self._shell.cancel()
@@ -110,40 +136,31 @@ class TaskCore:
             if isawaitable(closed):
                 await closed
 
-    async def _drain(self, ends: float) -> None:
+    async def _drain(self, seconds: float) -> DrainReport:
         """Wait in the order in which work flows, so that each finds all there is."""
-        await self._hold(ends)
-        await self._ask_until(ends, RUNNER, Drain())
-        await self._hold(ends)
-        await self._ask_until(ends, JOURNAL, Drain())
-        await self._ask_until(ends, OUTBOX, Drain())
+        hold = Phase("hold", self._tasks, Hold)
+        standing = {"runs": RUNNER, "journal": JOURNAL, "outbox": OUTBOX}
+        runs, journal, outbox = (
+            Phase(name, partial(list, (ref,)), Drain) for name, ref in standing.items()
+        )
+        return await drain(self.system, (hold, runs, hold, journal, outbox), seconds)
 
-    async def _hold(self, ends: float) -> None:
-        for ref in self.system.refs():
-            if ref.kind == "task":
-                await self._ask_until(ends, ref, Hold())
-
-    async def _ask_until(self, ends: float, ref: ActorRef[Any], message: Message) -> None:
-        left = max(0.0, ends - self.system.clock.monotonic())
-        try:
-            await self.system.ask(ref, message, timeout=left)
-        except AskTimeout:
-            raise
-        except Exception as answer:  # noqa: BLE001 - at rest by now, or never came to life
-            logger.debug("%s did not wait for the drain: %s", ref, answer)
+    def _tasks(self) -> list[ActorRef[Any]]:
+        return [ref for ref in self.system.refs() if ref.kind == "task"]
 
     # -- asks
 
     async def send(self, task: str, message: Send, caller: Caller) -> Admitted | Settled:
         """Hand a message in: `Admitted` for Wait.STREAM, to be `reading` then, else `Settled`."""
         answer: Admitted | Settled = await self.system.ask(
-            task_ref(task), message, caller, None, self._let_out(task)
+            task_ref(task), message, caller, self.policy.request_deadline, self._let_out(task)
         )
         return answer
 
     async def cancel(self, task: str, caller: Caller) -> Settled:
         """Ask for the end of a task; the answer comes with its terminal state."""
-        answer: Settled = await self.system.ask(task_ref(task), Cancel(), caller, timeout=None)
+        deadline = self.policy.request_deadline
+        answer: Settled = await self.system.ask(task_ref(task), Cancel(), caller, deadline)
         return answer
 
     async def view(self, task: str, caller: Caller) -> View | None:
@@ -192,7 +209,11 @@ class TaskCore:
         """
         while True:
             pull = Pull(admitted.reader, cursor, PAGE)
-            page: Page = await self.system.ask(admitted.fanout, pull, timeout=None)
+            try:
+                page: Page = await self.system.ask(admitted.fanout, pull, timeout=PULL)
+            except AskTimeout:
+                await self._look_elsewhere(task, cursor, caller)
+                continue  # nothing new for so long: ask again
             if page.gap:
                 page = Page((), snapshot=await self.system.ask(task_ref(task), Get(), caller))
             yield page
@@ -202,3 +223,14 @@ class TaskCore:
                 cursor = page.snapshot.version
             elif page.records:
                 cursor = page.records[-1].seq
+
+    async def _look_elsewhere(self, task: str, cursor: int, caller: Caller) -> None:
+        """See whether another server has gone on with the task: its records never come here.
+
+        Raises:
+            StorageUnavailable: it has, and the reader is to resume.
+        """
+        read = ReadPage(task, cursor, 1)
+        page: Page = await self.system.ask(JOURNAL, read, caller)
+        if page.records:
+            raise StorageUnavailable("another server has taken this task over")

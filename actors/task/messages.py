@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar, NamedTuple, TypeAlias
 
-from actors.runtime import ActorRef, Lane, Message
+from actors.runtime import ActorRef, Lane, Message, Overflow
 from actors.task.ports import RunId, Stored
 from actors.task.record import Failure, Kind
 
@@ -42,11 +42,22 @@ class TaskMessage(Message):
     __slots__ = ()
 
 
+class Internal(Message):
+    """Told by one part of the core to another, and always admitted.
+
+    How many of them can wait is bounded by construction: each task has at most a window of
+    unacknowledged records and a run's credits, each reader one outstanding pull.
+    """
+
+    __slots__ = ()
+
+    overflow: ClassVar[Overflow] = Overflow.ADMIT
+
+
 @dataclass(frozen=True, slots=True)
 class Send(TaskMessage):
     """A client's message. `context` and `new` say what the entry has resolved."""
 
-    refusable: ClassVar[bool] = True
     revives: ClassVar[bool] = True
     request: bytes
     """SendMessageRequest with ids filled in."""
@@ -61,7 +72,6 @@ class Send(TaskMessage):
 class Cancel(TaskMessage):
     """A client wants the task ended. Answered with `Settled`."""
 
-    refusable: ClassVar[bool] = True
     revives: ClassVar[bool] = True
 
 
@@ -69,7 +79,6 @@ class Cancel(TaskMessage):
 class Get(TaskMessage):
     """Answered with `View`."""
 
-    refusable: ClassVar[bool] = True
     revives: ClassVar[bool] = True
 
 
@@ -77,7 +86,6 @@ class Get(TaskMessage):
 class Attach(TaskMessage):
     """A reader wants the records after `after`; None: the Task first. Answered with `Admitted`."""
 
-    refusable: ClassVar[bool] = True
     revives: ClassVar[bool] = True
     after: int | None
 
@@ -92,7 +100,7 @@ class Detach(TaskMessage):
 
 
 @dataclass(frozen=True, slots=True)
-class Hold(TaskMessage):
+class Hold(Internal, TaskMessage):
     """Start no run from now on: what waits is for the next process.
 
     Answered (True) once everything told before has been decided.
@@ -145,7 +153,7 @@ class Settled(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Emitted(TaskMessage):
+class Emitted(Internal, TaskMessage):
     """The agent emitted an event; everything the chart asks about it has been read off."""
 
     run: RunId
@@ -168,7 +176,7 @@ class Emitted(TaskMessage):
 
 
 @dataclass(frozen=True, slots=True)
-class RunOver(TaskMessage):
+class RunOver(Internal, TaskMessage):
     """`execute` returned, or raised `failure`."""
 
     run: RunId
@@ -176,7 +184,7 @@ class RunOver(TaskMessage):
 
 
 @dataclass(frozen=True, slots=True)
-class CancelOver(TaskMessage):
+class CancelOver(Internal, TaskMessage):
     """`cancel` returned and the run is over, or `cancel` raised `failure`."""
 
     run: RunId

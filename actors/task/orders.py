@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from actors.runtime import ActorRef, Caller, Lane, Message
-from actors.task.messages import View
+from actors.task.messages import Internal, View
 from actors.task.ports import Ack, Append, CancelRun, Query, RunId, Snapshot, StartRun
 from actors.task.record import Failure, Record
 
@@ -25,7 +25,7 @@ OUTBOX: ActorRef[Message] = ActorRef("outbox", "")
 
 
 @dataclass(frozen=True, slots=True)
-class AppendRecords(Message):
+class AppendRecords(Internal):
     """Append for the TaskActor at `append.task`; it is told Appended or AppendFailed."""
 
     append: Append
@@ -42,7 +42,7 @@ class Orphan(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Flush(Message):
+class Flush(Internal):
     """Everything that was waiting has been gathered: store the group."""
 
     lane_name: str
@@ -83,7 +83,7 @@ class Probe(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class LoadTask(Message):
+class LoadTask(Internal):
     """Read a log for the TaskActor at `task`, which is told Loaded."""
 
     task: str
@@ -93,12 +93,11 @@ class LoadTask(Message):
 class ReadTask(Message):
     """Read a parked task on behalf of the envelope's caller; answered with `View | None`."""
 
-    refusable: ClassVar[bool] = True
     task: str
 
 
 @dataclass(frozen=True, slots=True)
-class ReadPage(Message):
+class ReadPage(Internal):
     """Read records after `after`; answered with `Page`."""
 
     task: str
@@ -110,12 +109,11 @@ class ReadPage(Message):
 class ListTasks(Message):
     """Answered with `TaskPage`."""
 
-    refusable: ClassVar[bool] = True
     query: Query
 
 
 @dataclass(frozen=True, slots=True)
-class KeepSnapshot(Message):
+class KeepSnapshot(Internal):
     """Cache a fold."""
 
     task: str
@@ -168,7 +166,7 @@ class Abandon(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class RunReported(Message):
+class RunReported(Internal):
     """The port says that `execute` (or, while cancelling, `cancel`) is over."""
 
     run: RunId
@@ -180,7 +178,7 @@ class RunReported(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Deliver(Message):
+class Deliver(Internal):
     """Notify the webhooks of a task of these public records, in order."""
 
     task: str
@@ -199,7 +197,7 @@ class Delivered(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Publish(Message):
+class Publish(Internal):
     """Records just committed, in order; `end` is set once nothing can follow."""
 
     records: tuple[Record, ...]
@@ -207,21 +205,21 @@ class Publish(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Close(Message):
+class Close(Internal):
     """No reader is left, or the task is void: whoever still waits gets `error`, and resumes."""
 
     error: Exception
 
 
 @dataclass(frozen=True, slots=True)
-class Left(Message):
+class Left(Internal):
     """A reader has gone, with or without a pull that waits."""
 
     reader: int
 
 
 @dataclass(frozen=True, slots=True)
-class Pull(Message):
+class Pull(Internal):
     """A reader wants at most `limit` records after `after`; answered with `Page`."""
 
     reader: int
@@ -251,5 +249,5 @@ class Page(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Drain(Message):
+class Drain(Internal):
     """Answered (True) by a standing actor once nothing is under way; behind all that waits."""

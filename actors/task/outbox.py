@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from actors.runtime import (
+    RESUME,
     Actor,
     DeadLetter,
-    Directive,
     Effect,
     Envelope,
     Perform,
@@ -40,7 +40,7 @@ class Outbox:
 class OutboxActor(Actor[Outbox]):
     """The behaviour of the one outbox of a system."""
 
-    supervision = Directive.RESUME
+    supervision = RESUME
 
     def start(self) -> Step[Outbox]:
         """Nothing to send."""

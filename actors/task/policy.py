@@ -60,6 +60,8 @@ class Policy:
     """How long runs may go on after the handler was asked to close."""
     storage_patience: float
     """How long a failing journal is retried before waiting requests get an error."""
+    request_deadline: float
+    """How long one blocking request may wait for its answer; its task goes on."""
 
     @classmethod
     def sdk(cls, **changes: Any) -> Policy:
@@ -100,6 +102,7 @@ _SDK = Policy(
     terminal_grace=0.25,
     drain=10.0,
     storage_patience=30.0,
+    request_deadline=86_400.0,
 )
 
 _SPEC = Policy(
@@ -122,4 +125,5 @@ _SPEC = Policy(
     terminal_grace=0.0,
     drain=10.0,
     storage_patience=30.0,
+    request_deadline=86_400.0,
 )

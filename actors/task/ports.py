@@ -24,7 +24,11 @@ class StorageError(Exception):
 
 
 class StorageUnavailable(StorageError):  # noqa: N818 - a state that passes, not a fault
-    """It may work again soon (disk full, locked, connection lost); nothing was stored."""
+    """It may work again soon (disk full, locked, connection lost).
+
+    Out of `append` it means that nothing was stored, or that nobody knows (the connection broke
+    during the commit). The same group is then appended again, and read back if that is fenced.
+    """
 
 
 class StorageRejected(StorageError):  # noqa: N818 - a verdict, not a fault of ours
@@ -131,8 +135,9 @@ class Listing(NamedTuple):
 class Journal(Protocol):
     """One append-only log per task. See `actors.storage.conformance` for what it must keep.
 
-    Any method may raise `StorageUnavailable` (nothing was stored, trying again makes sense) or
-    another `StorageError`; both may come out of the awaitable instead.
+    Any method may raise `StorageUnavailable` (trying again makes sense) or another `StorageError`;
+    both may come out of the awaitable instead. An append that has raised may be stored all the
+    same, wholly or not at all: each of its group either is or is not.
     """
 
     external: bool
@@ -150,7 +155,9 @@ class Journal(Protocol):
         """Store a group in one transaction and say what became of each append, in order.
 
         An append that is FENCED does not keep the others of its group from being stored. A group
-        may hold several appends of one task, in order.
+        may hold several appends of one task, in order. One that is stored already is not stored
+        again: it is FENCED, or STORED where the journal knows it for the same; and `page` shows
+        its records, equal to those appended.
         """
 
     def read(self, task: str, caller: Caller | None = None) -> MaybeAwaitable[Stored | None]:
@@ -160,7 +167,10 @@ class Journal(Protocol):
         """
 
     def page(self, task: str, after: int, limit: int) -> MaybeAwaitable[tuple[Record, ...] | None]:
-        """At most `limit` records after `after`, in order; None if they are no longer kept."""
+        """The `limit` records after `after`, in order; None if they are no longer kept.
+
+        Fewer only where the log ends.
+        """
 
     def list(self, query: Query) -> MaybeAwaitable[Listing]:
         """One page of the visible tasks (row state not 0) that match."""

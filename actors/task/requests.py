@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from a2a.types import TaskState as A2AState
 
-from actors.runtime import Envelope, MailboxFull, Perform, Reply, StartTimer, Tell
+from actors.runtime import Envelope, MailboxFull, Perform, Reject, Reply, StartTimer, Tell
 from actors.task.events import new_task, refusal
 from actors.task.messages import Admitted, Cancel, CancelGraceOver, Get, Send, View, Wait
 from actors.task.orders import RUNNER, CallOff
@@ -15,11 +15,14 @@ from actors.task.ports import CancelRun, ForgetRequest
 from actors.task.readers import reader
 from actors.task.record import Kind
 from actors.task.rules import Rules
-from actors.task.state import Draft, Queued, Waiter
+from actors.task.state import Draft, Queued, TaskState, Waiter
 from statechart import Answer
 
 QUEUE_BOUND = 128
 """Messages that may wait for their run on one task; the next sender is asked to try later."""
+
+CANCELS_BOUND = 128
+"""Callers of cancel who may wait for the end of one task; the next is asked to try later."""
 
 
 def send(rules: Rules, draft: Draft, envelope: Envelope, message: Send) -> None:
@@ -97,12 +100,20 @@ def cancel(rules: Rules, draft: Draft, envelope: Envelope, _: Cancel) -> None:
     if outcome.answer is not Answer.GO:
         draft.reject(envelope, refusal(outcome.reason, state.task, state.lifecycle))
         return
+    if envelope.reply_to is not None and _cancels(state) >= CANCELS_BOUND:
+        error = MailboxFull(f"{CANCELS_BOUND} callers wait for the end of task {state.task}")
+        draft.do(Reject(envelope.reply_to, error))  # tells nothing that is not stored yet
+        return
     draft.set(configuration=outcome.configuration)
     if envelope.reply_to is not None:
         waiter = Waiter(envelope.reply_to, None, state.seq)
         draft.set(waiters=(*state.waiters, waiter))
     if "call_cancel" in outcome.actions:
         _call_cancel(rules, draft, envelope, new_run=not state.active)
+
+
+def _cancels(state: TaskState) -> int:
+    return sum(waiter.wait is None for waiter in state.waiters)
 
 
 def _call_cancel(rules: Rules, draft: Draft, envelope: Envelope, *, new_run: bool) -> None:

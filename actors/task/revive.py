@@ -44,12 +44,13 @@ def born(rules: Rules, task: str, message: Send, caller: Caller, life: int) -> T
         run=0,
         status_at=0,
         life=life,
+        signature=rules.incarnation,
     )
 
 
 def revived(rules: Rules, stored: Stored, life: int, now: int) -> Step[TaskState]:
     """Return a task read back from its log, with its lost run settled by policy."""
-    state = _as_logged(rules, stored)._replace(life=life)
+    state = _as_logged(rules, stored)._replace(life=life, signature=rules.incarnation)
     draft = Draft(state, now)
     if state.fold.final:
         draft.set(end=End())

@@ -19,14 +19,22 @@ class Rules:
         policy: chooses rows of the chart and times.
         external: the journal judges who may see a task before its actor is asked.
         pushed: kinds of records that webhooks are notified of.
+        incarnation: names this core among all that ever write to the journal, minted once for
+            each; `state.py` says what for. Empty only where no other can write.
     """
 
     def __init__(
-        self, policy: Policy, *, external: bool = False, pushed: frozenset[Kind] = frozenset()
+        self,
+        policy: Policy,
+        *,
+        external: bool = False,
+        pushed: frozenset[Kind] = frozenset(),
+        incarnation: str = "",
     ) -> None:
         self.policy = policy
         self.external = external
         self.pushed = pushed
+        self.incarnation = incarnation
         self.table = task_chart(policy).compile()
 
     @staticmethod

@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from actors.runtime import (
+    RESUME,
     Actor,
     DeadLetter,
-    Directive,
     Effect,
     Envelope,
     Message,
@@ -41,7 +41,7 @@ class Runs(NamedTuple):
 class RunnerActor(Actor[Runs]):
     """The behaviour of the one runner of a system."""
 
-    supervision = Directive.RESUME
+    supervision = RESUME
 
     def start(self) -> Step[Runs]:
         """No run is going on."""

@@ -14,7 +14,7 @@ from inspect import isawaitable
 from typing import Any
 
 from actors.runtime import ActorRef, ActorSystem, Message
-from actors.task.journal import Fetch, StoreGroup
+from actors.task.journal import Fetch, FoundThere, ReadBack, StoreGroup
 from actors.task.orders import (
     JOURNAL,
     Fetched,
@@ -41,24 +41,42 @@ class JournalShell:
         self._system = system
         self._waiting: set[asyncio.Future[Any]] = set()
 
-    def perform(self, request: StoreGroup | Fetch, sender: ActorRef[Any]) -> None:
+    def perform(self, request: StoreGroup | ReadBack | Fetch, sender: ActorRef[Any]) -> None:
         """Begin a group or a read; the outcome is told to the JournalActor."""
-        if isinstance(request, StoreGroup):
-            self._store(request)
-        else:
-            self._fetch(request)
+        match request:
+            case StoreGroup():
+                self._store(request)
+            case ReadBack():
+                self._read_back(request)
+            case Fetch():
+                self._fetch(request)
 
     def _store(self, request: StoreGroup) -> None:
         def then(acks: Any, error: Exception | None) -> None:
             if error is None:
                 self._tell(GroupStored(request.lane, tuple(acks)))
             else:
-                transient = isinstance(error, StorageUnavailable)
-                level = logging.WARNING if transient else logging.ERROR
-                logger.log(level, "could not store a group of records: %s", error)
-                self._tell(GroupFailed(request.lane, error, transient))
+                self._failed(request.lane, "store a group of records", error)
 
         self._run(lambda: self._journal.append(request.group), then)
+
+    def _read_back(self, request: ReadBack) -> None:
+        append = request.append
+
+        def then(records: Any, error: Exception | None) -> None:
+            if error is None:
+                self._tell(FoundThere(request.lane, records))
+            else:
+                self._failed(request.lane, "read back whether records are stored", error)
+
+        count = len(append.records)
+        self._run(lambda: self._journal.page(append.task, append.expected, count), then)
+
+    def _failed(self, lane: str, what: str, error: Exception) -> None:
+        transient = isinstance(error, StorageUnavailable)
+        level = logging.WARNING if transient else logging.ERROR
+        logger.log(level, "could not %s: %s", what, error)
+        self._tell(GroupFailed(lane, error, transient))
 
     def _fetch(self, request: Fetch) -> None:
         asked, envelope = request.asked, request.envelope

@@ -4,6 +4,17 @@ Decided is what the chart has said; committed (`fold`) is what the journal has a
 difference between them is `pending`, in order. Nobody outside sees anything but the committed part
 (law L3).
 
+The first record that a life of a task's actor writes is signed: its fact `by` names the
+incarnation of the core (`Rules`). When the acknowledgement of an append is lost, what stands in its
+place in the log tells whether it was stored (`journal.py`), so no two writers may ever make
+appends that are equal. Nothing else in them is sure to differ: two servers that claim the same
+epoch of a task in the same millisecond write the same; so do two that revive a parked task, which
+claims no epoch, upon one request that a proxy has sent to both (message ids are minted by clients);
+so do two that accept it as a new task, if the id generator of their user repeats itself. Later
+records of a life need no signature: they stand upon its first, and when that was fenced the whole
+life is void. Nor does a life need a name of its own: two lives in one core never write at once,
+and what the earlier one decided was shown to nobody.
+
 Neighbours: `actor.py` (decides), `release.py` (commits).
 """
 
@@ -27,12 +38,15 @@ from actors.task.chart import STATES
 from actors.task.fold import Fold
 from actors.task.messages import Settled, Wait
 from actors.task.orders import JOURNAL, AppendRecords, End
-from actors.task.ports import Append, Row, RunId
+from actors.task.ports import Append, Row, RunId, StorageUnavailable
 from actors.task.record import NO_FACTS, Kind, Record
 from statechart import Configuration
 
 CONFIGURED = {name: state for state, name in STATES.items()}
 """State of the chart -> `TaskState` number."""
+
+REFUSALS_BOUND = 128
+"""Refusals of one task that may wait for the journal; the next asker is told that it is slow."""
 
 
 class Queued(NamedTuple):
@@ -107,6 +121,8 @@ class TaskState(NamedTuple):
     life are none of ours."""
     snapshot: int = 0
     """Version of the latest snapshot that the journal has."""
+    signature: str = ""
+    """Who writes, to go into the first record of this life; empty once it is in one."""
 
     @property
     def run_id(self) -> RunId:
@@ -165,16 +181,22 @@ class Draft:
             self.effects.append(Reply(envelope.reply_to, value))
 
     def reject(self, envelope: Envelope, error: Exception) -> None:
-        """Answer an ask with an error, once everything that it speaks of is stored (law L3)."""
+        """Answer an ask with an error, once everything that it speaks of is stored (law L3).
+
+        Where many such errors wait for the journal already, the next is at once that it is slow.
+        """
         if envelope.reply_to is None:
             return
-        reject = Reject(envelope.reply_to, error)
-        if self.state.pending:
-            *others, last = self.state.pending
-            waiting = last._replace(then=(*last.then, reject))
-            self.state = self.state._replace(pending=(*others, waiting))
+        pending = self.state.pending
+        if not pending:
+            self.effects.append(Reject(envelope.reply_to, error))
+        elif sum(isinstance(each, Reject) for p in pending for each in p.then) >= REFUSALS_BOUND:
+            slow = StorageUnavailable(f"{REFUSALS_BOUND} refusals wait for the journal already")
+            self.effects.append(Reject(envelope.reply_to, slow))
         else:
-            self.effects.append(reject)
+            *others, last = pending
+            waiting = last._replace(then=(*last.then, Reject(envelope.reply_to, error)))
+            self.state = self.state._replace(pending=(*others, waiting))
 
     @property
     def task_exists(self) -> bool:
@@ -194,10 +216,12 @@ class Draft:
         credit: bool = False,
     ) -> int:
         """Add a record; `then` is performed once it is stored. Returns its sequence number."""
-        seq = self.state.seq + 1
+        seq, signature = self.state.seq + 1, self.state.signature
+        if signature:
+            facts = {**(facts or {}), "by": signature}
         record = Record(seq, self.state.epoch, self.now, kind, payload, facts or NO_FACTS)
         self.pending.append(Pending(record, then, starts, credit))
-        self.state = self.state._replace(seq=seq)
+        self.state = self.state._replace(seq=seq, signature="")
         return seq
 
     def stamp(self) -> int:

@@ -10,6 +10,7 @@ from typing import ClassVar
 import pytest
 
 from actors.runtime import (
+    RESUME,
     Actor,
     ActorCrashed,
     ActorRef,
@@ -17,13 +18,13 @@ from actors.runtime import (
     ActorSystem,
     AskTimeout,
     CancelTimer,
-    Directive,
     Effect,
     Envelope,
     Lane,
     LoopClock,
     MailboxFull,
     Message,
+    Overflow,
     Reply,
     Spawn,
     StartTimer,
@@ -38,7 +39,6 @@ from tests.manual import Answer, ManualClock, no_futures
 @dataclass(frozen=True, slots=True)
 class Add(Message):
     revives: ClassVar[bool] = True
-    refusable: ClassVar[bool] = True
     number: int
 
 
@@ -59,7 +59,7 @@ class Break(Message):
 
 @dataclass(frozen=True, slots=True)
 class Rest(Message):
-    pass
+    overflow: ClassVar[Overflow] = Overflow.ADMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Adder(Actor[Numbers]):
 
 
 class Sturdy(Adder):
-    supervision = Directive.RESUME
+    supervision = RESUME
 
 
 ADDER: ActorRef[Message] = ActorRef("adder", "1")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
-from a2a.utils.errors import InternalError
+from a2a.utils.errors import InternalError, UnsupportedOperationError
 
+from actors.runtime import ActorCrashed, MailboxFull
 from actors.storage import MemoryJournal
-from actors.task.messages import Wait
+from actors.task.messages import Emitted, Send, Wait, task_ref
 from actors.task.policy import Policy
 from actors.task.ports import (
     Ack,
@@ -16,13 +18,16 @@ from actors.task.ports import (
     GrantCredit,
     StorageUnavailable,
 )
-from tests.task.harness import Bench, artifact, status, task
+from actors.task.record import Kind
+from actors.task.requests import CANCELS_BOUND, QUEUE_BOUND
+from actors.task.state import REFUSALS_BOUND, Pending, TaskState
+from tests.task.harness import CONTEXT, TASK, Bench, artifact, request, status, task
 
 POLICY = Policy.sdk(storage_patience=30.0)
 
 
 class Flaky(MemoryJournal):
-    """Raises while `away`; `fence` lets another writer in before the next append."""
+    """Raises while `away`."""
 
     away = False
     attempts = 0
@@ -104,6 +109,42 @@ def test_a_voided_task_is_settled_when_the_journal_answers_again(
     assert bench.system.refs()[3:] == []
 
 
+def test_a_voided_task_is_settled_as_soon_as_anything_is_stored(
+    bench: Bench, journal: Flaky
+) -> None:
+    """Not only at the next probe, which may be a minute away."""
+    waiting = bench.send(new=True)
+    bench.emit(task())
+    journal.away = True
+    bench.emit(artifact())
+    while not waiting.given:
+        bench.clock.advance(0.1)
+    journal.away = False
+    send = Send(request("hi"), CONTEXT, (), Wait.STREAM, True)
+    assert bench.ask(task_ref("another"), send).given == 1
+    assert bench.state == "FAILED"
+
+
+def test_a_task_whose_actor_crashed_is_read_behind_its_last_records(
+    bench: Bench, journal: Flaky
+) -> None:
+    """Read any earlier, its next life would be fenced by its last, and nobody would settle it."""
+    waiting = bench.send(new=True)
+    bench.emit(task())
+    journal.away = True
+    bench.emit(artifact())
+    bench.emit(artifact())
+    bench.system.tell(task_ref(TASK), Emitted(bench.run, Kind.STATUS, "no such event", 0, b""))
+    bench.clock.run()
+    assert isinstance(waiting.error, ActorCrashed)
+    bench.clock.advance(2.0)
+    journal.away = False
+    for _ in range(30):
+        bench.clock.advance(0.1)
+    assert bench.kinds()[3:] == ["ARTIFACT", "ARTIFACT", "EPOCH_CLAIMED", "ENDED", "STATUS"]
+    assert journal.active() == []
+
+
 def test_an_id_that_is_taken_is_a_clear_error(bench: Bench, journal: Flaky) -> None:
     bench.send(new=True)
     bench.emit(task())
@@ -126,3 +167,72 @@ def test_a_stale_writer_is_fenced_and_its_callers_hear_it(journal: Flaky) -> Non
     assert isinstance(waiting.error, StorageUnavailable)
     assert zombie.agent.abandoned() == [zombie.run]
     assert successor.log == before
+
+
+# -- bounds, while nothing is acknowledged
+
+
+def pending(bench: Bench) -> tuple[Pending, ...]:
+    state: TaskState = bench.system._cells[task_ref(TASK)].state
+    return state.pending
+
+
+@pytest.mark.parametrize("during_run", ["queue", "reject"])
+def test_clients_cannot_make_a_task_owe_more_and_more(
+    journal: Flaky, during_run: Literal["queue", "reject"]
+) -> None:
+    """Records, and answers that wait for them, whatever clients ask and however often."""
+    bench = Bench(Policy.sdk(during_run=during_run), journal)
+    bench.send(new=True)
+    bench.emit(task())
+    bench.returned()
+    bench.send("first")
+    journal.away = True
+    asked = []
+    for number in range(300):
+        asked += [bench.send(f"{number}"), bench.cancel(), bench.attach(10_000)]
+    bench.returned()
+    asked += [bench.cancel() for _ in range(300)]
+    owed = pending(bench)
+    assert len(owed) <= QUEUE_BOUND + 2, "accepted messages, and what the run comes to"
+    assert sum(len(entry.then) for entry in owed) <= REFUSALS_BOUND + 4
+    waiting = sum(answer.given == 0 for answer in asked)
+    assert waiting <= QUEUE_BOUND + REFUSALS_BOUND + CANCELS_BOUND
+    journal.away = False
+    for _ in range(400):
+        bench.clock.advance(0.1)
+    bench.cancelled()
+    assert [answer.given for answer in asked] == [1] * len(asked)
+
+
+def test_a_refusal_too_many_is_said_to_be_worth_trying_again(bench: Bench, journal: Flaky) -> None:
+    """Those that wait hear what is so once it is stored (law L3)."""
+    bench.send(new=True)
+    bench.emit(task())
+    journal.away = True
+    bench.emit(status("COMPLETED"))
+    bench.returned()
+    refused = [bench.send(f"{number}") for number in range(REFUSALS_BOUND + 50)]
+    waiting, told = refused[:REFUSALS_BOUND], refused[REFUSALS_BOUND:]
+    assert all(isinstance(answer.error, StorageUnavailable) for answer in told)
+    assert all(answer.given == 0 for answer in waiting)
+    journal.away = False
+    bench.clock.advance(1.0)
+    assert {type(answer.error) for answer in waiting} == {UnsupportedOperationError}
+
+
+def test_a_cancel_too_many_is_refused_and_the_others_are_answered(
+    bench: Bench, journal: Flaky
+) -> None:
+    bench.send(new=True)
+    bench.emit(task())
+    journal.away = True
+    cancels = [bench.cancel() for _ in range(CANCELS_BOUND + 50)]
+    waiting, told = cancels[:CANCELS_BOUND], cancels[CANCELS_BOUND:]
+    assert all(isinstance(answer.error, MailboxFull) for answer in told)
+    assert all(answer.given == 0 for answer in waiting)
+    journal.away = False
+    bench.clock.advance(1.0)
+    bench.cancelled()
+    assert bench.state == "CANCELED"
+    assert all(answer.value.task for answer in waiting)

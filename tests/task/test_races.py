@@ -9,8 +9,9 @@ from a2a.types import Task
 from a2a.utils.errors import A2AError, InvalidParamsError, UnsupportedOperationError
 
 from actors.a2a.queue import emitted
-from actors.runtime import ActorCrashed, ActorStopped
+from actors.runtime import ActorCrashed, ActorStopped, DeadLetter, Envelope, Passivate, Tell
 from actors.storage import MemoryJournal
+from actors.task.actor import TaskActor, Unreadable
 from actors.task.messages import (
     Appended,
     AppendFailed,
@@ -18,14 +19,16 @@ from actors.task.messages import (
     Detach,
     Emitted,
     Hold,
+    Recover,
     Send,
     Wait,
     task_ref,
 )
-from actors.task.orders import RUNNER, RunReported
+from actors.task.orders import JOURNAL, RUNNER, Orphan, RunReported
 from actors.task.policy import Policy
 from actors.task.ports import Ack, Append, CancelRun, StorageError, StorageUnavailable
 from actors.task.record import Failure, Kind
+from actors.task.rules import Rules
 from tests.manual import Answer
 from tests.task.harness import (
     ALICE,
@@ -303,3 +306,14 @@ def test_a_message_that_waits_while_the_server_drains_is_for_the_next_process() 
     successor = Bench(Policy.sdk(), journal)
     successor.recover()
     assert [start.request for start in successor.agent.starts()] == [request("two")]
+
+
+def test_a_task_to_be_settled_while_its_log_cannot_be_read_is_looked_after_again() -> None:
+    actor, away = TaskActor(TASK, Rules(Policy.sdk())), StorageUnavailable("away")
+    envelope = Envelope(Recover(), caller=ALICE)
+
+    _, effects = actor.step(Unreadable(TASK, away), envelope, 0)
+    assert effects == (Tell(JOURNAL, Orphan(TASK, ALICE)), Passivate())
+
+    _, effects = actor.step(Unreadable(TASK, Rules.unknown()), envelope, 0)
+    assert effects == (DeadLetter(envelope.message, "task could not be read"), Passivate())

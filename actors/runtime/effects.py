@@ -1,0 +1,151 @@
+"""What a step may ask the shell to do: values, performed in order by `perform.py`.
+
+Neighbours: `message.py` (what is told), `actor.py` (a step returns these).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from actors.runtime.message import NOBODY, ActorRef, Caller, Message, ReplyTo
+
+
+class Effect:
+    """Base of what a step may ask for. The shell performs effects in order."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tell(Effect):
+    """Deliver a message; `reply_to` hands the duty to answer, and its deadline, to the receiver."""
+
+    to: ActorRef[Any]
+    message: Message
+    reply_to: ReplyTo[Any] | None = None
+    caller: Caller = NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Effect):
+    """Answer an ask with a result."""
+
+    to: ReplyTo[Any]
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Reject(Effect):
+    """Answer an ask with an error."""
+
+    to: ReplyTo[Any]
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn(Effect):
+    """Start another actor, a child of this one: it is stopped before its parent stops or restarts.
+
+    A spawn of a live address, or beyond the limits of the system, is a defect and crashes the
+    spawner.
+    """
+
+    ref: ActorRef[Any]
+    build: Callable[[], Any]
+    """Makes the `Actor`; a factory so that the effect itself stays a value without behaviour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop(Effect):
+    """Leave the address book, children first.
+
+    What its state still owes, the actor answers itself in the same step.
+    Messages still waiting are delivered anew if they revive the actor; the others are answered
+    with `error` (`ActorStopped` if there is none), and so is what the children owe.
+    """
+
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passivate(Effect):
+    """Leave the address book for now, once nothing waits in mailbox or stash and no child lives.
+
+    The wish stands until a message is handled; one that lapses in the mailbox ends nothing.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Stash(Effect):
+    """Put the present message aside, in order.
+
+    Beyond `Actor.stash_bound` its asker is answered `StashFull`; told, it is a dead letter
+    ("stash overflow").
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Unstash(Effect):
+    """Put everything that was put aside back at the head of the normal lane, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch(Effect):
+    """Be told `Terminated` when the actor at `ref` leaves the book; at once if none lives there.
+
+    A restart forgets what its actor watched.
+    """
+
+    ref: ActorRef[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatch(Effect):
+    """Watch no longer; a `Terminated` that waits in the mailbox already still comes."""
+
+    ref: ActorRef[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimer(Effect):
+    """Tell oneself `message` after `delay` seconds; a timer of the same name is replaced.
+
+    A timer that was replaced or cancelled never takes effect, and none outlives its actor's life.
+    """
+
+    name: str
+    delay: float
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTimer(Effect):
+    """Forget a timer; unknown names are fine."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Perform(Effect):
+    """Hand a request to the port registered under `port`; it answers by telling messages."""
+
+    port: str
+    request: object
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter(Effect):
+    """A message that can have no effect any more; counted and observable, never silent."""
+
+    message: object
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Log(Effect):
+    """One log line (a `logging` level and a text)."""
+
+    level: int
+    text: str

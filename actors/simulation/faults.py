@@ -1,0 +1,64 @@
+"""Faults: what may go wrong in a run, how often, and until when.
+
+Neighbours: `choices.py` (chooses), `ports.py` and `world.py` (ask).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from actors.simulation.choices import Choices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultPlan:
+    """How many faults of each kind one run may see, at most."""
+
+    appends: int = 2
+    """Groups that fail, or are stored with their acknowledgement lost."""
+    reads: int = 1
+    """Reads of the journal that fail."""
+    crashes: int = 1
+    """Processes that end at once; another one takes over."""
+    pauses: int = 1
+    """Processes that stop, are replaced, and return as zombies."""
+    webhooks: int = 2
+    """Notifications that are answered with an error, or not at all."""
+
+    @classmethod
+    def none(cls) -> FaultPlan:
+        """Return a plan in which nothing fails."""
+        return cls(appends=0, reads=0, crashes=0, pauses=0, webhooks=0)
+
+
+class Faults:
+    """The faults that are left in one run."""
+
+    def __init__(self, plan: FaultPlan, choices: Choices, touch: Callable[[object], None]) -> None:
+        self._touch = touch
+        self._left = {name: getattr(plan, name) for name in plan.__slots__}
+        self._choices = choices
+        self.stopped = False
+
+    def left(self, kind: str) -> bool:
+        """Whether one more fault of this kind may happen."""
+        return not self.stopped and self._left[kind] > 0
+
+    def spend(self, kind: str) -> None:
+        """Count a fault that happens."""
+        self._left[kind] -= 1
+
+    def strikes(self, kind: str, ways: int) -> int:
+        """Return 0 when all goes well, or which of `ways` faults happens now."""
+        if not self.left(kind):
+            return 0
+        self._touch("faults")
+        chosen = self._choices.choose(ways + 1, rare=ways)
+        if chosen:
+            self.spend(kind)
+        return chosen
+
+    def state(self) -> tuple[int, ...]:
+        """What is left, for comparing states of a search."""
+        return (*self._left.values(), int(self.stopped))

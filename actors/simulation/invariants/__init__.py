@@ -1,0 +1,35 @@
+"""The invariants: what holds of every run, whatever the schedule and the faults.
+
+Each is a named function over a trace (`rule.py`), numbered as in the list that the whole project
+shares; the last one compares two runs (`determinism.py`). Those whose parts do not exist yet are in
+`LATER`, with what brings them.
+"""
+
+from actors.simulation.invariants.answers import ANSWERS
+from actors.simulation.invariants.determinism import DIGEST, OfTwoRuns
+from actors.simulation.invariants.house import HOUSE
+from actors.simulation.invariants.log import LOG
+from actors.simulation.invariants.readers import READERS
+from actors.simulation.invariants.rule import Invariant
+from actors.simulation.invariants.runs import RUNS
+from actors.simulation.invariants.storing import STORING
+from actors.simulation.invariants.streams import STREAMS
+
+INVARIANTS: tuple[Invariant, ...] = tuple(
+    sorted(
+        (*LOG, *STORING, *RUNS, *STREAMS, *READERS, *ANSWERS, *HOUSE),
+        key=lambda each: each.number,
+    )
+)
+"""What holds of every single run, in order of number."""
+
+OF_TWO_RUNS: tuple[OfTwoRuns, ...] = (DIGEST,)
+"""What holds between a run and its repetition."""
+
+LATER = {
+    18: "the journal: deduplication by message id",
+    25: "the complete A2A core: a durable webhook outbox",
+    26: "the complete A2A core: every operation under several owners",
+    29: "the journal: retention",
+}
+"""Invariant -> the capability that brings it."""

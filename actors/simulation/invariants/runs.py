@@ -1,0 +1,374 @@
+"""Invariants of runs: which are going on, what they may do, and that each message gets one.
+
+Neighbours: `rule.py` (what an invariant is), `chronicle.py` (logs, read once), `../ports.py` (runs
+the agents that are judged here).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from a2a.types import SendMessageRequest, TaskState
+
+from actors.simulation.invariants.chronicle import Chronicle, Page, chronicles, stored
+from actors.simulation.invariants.rule import Saw, invariant
+from actors.simulation.trace import (
+    Abandoned,
+    CalledOff,
+    Crashed,
+    Dead,
+    Emission,
+    FaultsStopped,
+    Launched,
+    Over,
+    Quiet,
+    Trace,
+)
+from actors.task.messages import Emitted
+from actors.task.policy import Policy
+from actors.task.ports import RunId
+from actors.task.record import CANCEL_RAISED, Kind, Record
+
+# -- 14
+
+
+@invariant(
+    14,
+    "At most one run of a task is active; a superseded one has no effect on the log.",
+    anytime=True,
+)
+def one_run(trace: Trace, _: Policy, saw: Saw) -> Iterator[str]:
+    """One at work in each process; and only the log's current run writes to the log."""
+    yield from _at_work_together(trace, saw)
+    emissions = _emissions(trace)
+    for chronicle in chronicles(trace):
+        emitted = emissions.get(chronicle.task, Emissions())
+        for page in chronicle.pages:
+            if page.record.kind.public and not page.core:
+                saw()
+                yield from _not_by(chronicle.task, page, emitted)
+    yield from _ends_unheard(trace)
+
+
+def _at_work_together(trace: Trace, saw: Saw) -> Iterator[str]:
+    """An agent is at work from its call until it reports its end, or is given up."""
+    at_work: dict[tuple[str, str], RunId] = {}
+    for entry in trace.entries:
+        match entry:
+            case Launched(node, start):
+                run = start.run
+            case CalledOff(node, cancel):
+                run = cancel.run
+            case Over(node, run) | Abandoned(node, run):
+                if at_work.get((node, run.task)) == run:
+                    del at_work[node, run.task]
+                continue
+            case _:
+                continue
+        saw()
+        other = at_work.get((node, run.task), run)
+        if other != run:
+            yield f"{node} called the agent for {_named(run)} while {_named(other)} was at work"
+        at_work[node, run.task] = run
+
+
+def _named(run: RunId) -> str:
+    return f"run {run.epoch}.{run.run} of {run.task}"
+
+
+class Emissions:
+    """What the agents of one task emitted, to be found again in its log."""
+
+    def __init__(self) -> None:
+        self._by_payload: dict[bytes, Emission] = {}
+        self._lengths: set[int] = set()
+        self.left: Counter[bytes] = Counter()
+        """How often a payload was emitted, and not found in the log so far."""
+
+    def add(self, emission: Emission) -> None:
+        """Take one in."""
+        self._by_payload[emission.payload] = emission
+        self._lengths.add(len(emission.payload))
+        self.left[emission.payload] += 1
+
+    def source(self, record: Record) -> Emission | None:
+        """Find what became a record: its payload, or the beginning of it.
+
+        The core appends the time to a status that bears none.
+        """
+        exact = self._by_payload.get(record.payload)
+        if exact is not None:
+            return exact
+        starts = (record.payload[:length] for length in sorted(self._lengths, reverse=True))
+        return next((self._by_payload[each] for each in starts if each in self._by_payload), None)
+
+
+def _emissions(trace: Trace) -> dict[str, Emissions]:
+    found: dict[str, Emissions] = {}
+    for emission in trace.all(Emission):
+        found.setdefault(emission.run.task, Emissions()).add(emission)
+    return found
+
+
+def _not_by(task: str, page: Page, emitted: Emissions) -> Iterator[str]:
+    """Say what is wrong with an agent's record: who emitted it, or when, or how often."""
+    record = page.record
+    what = f"{task}: {record.kind.name} {record.seq}"
+    emission = emitted.source(record)
+    if emission is None:
+        yield f"{what} is what no agent has emitted"
+        return
+    if not emitted.left[emission.payload]:
+        yield f"{what} is stored more often than it was emitted"
+    emitted.left[emission.payload] -= 1
+    current = RunId(task, record.epoch, page.run)
+    if not page.busy or emission.run != current:
+        now = _named(current) if page.busy else "no run"
+        yield f"{what} was emitted by {_named(emission.run)}, and {now} was going on"
+
+
+_REPORTED = {"returned": False, "raised": False, CANCEL_RAISED: True}
+"""Outcome of a run that only the agent can report -> whether its `cancel` does."""
+
+
+def _ends_unheard(trace: Trace) -> Iterator[str]:
+    """A run ends by itself only if its own agent has said so."""
+    heard = {(over.run, over.cancel): place for place, over in reversed(trace.timed(Over))}
+    places = stored(trace)
+    for chronicle in chronicles(trace):
+        for page in chronicle.of_kind(Kind.ENDED):
+            record, outcome = page.record, str(page.record.facts.get("outcome"))
+            if outcome not in _REPORTED:
+                continue
+            run = RunId(chronicle.task, record.epoch, record.number("run"))
+            place = places.get((chronicle.task, record.seq), 0)
+            if heard.get((run, _REPORTED[outcome]), place) >= place:
+                yield f"{_named(run)} {outcome}, says the log, and its agent has not said so"
+
+
+# -- 17
+
+
+@invariant(
+    17,
+    "Each accepted message is executed or refused exactly once; executed ones enter the history "
+    "once, in order of execution.",
+)
+def executed_once(trace: Trace, _: Policy, saw: Saw) -> Iterator[str]:
+    """As the log says, as the agents were called, and as the Task shows.
+
+    What waits when a server closes is for the next one; once faults have stopped, nothing waits.
+    """
+    over = bool(trace.timed(FaultsStopped)) and bool(trace.timed(Quiet))
+    for chronicle in chronicles(trace):
+        accepted = {page.record.seq: page.record for page in chronicle.of_kind(Kind.ACCEPTED)}
+        if accepted:
+            saw()
+        fates = _fates(chronicle)
+        for seq in accepted.keys() | fates.keys():
+            fate = fates.get(seq, [])
+            if seq not in accepted:
+                yield f"{chronicle.task}: message {seq} was {fate[0]}, and never accepted"
+            elif len(fate) > 1 or (not fate and (over or chronicle.fold.final)):
+                yield f"{chronicle.task}: message {seq} was {' and '.join(fate) or 'forgotten'}"
+        yield from _history(chronicle, accepted)
+    yield from _calls(trace)
+
+
+def _fates(chronicle: Chronicle) -> dict[int, list[str]]:
+    """Sequence number of a message -> what became of it; a repetition after a crash apart."""
+    fates: dict[int, list[str]] = {}
+    for page in chronicle.of_kind(Kind.STARTED, Kind.REFUSED):
+        record = page.record
+        if not record.number("again"):
+            fate = "executed" if record.kind is Kind.STARTED else "refused"
+            fates.setdefault(record.number("message"), []).append(fate)
+    return fates
+
+
+def _history(chronicle: Chronicle, accepted: dict[int, Record]) -> Iterator[str]:
+    """Messages executed since the Task was stored follow what its history came with."""
+    task = chronicle.fold.task
+    if task is None:
+        return
+    ids = {
+        seq: SendMessageRequest.FromString(record.payload).message.message_id
+        for seq, record in accepted.items()
+    }
+    expected: list[str] = []
+    for page in chronicle.of_kind(Kind.TASK, Kind.STARTED):
+        if page.record.kind is Kind.TASK:
+            expected = [said.message_id for said in page.event.task.history]
+        elif not page.record.number("again") and chronicle.texts[page.record.seq - 1]:
+            said = ids.get(page.record.number("message"), "")
+            expected += [said] if said not in expected else []
+    theirs = set(ids.values())
+    found = [said.message_id for said in task.history if said.message_id in theirs]
+    due = [said for said in expected if said in theirs]
+    if found != due:
+        yield f"{chronicle.task}: the history has the messages {found}, executed were {due}"
+
+
+def _calls(trace: Trace) -> Iterator[str]:
+    """The agent is called at most once for a run, and with the message that was accepted."""
+    requests: dict[RunId, bytes] = {}
+    for chronicle in chronicles(trace):
+        payloads = {page.record.seq: page.record.payload for page in chronicle.pages}
+        for page in chronicle.of_kind(Kind.STARTED):
+            run = RunId(chronicle.task, page.record.epoch, page.record.number("run"))
+            requests[run] = payloads.get(page.record.number("message"), b"")
+    called: set[RunId] = set()
+    for launched in trace.all(Launched):
+        run = launched.start.run
+        if run in called:
+            yield f"the agent was called twice for {_named(run)}"
+        called.add(run)
+        if run in requests and launched.start.request != requests[run]:
+            yield f"the agent was called for {_named(run)} with another message than its own"
+
+
+# -- 21
+
+
+@invariant(21, "What a run emits after it was cancelled goes to counted dead letters.")
+def late_is_counted(trace: Trace, _: Policy, saw: Saw) -> Iterator[str]:
+    """Cancelled: given up, for whatever reason."""
+    late = list(_late(trace))
+    if not late:
+        return
+    down = {crash.node for crash in trace.all(Crashed)}
+    dead = _dead(trace.all(Dead))
+    logs = {task: [record.payload for record in log] for task, log in trace.logs.items()}
+    for emission in late:
+        saw()
+        counted = dead[emission.node, emission.payload]
+        if any(payload.startswith(emission.payload) for payload in logs.get(emission.run.task, ())):
+            yield f"{_named(emission.run)} was given up, and what it emitted then is stored"
+        elif counted != 1 and not (counted == 0 and emission.node in down):
+            yield (
+                f"{_named(emission.run)} was given up, and what it emitted then was counted "
+                f"{counted} times"
+            )
+
+
+def _late(trace: Trace) -> Iterator[Emission]:
+    """What came after a run was given up; one that had not begun may begin under its name later."""
+    began: set[tuple[str, RunId]] = set()
+    over: set[tuple[str, RunId]] = set()
+    for entry in trace.entries:
+        match entry:
+            case Launched(node, start):
+                began.add((node, start.run))
+            case CalledOff(node, cancel):
+                began.add((node, cancel.run))
+            case Abandoned(node, run) if (node, run) in began:
+                over.add((node, run))
+            case Emission(node, run) if (node, run) in over:
+                yield entry
+            case _:
+                pass
+
+
+def _dead(letters: Iterable[Dead]) -> Counter[tuple[str, bytes]]:
+    return Counter(
+        (letter.node, letter.message.payload)
+        for letter in letters
+        if isinstance(letter.message, Emitted)
+    )
+
+
+# -- 23
+
+
+@invariant(
+    23,
+    "A new run never starts while another is active, and an answer resumes at most one run.",
+)
+def one_after_another(trace: Trace, _: Policy, saw: Saw) -> Iterator[str]:
+    """In the log: a run begins when none is going on; one message begins one run."""
+    for chronicle in chronicles(trace):
+        begun: set[int] = set()
+        claimed = 0
+        for page in chronicle.of_kind(Kind.STARTED, Kind.CANCEL_ASKED, Kind.EPOCH_CLAIMED):
+            record = page.record
+            if record.kind is Kind.EPOCH_CLAIMED:
+                claimed = record.seq
+                continue
+            saw()
+            wrong = _out_of_turn(page, begun, claimed)
+            begun.add(record.number("message"))
+            if wrong:
+                yield f"{chronicle.task}: {record.kind.name} {record.seq} {wrong}"
+
+
+def _out_of_turn(page: Page, begun: set[int], claimed: int) -> str:
+    """Say why this run must not begin here; empty if it may."""
+    record, number = page.record, page.record.number("run")
+    message = record.number("message")
+    if record.kind is Kind.CANCEL_ASKED and page.busy:
+        return "" if number == page.run else f"begins run {number} while {page.run} is going on"
+    if number != page.run + 1:
+        return f"begins run {number} after run {page.run}"
+    if record.kind is Kind.CANCEL_ASKED:
+        return ""
+    if record.number("again"):
+        lost = claimed == record.seq - 1 and page.running == message
+        return "" if lost else f"repeats message {message}, whose run was not lost just now"
+    if page.busy:
+        return f"begins run {number} while {page.run} is going on"
+    return f"begins a second run of message {message}" if message in begun else ""
+
+
+# -- 30
+
+_UNFINISHED = (TaskState.TASK_STATE_SUBMITTED, TaskState.TASK_STATE_WORKING)
+
+
+@invariant(30, "Once faults stop, no task stays WORKING without a run.")
+def nothing_is_stuck(trace: Trace, policy: Policy, saw: Saw) -> Iterator[str]:
+    """R31: where the policy keeps what an agent leaves unfinished, only such a task may stay so."""
+    if not trace.timed(Quiet):
+        return
+    at_work = _still_at_work(trace)
+    for chronicle in chronicles(trace):
+        known = chronicle.fold
+        going_on = known.running is not None or known.cancelling
+        run = RunId(chronicle.task, known.epoch, known.run)
+        if known.state in _UNFINISHED or going_on:
+            saw()
+        if going_on and run not in at_work:
+            yield f"the log calls {_named(run)} active, and no agent is at work on it"
+        elif not going_on and known.state in _UNFINISHED and not _kept(chronicle, policy):
+            yield f"{chronicle.task} stays {TaskState.Name(known.state)} without a run"
+
+
+def _still_at_work(trace: Trace) -> set[RunId]:
+    runs: dict[str, set[RunId]] = {}
+    for entry in trace.entries:
+        match entry:
+            case Launched(node, start):
+                runs.setdefault(node, set()).add(start.run)
+            case CalledOff(node, cancel):
+                runs.setdefault(node, set()).add(cancel.run)
+            case Over(node, run) | Abandoned(node, run):
+                runs.setdefault(node, set()).discard(run)
+            case Crashed(node):
+                runs.pop(node, None)
+            case _:
+                pass
+    return set().union(*runs.values())
+
+
+def _kept(chronicle: Chronicle, policy: Policy) -> bool:
+    """Tell whether the latest run ended with the task unfinished, and the policy leaves it so."""
+    ends = list(chronicle.of_kind(Kind.ENDED))
+    return (
+        policy.unfinished == "keep"
+        and bool(ends)
+        and ends[-1].record.facts.get("outcome") == "returned"
+        and not chronicle.fold.queue
+    )
+
+
+RUNS = (one_run, executed_once, late_is_counted, one_after_another, nothing_is_stuck)

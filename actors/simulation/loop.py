@@ -1,0 +1,455 @@
+"""SimLoop: an asyncio event loop whose order and time are choices.
+
+Whatever can happen next is an `Action`: a mailbox head to be delivered, an asyncio task to be
+stepped, an operation of a port to be completed. The loop picks one of them, runs it, and picks
+again. Time is virtual: it moves only when the next timer fires, which may happen although other
+actions wait (a slow machine) and happens by itself when nothing else can.
+
+asyncio runs callbacks in the order in which they were made, and so does this loop, for everything
+but the steps of tasks: two tasks that could both go on may do so in either order, as they may on
+a real loop that waits for sockets. Without choices (0 for ever) the order is asyncio's own.
+
+User code runs unchanged; what a replay could not repeat (threads, sockets) is refused by name
+(`outside.py`).
+
+Neighbours: `choices.py` (decides), `system.py` (actors as actions), `node.py` (what dies at once).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import heapq
+import math
+from asyncio import _get_running_loop, _set_running_loop  # what asyncio has for loop authors
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, Protocol, TypeVar
+
+from actors.runtime.fingerprint import fingerprint
+from actors.simulation.choices import Choices, Recorded
+from actors.simulation.outside import Inside
+
+T = TypeVar("T")
+START = 1_767_225_600.0
+"""UTC seconds at which every simulation begins: 2026-01-01."""
+EARLY = 60.0
+"""Seconds by which other actions may be late: a timer further off does not fire before them."""
+STEPS_BOUND = 20_000
+"""Steps of one run; more mean that something goes round in circles."""
+
+
+EVERYTHING = "everything"
+"""Touched by what no other action commutes with: time, a crash, a new process."""
+
+
+class Place(Protocol):
+    """Where an action happens: a process that can stop, or pause."""
+
+    down: bool
+    paused: bool
+
+
+class Action:
+    """Something that can happen next."""
+
+    __slots__ = ("label", "place", "run")
+
+    def __init__(self, label: str, run: Callable[[], object], place: Place | None = None) -> None:
+        self.label = label
+        self.run = run
+        self.place = place
+
+    def __repr__(self) -> str:
+        return f"<Action {self.label}>"
+
+
+class TaskStep(Action):
+    """An asyncio task that can go on."""
+
+    __slots__ = ("handle",)
+
+    def __init__(self, label: str, handle: asyncio.Handle, place: Place | None) -> None:
+        super().__init__(label, handle._run, place)  # noqa: SLF001 - how every loop runs handles
+        self.handle = handle
+
+    def wakes_with(self) -> list[object]:
+        """What the task has awaited and gets now, as plain data."""
+        return [_outcome(each) for each in self.handle._args or ()]  # noqa: SLF001 - no public way
+
+
+class SimFuture(asyncio.Future[Any]):
+    """A future that says in which task's course it was made; the same in every run that gets there.
+
+    Args:
+        loop: where it is awaited.
+        name: of the task, and a number of its own.
+    """
+
+    def __init__(self, loop: SimLoop, name: str) -> None:
+        super().__init__(loop=loop)
+        self._name = name
+
+    def __fingerprint__(self) -> object:
+        """Whose it is; what comes of it is in the course of its task."""
+        return self._name
+
+
+class RunsInCircles(Exception):  # noqa: N818 - says what happened
+    """A run took more steps than any sensible one."""
+
+
+class Stuck(Exception):  # noqa: N818 - says what happened
+    """Somebody waits for what can never happen: nothing is left to run and no timer is armed."""
+
+
+PLACE: contextvars.ContextVar[Place | None] = contextvars.ContextVar("place", default=None)
+"""The process in which asyncio code runs; inherited by the tasks and timers it makes."""
+
+
+class SimLoop(Inside):
+    """An event loop on virtual time that asks `choices` what happens next."""
+
+    _closed = False
+    _running = False
+
+    def __init__(self, choices: Choices) -> None:
+        super().__init__()
+        self.choices = choices
+        self.ready: list[Action] = []
+        """What can happen next, oldest first."""
+        self.steps = 0
+        self.early = True
+        """Timers may fire although other actions wait; False while liveness is examined."""
+        self.lag: float | None = None
+        """Seconds by which work may fall behind in all, so that no longer deadline is missed; None:
+        each timer up to `EARLY` ahead may fire early, however late the work is already."""
+        self.horizon = math.inf
+        """Virtual time beyond which no timer fires: somebody may look again every hour for ever."""
+        self.faults: Callable[[], list[Action]] = list
+        """What may go wrong now, beside what can happen by itself."""
+        self.idle: list[asyncio.Future[None]] = []
+        """Resolved, first come first served, when nothing is left that can happen but time."""
+        self.on_step: Callable[[Action], None] | None = None
+        """Told each action just before it runs."""
+        self.touched: set[object] | None = None
+        """What the present action has read or changed, for whoever searches; None: nobody does."""
+        self.replaying = False
+        """The way to here was taken before; whoever searches knows the courses at its end."""
+        self.courses: dict[str, bytes] = {}
+        """Task -> digest of everything it has awaited: where a deterministic task has got to."""
+        self._futures: dict[str, int] = {}
+        self._now = 0.0
+        self._abreast = 0.0
+        """When there was nothing left to do but wait, for the last time."""
+        self._time = Action("time passes", self._fire)
+        self._plumbing: deque[asyncio.Handle] = deque()
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._armed = 0
+        self._tasks: list[tuple[asyncio.Task[Any], Place | None]] = []
+        self.errors: list[dict[str, Any]] = []
+        """What asyncio would have logged: exceptions that nobody retrieved."""
+
+    # -- time
+
+    def time(self) -> float:
+        """Virtual seconds since the start of the run."""
+        return self._now
+
+    def utc(self) -> float:
+        """Virtual UTC seconds."""
+        return START + self._now
+
+    # -- what happens next
+
+    def add(self, action: Action) -> None:
+        """Let `action` happen sometime from now on."""
+        self.ready.append(action)
+
+    def run(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Run until `until()` holds or nothing is left that could happen.
+
+        Raises:
+            RunsInCircles: that takes too many steps.
+        """
+        before = _get_running_loop()
+        _set_running_loop(self)
+        self._running = True
+        try:
+            while not until() and self._step():
+                pass
+        finally:
+            self._running = False
+            _set_running_loop(before)
+
+    def _step(self) -> bool:
+        """Run plumbing, then one action; False when there is none."""
+        while self._plumbing:
+            self._run_handle(self._plumbing.popleft())
+        enabled = self._enabled()
+        timer = self._next_timer()
+        if not enabled and self.idle:
+            self.idle.pop(0).set_result(None)
+            return True
+        early = timer is not None and self._may_fire(timer[0], bool(enabled))
+        if not enabled and not early:
+            return False
+        if timer is not None and not enabled:
+            self._abreast = timer[0]
+        self._count()
+        self._happen(enabled, early)
+        return True
+
+    def _may_fire(self, when: float, others: bool) -> bool:
+        if others and self.lag is not None:
+            return self.early and when - self._abreast <= self.lag
+        if others:
+            return self.early and when - self._now <= EARLY
+        return when <= self.horizon
+
+    def _happen(self, enabled: list[Action], early: bool) -> None:
+        """Choose one of what is enabled, of time passing, and of faults; it happens."""
+        rare = [self._time, *self.faults()] if early else self.faults()
+        actions = [*enabled, *rare] if rare else enabled
+        chosen = self.choices.pick(actions, len(rare))
+        action = actions[chosen]
+        if chosen < len(enabled):
+            self.ready.remove(action)
+        if self.touched is not None:
+            self._follow(action, self.touched)
+        if self.on_step is not None:
+            self.on_step(action)
+        action.run()
+
+    def touch(self, *what: object) -> None:
+        """Note what the present action reads or changes, beside what the loop sees itself."""
+        if self.touched is not None:
+            self.touched.update(what)
+
+    def _follow(self, action: Action, touched: set[object]) -> None:
+        """Note which task goes on, and with what."""
+        if action is self._time:
+            touched.add(EVERYTHING)
+        if not isinstance(action, TaskStep):
+            return
+        touched.add(("task", action.label))
+        if self.replaying:
+            return
+        before = self.courses.get(action.label, b"")
+        self.courses[action.label] = fingerprint((before, action.wakes_with()))
+
+    def _count(self) -> None:
+        self.steps += 1
+        if self.steps > STEPS_BOUND:
+            waiting = ", ".join(action.label for action in self.ready[:5])
+            raise RunsInCircles(
+                f"{STEPS_BOUND} steps and no end; what could happen next: {waiting or 'a timer'}"
+            )
+
+    def _enabled(self) -> list[Action]:
+        for action in self.ready:
+            place = action.place
+            if place is not None and place.paused:
+                break
+        else:
+            return self.ready
+        return [action for action in self.ready if action.place is None or not action.place.paused]
+
+    def _run_handle(self, handle: asyncio.Handle) -> None:
+        if not handle.cancelled():
+            handle._run()  # noqa: SLF001 - how every loop runs its handles
+
+    # -- timers
+
+    def _next_timer(self) -> tuple[float, int, asyncio.TimerHandle] | None:
+        """Return the earliest timer that may fire; those of a paused process wait for it."""
+        timers = self._timers
+        while timers and (timers[0][2].cancelled() or _down(timers[0][2])):
+            heapq.heappop(timers)
+        if not timers or not _paused(timers[0][2]):
+            return timers[0] if timers else None
+        fit = [entry for entry in timers if not entry[2].cancelled() and not _paused(entry[2])]
+        return min(fit, default=None)
+
+    def _fire(self) -> None:
+        """Let time pass until the next timer, and run it."""
+        entry = self._next_timer()
+        assert entry is not None  # noqa: S101 - `_step` has just seen it
+        if entry is self._timers[0]:
+            heapq.heappop(self._timers)
+        else:
+            self._timers.remove(entry)
+            heapq.heapify(self._timers)
+        self._now = max(self._now, entry[0])
+        self._run_handle(entry[2])
+
+    @property
+    def armed(self) -> list[str]:
+        """Timers that would still fire, by what they call."""
+        live = (timer for _, _, timer in self._timers if not (timer.cancelled() or _down(timer)))
+        return [str(getattr(timer._callback, "__qualname__", timer)) for timer in live]  # type: ignore[attr-defined] # noqa: SLF001 - no public way
+
+    # -- what asyncio asks of a loop
+
+    def call_soon(  # type: ignore[override] # the stub wants a TypeVarTuple; asyncio does not care
+        self,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Handle:
+        """Run a callback soon: at once if it is plumbing, when it is chosen if it steps a task."""
+        handle = asyncio.Handle(callback, args, self, context)
+        task = getattr(callback, "__self__", None)
+        if isinstance(task, asyncio.Task):
+            place = None if context is None else context.get(PLACE)
+            if place is None or not place.down:
+                self.ready.append(TaskStep(f"task {task.get_name()}", handle, place))
+                return handle
+        self._plumbing.append(handle)
+        return handle
+
+    def call_at(  # type: ignore[override] # as call_soon
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Run a callback at a virtual time."""
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        self._armed += 1
+        heapq.heappush(self._timers, (when, self._armed, timer))
+        return timer
+
+    def call_later(  # type: ignore[override] # as call_soon
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Run a callback after virtual seconds."""
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """Nothing: a cancelled timer is passed over when its time has come."""
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """Return a future of this loop."""
+        if self.touched is None:
+            return asyncio.Future(loop=self)
+        task = asyncio.current_task(self)
+        name = task.get_name() if task is not None else ""
+        number = self._futures[name] = self._futures.get(name, 0) + 1
+        return SimFuture(self, f"{name} {number}")
+
+    def create_task(
+        self,
+        coro: Coroutine[Any, Any, T] | Generator[Any, None, T],
+        *,
+        name: object = None,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Task[T]:
+        """Start a task; it is named by its order, so that a replay names it alike."""
+        label = str(name) if name else f"{getattr(coro, '__qualname__', 'task')}#{len(self._tasks)}"
+        task: asyncio.Task[T] = asyncio.Task(coro, loop=self, name=label, context=context)
+        place = (context or contextvars.copy_context()).get(PLACE)
+        self._tasks.append((task, place))
+        return task
+
+    @property
+    def pending(self) -> list[asyncio.Task[Any]]:
+        """Tasks that have not ended, in order of their start."""
+        return [task for task, _ in self._tasks if not task.done()]
+
+    def crash(self, place: Place) -> None:
+        """End a process: nothing of it happens any more, its tasks unwind without effect."""
+        place.down = True
+        for task, where in self._tasks:
+            if where is place and not task.done():
+                task.cancel()
+        for action in self.ready:
+            if isinstance(action, TaskStep) and action.place is place:
+                self._plumbing.append(action.handle)
+        self.ready = [action for action in self.ready if action.place is not place]
+
+    def run_until_complete(self, future: Any) -> Any:
+        """Run until `future` is done.
+
+        Raises:
+            Stuck: it waits for what cannot happen.
+        """
+        task = asyncio.ensure_future(future, loop=self)
+        self.run(task.done)
+        if not task.done():
+            waiting = ", ".join(repr(each.get_name()) for each in self.pending)
+            limit = "" if self.horizon == math.inf else f" in {self.horizon:.0f} virtual seconds"
+            raise Stuck(f"nothing more can happen{limit} and these tasks still wait: {waiting}")
+        return task.result()
+
+    def call_soon_threadsafe(  # type: ignore[override] # as call_soon
+        self,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Handle:
+        """As `call_soon`: there are no other threads here."""
+        return self.call_soon(callback, *args, context=context)
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Keep what asyncio would have logged."""
+        self.errors.append(context)
+
+    def get_debug(self) -> bool:
+        """False: asyncio's debug mode measures real time."""
+        return False
+
+    def is_running(self) -> bool:
+        """Whether an action is being run."""
+        return self._running
+
+    def is_closed(self) -> bool:
+        """Whether the run is over."""
+        return self._closed
+
+    def __del__(self, _warn: object = None) -> None:
+        """Nothing: a simulated loop holds nothing of the machine that could be left open."""
+
+    async def shutdown_asyncgens(self) -> None:
+        """Nothing: generators are closed by whoever uses them."""
+
+    def close(self) -> None:
+        """End the run: every task that is left is cancelled and unwinds."""
+        self.early = False
+        self.steps = 0  # a run that went round in circles is cleared away too
+        self.faults = list
+        self.choices = Recorded()  # how a run is cleared away is nobody's choice
+        self.touched = None
+        for _ in range(3):  # a task may need a second word, as with asyncio.run
+            for task in self.pending:
+                task.cancel()
+            self.run(lambda: not self.pending)
+        self._closed = True
+
+
+def _outcome(future: asyncio.Future[Any]) -> object:
+    """What a future came to, as plain data."""
+    if future.cancelled():
+        return "cancelled"
+    error = future.exception()
+    return future.result() if error is None else (type(error).__name__, str(error))
+
+
+def _place(timer: asyncio.TimerHandle) -> Place | None:
+    place: Place | None = timer._context.get(PLACE)  # type: ignore[attr-defined] # noqa: SLF001 - no public way
+    return place
+
+
+def _down(timer: asyncio.TimerHandle) -> bool:
+    place = _place(timer)
+    return place is not None and place.down
+
+
+def _paused(timer: asyncio.TimerHandle) -> bool:
+    place = _place(timer)
+    return place is not None and place.paused

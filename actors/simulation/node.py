@@ -1,0 +1,96 @@
+"""A node: one server process of a simulation, with the production task core inside.
+
+It can end at once (`crash`: nothing of it happens any more), stop for a while (`paused`) and go on
+as a zombie beside the process that took over. What survives is the journal.
+
+Neighbours: `world.py` (starts and ends nodes), `system.py` (its actors), `ports.py` (its ports).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.simulation import trace as seen
+from actors.simulation.faults import Faults
+from actors.simulation.journal import SimJournal
+from actors.simulation.loop import EVERYTHING, SimLoop
+from actors.simulation.ports import SimAgent, SimShell, SimWebhooks
+from actors.simulation.process import Process
+from actors.simulation.script import Script
+from actors.simulation.system import SimSystem
+from actors.simulation.trace import Trace
+from actors.task.core import TaskCore
+from actors.task.policy import Policy
+
+
+class Node(Process):
+    """One process.
+
+    Args:
+        name: for the trace.
+        loop: where it runs.
+        trace: what happens is written here.
+        faults: what may fail.
+        journal: what it shares with the processes before and after it.
+        policy: of its task core.
+        script: of its agent.
+        webhooks: there is somebody to notify.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        loop: SimLoop,
+        trace: Trace,
+        faults: Faults,
+        journal: SimJournal,
+        policy: Policy,
+        script: Script,
+        *,
+        webhooks: bool,
+    ) -> None:
+        super().__init__(name, loop)
+        self.trace = trace
+        self.faults = faults
+        self.journal = journal
+        self.script = script
+        self.system = SimSystem(name, loop, self, trace)
+        self.core = TaskCore(
+            self.system, journal, policy, pushes=webhooks, shell=self._shell, incarnation=name
+        )
+        self.agent = SimAgent(self)
+        loop.touch(EVERYTHING)
+        trace.add(seen.Began(name))
+        self._start()
+
+    def _shell(self, journal: Any, system: Any) -> SimShell:
+        self.shell = SimShell(self, journal, system)
+        return self.shell
+
+    def _start(self) -> None:
+        """Start the core; with this journal that is done without waiting for anything."""
+        starting = self.core.start(agent=self.agent, webhook=SimWebhooks(self))
+        try:
+            starting.send(None)
+        except StopIteration:
+            return
+        raise AssertionError("the simulated journal answers at once, and yet the core waits")
+
+    def crash(self, survives: str) -> None:
+        """End at once.
+
+        Args:
+            survives: of appends under way: "nothing", "all" (only their acknowledgement is lost),
+                or "torn": a part of their bytes, as a power cut leaves it.
+        """
+        self.trace.add(seen.Crashed(self.name, survives))
+        if survives == "all":
+            for group in self.shell.storing:
+                self.shell.store(group, told=False)
+        elif survives == "torn":
+            for group in self.shell.storing:
+                self.journal.stage(group)
+            disk = self.journal.disk
+            disk.crash(disk.tail // 2)
+            self.journal.open()
+        self.end()

@@ -1,0 +1,265 @@
+"""The ports of a simulated process: its journal's shell, its agent, its webhooks.
+
+Each operation is an action of the loop, so its completion comes in any order; each can fail in
+every way that the real one can. The journal's shell is the production one but for the moment at
+which it acts.
+
+Neighbours: `node.py` (owns these), `journal.py` (what is stored), `script.py` (what agents do),
+`faults.py` (what fails).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from actors.a2a.queue import CREDIT, emitted
+from actors.runtime import ActorRef, ActorSystem
+from actors.simulation import trace as seen
+from actors.simulation.script import Program
+from actors.task.journal import Fetch, ReadBack, StoreGroup
+from actors.task.messages import task_ref
+from actors.task.orders import (
+    OUTBOX,
+    RUNNER,
+    Delivered,
+    KeepSnapshot,
+    ListTasks,
+    ReadPage,
+    RunReported,
+)
+from actors.task.ports import (
+    AbandonRun,
+    Ack,
+    AgentRequest,
+    Append,
+    CancelRun,
+    ForgetRequest,
+    GrantCredit,
+    Journal,
+    MaybeAwaitable,
+    Notify,
+    RunId,
+    StartRun,
+    StorageUnavailable,
+)
+from actors.task.record import Failure
+from actors.task.shell import JournalShell, Then
+
+if TYPE_CHECKING:
+    from actors.simulation.node import Node
+
+FAIL, LOSE = 1, 2
+
+
+class SimShell(JournalShell):
+    """The journal's shell, with each operation completed when the loop chooses it."""
+
+    def __init__(self, node: Node, journal: Journal, system: ActorSystem) -> None:
+        super().__init__(journal, system)
+        self._node = node
+        self._request: object = None
+        self.storing: list[tuple[Append, ...]] = []
+        """Groups under way: what a crash may leave on the disk, or not."""
+
+    def perform(self, request: StoreGroup | ReadBack | Fetch, sender: ActorRef[Any]) -> None:
+        """Begin a group or a read."""
+        self._request = request
+        if isinstance(request, Fetch) and isinstance(request.asked, KeepSnapshot):
+            kept = request.asked
+            self._node.trace.add(seen.Kept(self._node.name, kept.task, kept.snapshot))
+        super().perform(request, sender)
+
+    def _run(self, call: Callable[[], MaybeAwaitable[Any]], then: Then) -> None:
+        """Complete what has just begun, sometime."""
+        request = self._request
+        if isinstance(request, StoreGroup):
+            self.storing.append(request.group)
+            self._node.act("append", partial(self._append_now, request.group, then))
+        else:
+            self._node.act(_reading(request), partial(self._read_now, call, then))
+
+    def _read_now(self, call: Callable[[], MaybeAwaitable[Any]], then: Then) -> None:
+        self._node.loop.touch("journal")
+        if self._node.faults.strikes("reads", 1):
+            then(None, StorageUnavailable("the simulated journal could not be read"))
+        else:
+            then(call(), None)
+
+    def _append_now(self, group: tuple[Append, ...], then: Then) -> None:
+        self._node.loop.touch("journal")
+        self.storing.remove(group)
+        fault = self._node.faults.strikes("appends", 2)
+        if fault == FAIL:
+            self._node.trace.add(seen.Refused(self._node.name, group))
+            then(None, StorageUnavailable("the simulated journal is full"))
+            return
+        acks = self.store(group, told=fault != LOSE)
+        if fault == LOSE:
+            then(None, StorageUnavailable("the simulated connection broke during the commit"))
+        else:
+            then(acks, None)
+
+    def store(self, group: tuple[Append, ...], *, told: bool) -> Sequence[Ack]:
+        """Store a group now and write down what became of each append."""
+        acks = self._node.journal.append(group)
+        for append, ack in zip(group, acks, strict=True):
+            self._node.trace.add(seen.Stored(self._node.name, append, ack, told))
+        return acks
+
+
+class Run:
+    """One run of the agent: its program, and the program of its cancel."""
+
+    def __init__(self, run: RunId, context: str) -> None:
+        self.run = run
+        self.context = context
+        self.executing: Program | None = None
+        self.cancelling: Program | None = None
+        self.credit = CREDIT
+        self.over = False
+        """Abandoned, or its end was reported: the core must take nothing more from it."""
+
+    def state(self) -> tuple[object, ...]:
+        """Where it is, for comparing states of a search."""
+        programs = (self.executing, self.cancelling)
+        return (self.run, self.credit, self.over, *(p and p.state() for p in programs))
+
+
+class SimAgent:
+    """The AgentPort, with scripted agents that take one step whenever the loop chooses them."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.runs: dict[RunId, Run] = {}
+
+    def perform(self, request: AgentRequest, sender: ActorRef[Any]) -> None:
+        """Begin what was asked."""
+        match request:
+            case StartRun():
+                self._node.loop.touch(request.run)
+                self._start(request)
+            case CancelRun():
+                self._node.loop.touch(request.run)
+                self._cancel(request)
+            case AbandonRun(run):
+                self._node.loop.touch(run)
+                self._abandon(run)
+            case GrantCredit(run, events):
+                self._node.loop.touch(run)
+                self._grant(run, events)
+            case ForgetRequest():
+                pass  # no calls are kept here
+
+    def _start(self, start: StartRun) -> None:
+        self._node.trace.add(seen.Launched(self._node.name, start))
+        run = self.runs.setdefault(start.run, Run(start.run, start.context))
+        run.executing = self._node.script.execute(start)
+        self._go_on(run)
+
+    def _cancel(self, cancel: CancelRun) -> None:
+        self._node.trace.add(seen.CalledOff(self._node.name, cancel))
+        run = self.runs.setdefault(cancel.run, Run(cancel.run, cancel.context))
+        run.cancelling = self._node.script.cancel(cancel)
+        self._node.act(f"agent cancels {_named(run.run)}", partial(self._step_cancel, run))
+
+    def _abandon(self, run: RunId) -> None:
+        self._node.trace.add(seen.Abandoned(self._node.name, run))
+        known = self.runs.get(run)
+        if known is not None:
+            known.over = True
+
+    def _grant(self, run: RunId, events: int) -> None:
+        known = self.runs.get(run)
+        if known is None:
+            return
+        waited = known.credit <= 0
+        known.credit += events
+        if waited and known.credit > 0:
+            self._go_on(known)
+
+    def _go_on(self, run: Run) -> None:
+        self._node.act(f"agent {_named(run.run)}", partial(self._step, run))
+
+    def _step(self, run: Run) -> None:
+        """Let `execute` take one step: an event, its end, or none (it was cancelled)."""
+        self._node.loop.touch(run.run)
+        program = run.executing
+        if program is None:
+            return
+        try:
+            event = next(program)
+        except StopIteration:
+            self._executed(run, None)
+        except Exception as error:  # noqa: BLE001 - an agent may raise anything
+            self._executed(run, Failure.of(error))
+        else:
+            self._emit(run, event)
+            if run.credit > 0 or run.over:
+                self._go_on(run)
+
+    def _executed(self, run: Run, failure: Failure | None) -> None:
+        run.executing = None
+        if run.cancelling is None:
+            self._report(run, failure, cancel=False)
+
+    def _step_cancel(self, run: Run) -> None:
+        self._node.loop.touch(run.run)
+        assert run.cancelling is not None  # noqa: S101 - set when this was begun, and kept
+        try:
+            event = next(run.cancelling)
+        except StopIteration:
+            run.executing = None  # cancelled, and it unwinds at once
+            self._report(run, None, cancel=True)
+        except Exception as error:  # noqa: BLE001 - an agent may raise anything
+            self._report(run, Failure.of(error), cancel=True)
+        else:
+            self._emit(run, event)
+            self._node.act(f"agent cancels {_named(run.run)}", partial(self._step_cancel, run))
+
+    def _emit(self, run: Run, event: Any) -> None:
+        """Emit, also when nobody may hear it: the core has fences of its own."""
+        fact = emitted(run.run, run.context, event)
+        run.credit -= 1
+        self._node.trace.add(seen.Emission(self._node.name, run.run, fact.payload, run.over))
+        self._node.system.tell(task_ref(run.run.task), fact)
+
+    def _report(self, run: Run, failure: Failure | None, *, cancel: bool) -> None:
+        self._node.trace.add(seen.Over(self._node.name, run.run, failure, cancel))
+        self._node.system.tell(RUNNER, RunReported(run.run, failure, cancel))
+
+
+class SimWebhooks:
+    """The WebhookPort: a receiver that answers well, with an error, or never."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def perform(self, request: Notify, sender: ActorRef[Any]) -> None:
+        """Call the webhook, sometime."""
+        self._node.act(f"webhook {request.task}", partial(self._call, request))
+
+    def _call(self, notify: Notify) -> None:
+        fault = self._node.faults.strikes("webhooks", 1)
+        self._node.trace.add(seen.Notified(self._node.name, notify, fault == 0))
+        self._node.system.tell(OUTBOX, Delivered(notify.task))
+
+
+def _reading(request: object) -> str:
+    """Say what is read; two reads that are alike have the same name."""
+    match request:
+        case Fetch(ListTasks() as asked, _):
+            return f"read {type(asked).__name__}"
+        case Fetch(ReadPage(task, after, limit), _):
+            return f"read {task} after {after} at most {limit}"
+        case Fetch(asked, _):
+            return f"read {type(asked).__name__} {getattr(asked, 'task', '')}"
+        case ReadBack(_, append):
+            return f"read back {append.task} after {append.expected}"
+        case _:
+            return "read"
+
+
+def _named(run: RunId) -> str:
+    return f"{run.task}/{run.epoch}.{run.run}"

@@ -1,0 +1,121 @@
+"""Messages between actors in a few words, and who they come from.
+
+A trace names the actor that told a message; what comes from outside of all actors is known by its
+type: the entry asks, the agent emits, the disk and the webhooks report.
+
+Neighbours: `words.py` (the words of values), `sequence.py` (draws), `lines.py` (lists).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from types import MappingProxyType
+from typing import Any
+
+from actors.simulation.report.words import kinds, request_text, said, short, span
+from actors.simulation.trace import Delivered
+from actors.task import messages, orders
+from actors.task.journal import FoundThere
+
+AGENT, DISK, WEBHOOK, ENTRY = "agent", "journal disk", "webhook", "entry"
+
+ORIGIN: Mapping[type[Any], str] = MappingProxyType(
+    {
+        **dict.fromkeys((messages.Send, messages.Cancel, messages.Get), ENTRY),
+        **dict.fromkeys((messages.Attach, messages.Detach, messages.Hold), ENTRY),
+        **dict.fromkeys((orders.Pull, orders.Left, orders.Drain), ENTRY),
+        **dict.fromkeys((orders.ReadTask, orders.ListTasks), ENTRY),
+        **dict.fromkeys((messages.Emitted, orders.RunReported), AGENT),
+        **dict.fromkeys((orders.GroupStored, orders.GroupFailed, orders.Fetched), DISK),
+        FoundThere: DISK,
+        orders.Delivered: WEBHOOK,
+    }
+)
+"""Type of a message -> who outside of all actors tells it."""
+
+
+def sender(delivered: Delivered) -> str:
+    """Return who told a message: an origin, or `kind` or `kind:id` of an actor of its process."""
+    origin = ORIGIN.get(type(delivered.message))
+    if origin is not None:
+        return origin
+    if delivered.sender == "timer":
+        return actor(delivered.to)
+    return ENTRY if delivered.sender == "outside" else delivered.sender.removesuffix(":")
+
+
+def actor(ref: object) -> str:
+    """Return the name of an actor within its process."""
+    return str(ref).removesuffix(":")
+
+
+def content(message: object) -> str:
+    """Return the type of a message and the one or two fields that matter."""
+    detail = _DETAIL.get(type(message), _first_fields)(message)
+    return f"{type(message).__name__} {detail}".rstrip()
+
+
+def _first_fields(message: Any) -> str:
+    """Return the first two fields of a message that nothing here knows better."""
+    try:
+        names = [field.name for field in fields(message)][:2]
+    except TypeError:
+        return short(str(message), 60) if isinstance(message, str) else ""
+    return ", ".join(f"{name} {short(said(getattr(message, name)), 40)}" for name in names)
+
+
+def _failed(message: Any) -> str:
+    return "" if message.failure is None else said(message.failure)
+
+
+def _emitted(message: messages.Emitted) -> str:
+    return f"{message.trigger} {message.artifact}".rstrip()
+
+
+_DETAIL: Mapping[type[Any], Callable[[Any], str]] = MappingProxyType(
+    {
+        messages.Send: lambda m: f"{request_text(m.request)}, {m.wait.value}",
+        messages.Attach: lambda m: "from the Task on" if m.after is None else f"after {m.after}",
+        messages.Detach: lambda m: f"reader {m.reader}",
+        messages.Emitted: _emitted,
+        messages.RunOver: lambda m: f"{said(m.run)} {_failed(m)}",
+        messages.CancelOver: lambda m: f"{said(m.run)} {_failed(m)}",
+        messages.Appended: lambda m: f"up to {m.upto}",
+        messages.AppendFailed: lambda m: "fenced" if m.fenced else said(m.error),
+        messages.Loaded: lambda m: _loaded(m.stored, m.error),
+        orders.AppendRecords: lambda m: _append(m.append),
+        orders.GroupStored: lambda m: ", ".join(ack.value for ack in m.acks),
+        orders.GroupFailed: lambda m: said(m.error),
+        orders.Fetched: lambda m: content(m.asked),
+        orders.KeepSnapshot: lambda m: f"{m.task} at {m.snapshot.seq}",
+        orders.Launch: lambda m: said(m.start.run),
+        orders.CallOff: lambda m: said(m.cancel.run),
+        orders.Abandon: lambda m: said(m.run),
+        orders.RunReported: lambda m: f"{said(m.run)} {_failed(m)}",
+        orders.Deliver: lambda m: span(m.task, m.records),
+        orders.Delivered: lambda m: m.task,
+        **dict.fromkeys((orders.Flush, orders.RetryGroup), lambda _: ""),
+        orders.Publish: lambda m: _span(m.records) + (", the end" if m.end else ""),
+        orders.Pull: lambda m: f"reader {m.reader} after {m.after}",
+        orders.ReadTask: lambda m: m.task,
+        orders.ReadPage: lambda m: f"{m.task} after {m.after}",
+        orders.LoadTask: lambda m: m.task,
+        orders.Orphan: lambda m: m.task,
+        FoundThere: lambda m: "nothing kept" if m.records is None else _span(m.records),
+    }
+)
+
+
+def _append(append: Any) -> str:
+    return f"{span(append.task, append.records)} {kinds(append.records)}"
+
+
+def _span(records: Any) -> str:
+    return span("records", records)
+
+
+def _loaded(stored: Any, error: Exception | None) -> str:
+    if error is not None:
+        return said(error)
+    return "no log" if stored is None else f"up to {stored.row.head}"

@@ -1,0 +1,222 @@
+"""A world: processes, clients, a journal and the faults between them, from start to quiescence.
+
+A run has two phases. In the first, faults may strike and only safety is promised. Then faults
+stop: paused processes go on, dead ones are replaced, and everything that is owed must come.
+
+Neighbours: `node.py`, `clients.py` (who is in it), `scenarios.py` (what happens in it),
+`search.py` (runs many).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Iterator
+from functools import cache, partial
+from typing import Any
+
+from actors.simulation import trace as seen
+from actors.simulation.choices import Choices
+from actors.simulation.clients import Client
+from actors.simulation.faults import FaultPlan, Faults
+from actors.simulation.journal import SimJournal
+from actors.simulation.loop import EVERYTHING, Action, RunsInCircles, SimLoop
+from actors.simulation.node import Node
+from actors.simulation.script import Script
+from actors.simulation.trace import Trace
+from actors.simulation.unheard import unheard
+from actors.task.chart import task_chart
+from actors.task.orders import JOURNAL, OUTBOX, RUNNER
+from actors.task.policy import Policy
+from statechart import Table
+
+STANDING = frozenset({JOURNAL, RUNNER, OUTBOX})
+"""Actors that live as long as their process."""
+
+
+FAULTY = 7_200.0
+"""Virtual seconds for which faults may strike."""
+HORIZON = 90_000.0
+"""Virtual seconds that what is owed may take once faults have stopped: a day, the longest deadline
+of any request, and an hour."""
+
+
+@cache
+def table_of(policy: Policy) -> Table:
+    """Compile the chart of a policy, once."""
+    return task_chart(policy).compile()
+
+
+class World:
+    """Everything of one run.
+
+    Args:
+        choices: decide what happens.
+        policy: of every process.
+        script: of the agent.
+        plan: how many faults there may be.
+        webhooks: there is somebody to notify.
+        detailed: write every delivery into the trace.
+    """
+
+    def __init__(
+        self,
+        choices: Choices,
+        policy: Policy,
+        script: Script,
+        plan: FaultPlan,
+        *,
+        webhooks: bool = True,
+        detailed: bool = False,
+    ) -> None:
+        self.choices = choices
+        self.policy = policy
+        self.script = script
+        self.webhooks = webhooks
+        self.loop = SimLoop(choices)
+        self.trace = Trace(detailed=detailed)
+        self.trace.table = table_of(policy)
+        self.faults = Faults(plan, choices, self.loop.touch)
+        self.journal = SimJournal()
+        self.nodes: list[Node] = []
+        self.clients: list[Client] = []
+        self._begun: set[str] = set()
+        self._crashes = [
+            Action(f"crash ({survives})", partial(self._crash, survives))
+            for survives in ("nothing", "all", "torn")
+        ]
+        self._pauses = Action("pause", self._pause)
+        self._start_node()
+
+    # -- what clients ask of the world
+
+    @property
+    def node(self) -> Node:
+        """The process that requests reach: the latest."""
+        return self.nodes[-1]
+
+    def begin(self, task: str) -> bool:
+        """Tell whether this is the first message to a task."""
+        self.loop.touch(("begin", task))
+        new = task not in self._begun
+        self._begun.add(task)
+        return new
+
+    def client(self, name: str, owner: str = "owner") -> Client:
+        """Let a client in."""
+        client = Client(self, name, owner)
+        self.clients.append(client)
+        return client
+
+    def act(self, name: str, life: Coroutine[Any, Any, None]) -> None:
+        """Let a client do something, beside the others."""
+        self.loop.create_task(life, name=name)
+
+    # -- processes
+
+    def _start_node(self) -> None:
+        name = f"n{len(self.nodes) + 1}"
+        self.nodes.append(
+            Node(
+                name,
+                self.loop,
+                self.trace,
+                self.faults,
+                self.journal,
+                self.policy,
+                self.script,
+                webhooks=self.webhooks,
+            )
+        )
+
+    def _possible(self) -> list[Action]:
+        """What may go wrong at this moment."""
+        node = self.node
+        if node.down or node.paused:
+            return []
+        possible: list[Action] = []
+        if self.faults.left("crashes"):
+            possible += self._crashes if node.shell.storing else self._crashes[:1]
+        if self.faults.left("pauses"):
+            possible.append(self._pauses)
+        return possible
+
+    def _crash(self, survives: str) -> None:
+        self.faults.spend("crashes")
+        self.node.crash(survives)
+        self.loop.add(Action("start a process", self._start_node))
+
+    def _pause(self) -> None:
+        self.faults.spend("pauses")
+        node = self.node
+        node.paused = True
+        self.loop.touch(EVERYTHING)
+        self.trace.add(seen.Paused(node.name))
+        self.loop.add(Action("start a process", self._start_node))
+        self.loop.add(Action(f"resume {node.name}", lambda: self._resume(node)))
+
+    def _resume(self, node: Node) -> None:
+        if node.paused and not node.down:
+            node.paused = False
+            self.loop.touch(EVERYTHING)
+            self.trace.add(seen.Resumed(node.name))
+
+    # -- a run
+
+    def run(self) -> Trace:
+        """Run both phases to quiescence and return the trace."""
+        with unheard():
+            return self._run()
+
+    def _run(self) -> Trace:
+        try:
+            self.loop.faults = self._possible
+            self.loop.horizon = FAULTY
+            self.loop.run()
+            self._stop_faults()
+            self.loop.run()
+            self._look_around()
+        except RunsInCircles as error:
+            self.trace.add(seen.Broke(str(error)))
+        finally:
+            self.loop.close()
+        return self.trace
+
+    def _stop_faults(self) -> None:
+        self.faults.stopped = True
+        self.loop.faults = list
+        self.loop.early = False
+        self.loop.horizon = self.loop.time() + HORIZON
+        for node in self.nodes:
+            self._resume(node)
+        if self.node.down:
+            self._start_node()
+        self.trace.add(seen.FaultsStopped())
+
+    def _look_around(self) -> None:
+        """Note what is left when nothing can happen any more."""
+        while sum(client.leave() for client in self.clients):
+            # Their servers notice, and the clients go on to what they do next.
+            self.loop.horizon = self.loop.time() + HORIZON
+            self.loop.run()
+        for task in sorted(self._begun):
+            self.trace.logs[task] = self.journal.page(task, 0, 1_000_000)
+        self.trace.add(seen.Quiet(tuple(self._leftovers())))
+
+    def _leftovers(self) -> list[str]:
+        left = [f"request of {task.get_name()}" for task in self.loop.pending]
+        left += [f"timer of {each}" for each in self.loop.armed]
+        left += [f"unretrieved: {error.get('message')}" for error in self.loop.errors]
+        for node in self.nodes:
+            if not node.down:
+                left += [f"{node.name} {each}" for each in _left_in(node)]
+        return left
+
+
+def _left_in(node: Node) -> Iterator[str]:
+    """What should not be left in a process at rest."""
+    for ref, cell in node.system.cells.items():
+        if ref not in STANDING:
+            yield f"actor {ref}"
+        if cell.timers:
+            yield f"timers {sorted(cell.timers)} of {ref}"
+        if not cell.quiet:
+            yield f"mail or stash of {ref}"

@@ -1,0 +1,206 @@
+"""The state of the JournalActor: lanes of appends, writers that are void, tasks to be settled.
+
+A lane stores appends of many tasks, one group after another.
+
+An append may be handed to the journal twice, since compare-and-append stores it at most once. But
+then FENCED may come from our own first try, whose acknowledgement was lost. Such an append is in
+doubt until what stands in its place has been read back; no verdict of its group goes out before.
+
+Neighbours: `journal.py` (the actor whose state this is), `ports.py` (Append, Ack).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from actors.runtime import Caller, Effect, Envelope, Reply, ReplyTo, StartTimer, Tell
+from actors.task.messages import AppendFailed, Recover, task_ref
+from actors.task.orders import Probe
+from actors.task.ports import Ack, Append
+from actors.task.record import Record
+
+Effects: TypeAlias = list[Effect]
+
+RETRY_MOST = 1.0
+"""Seconds between attempts to store a group, at most."""
+
+PROBE_MOST = 60.0
+"""Seconds between attempts to settle orphans, at most; doubling from RETRY_MOST."""
+
+VOID_MOST = 65_536
+"""Void writers to remember. What one has told before it stopped arrives within a few turns."""
+
+
+class Verdict(NamedTuple):
+    """What became of an append; `ack` is None when that could not be found out."""
+
+    append: Append
+    ack: Ack | None
+
+
+@dataclass(slots=True)
+class LaneState:
+    """Appends of one lane; the JournalActor's own, changed in place."""
+
+    gathered: list[Append] = field(default_factory=list)
+    storing: tuple[Append, ...] = ()
+    flushing: bool = False
+    repeated: bool = False
+    """The journal was given `storing` before, and may have stored it then."""
+    acks: list[Ack | None] = field(default_factory=list)
+    """What the journal said of `storing`; empty while it has not."""
+    doubts: list[int] = field(default_factory=list)
+    """Positions in `storing` to be read back, the next one last."""
+    failing_since: int | None = None
+    attempts: int = 0
+    apart: int = 0
+    """Appends to store one by one: their group was refused and one of them is to blame."""
+    busy: set[str] = field(default_factory=set)
+    """Tasks with appends gathered or being stored, and perhaps some that had."""
+    loads: dict[str, Envelope] = field(default_factory=dict)
+    """Reads of logs that wait for what an earlier life of the task's actor appended."""
+
+    @property
+    def idle(self) -> bool:
+        """Nothing gathered and nothing being stored."""
+        return not (self.gathered or self.storing or self.flushing)
+
+    @property
+    def doubt(self) -> Append | None:
+        """The append whose place is to be read next."""
+        return self.storing[self.doubts[-1]] if self.doubts else None
+
+    def gather(self, append: Append) -> None:
+        """Add to the next group."""
+        self.gathered.append(append)
+        self.busy.add(append.task)
+
+    def begin(self) -> None:
+        """Choose what to store next."""
+        self.flushing, self.repeated = False, self.apart > 0
+        if self.apart:
+            self.apart -= 1
+            self.storing, self.gathered = (self.gathered[0],), self.gathered[1:]
+        else:
+            self.storing, self.gathered = merged(self.gathered), []
+
+    def judged(self, acks: Sequence[Ack]) -> None:
+        """Hear the journal on `storing`."""
+        self.acks = list(acks)
+        if self.repeated:
+            self.doubts = [at for at, ack in enumerate(acks) if ack is Ack.FENCED]
+
+    def found(self, records: tuple[Record, ...] | None) -> None:
+        """Resolve the doubt by what stands in its place: exactly its records, or others."""
+        at = self.doubts.pop()
+        if records == self.storing[at].records:
+            self.acks[at] = Ack.STORED
+
+    def give_up(self, count: int) -> None:
+        """Leave the next `count` doubts unresolved."""
+        for _ in range(count):
+            self.acks[self.doubts.pop()] = None
+
+    def finish(self) -> list[Verdict]:
+        """Let `storing` go, with the verdict on each append in order."""
+        verdicts = [Verdict(*pair) for pair in zip(self.storing, self.acks, strict=True)]
+        self.storing, self.acks = (), []
+        self.failing_since, self.attempts = None, 0
+        return verdicts
+
+    def due(self) -> list[Envelope]:
+        """Let go the loads that no append stands before any more; `storing` is done with."""
+        self.busy = {append.task for append in self.gathered}
+        due = [load for task, load in self.loads.items() if task not in self.busy]
+        self.loads = {task: load for task, load in self.loads.items() if task in self.busy}
+        return due
+
+    def drop(self, writers: Collection[tuple[str, int]]) -> None:
+        """Forget what void writers, given as (task, life), have asked to store after that."""
+        self.gathered = [each for each in self.gathered if (each.task, each.writer) not in writers]
+
+
+@dataclass(slots=True)
+class Lanes:
+    """All lanes, and what becomes of tasks whose records were not stored; changed in place."""
+
+    by_name: dict[str, LaneState] = field(default_factory=dict)
+    void: dict[str, int] = field(default_factory=dict)
+    """Task -> life of its actor that was told AppendFailed: what it had asked to store by then is
+    not stored. Kept until the task's log is read again, or VOID_MOST others are void."""
+    orphans: dict[str, Caller] = field(default_factory=dict)
+    """Tasks whose actors were lost with a run going on, to be settled when that can be done."""
+    probes: int = 0
+    """Probes since anything was stored; each waits longer than the one before."""
+    drained: list[ReplyTo[Any]] = field(default_factory=list)
+
+    def fenced(self, lane: LaneState, appends: Sequence[Append]) -> Effects:
+        """Tell writers that another was there first: the tasks are that one's to look after."""
+        return self._void(lane, appends, fenced=True, error=None)
+
+    def lost(self, lane: LaneState, appends: Sequence[Append], error: Exception | None) -> Effects:
+        """Tell writers that these are not known to be stored; see to it that their tasks settle."""
+        void = self._void(lane, appends, fenced=False, error=error)
+        return void + self.adopt({append.task: append.caller for append in appends})
+
+    def _void(
+        self, lane: LaneState, appends: Sequence[Append], *, fenced: bool, error: Exception | None
+    ) -> Effects:
+        """Nothing that builds on these appends is stored either."""
+        writers = {append.task: append.writer for append in appends}
+        self.void.update(writers)
+        while len(self.void) > VOID_MOST:
+            del self.void[next(iter(self.void))]
+        lane.drop(writers.items())
+        return [
+            Tell(task_ref(task), AppendFailed(writer, fenced=fenced, error=error))
+            for task, writer in writers.items()
+        ]
+
+    def adopt(self, tasks: dict[str, Caller]) -> Effects:
+        """Remember tasks whose actors were lost; look after them in a while."""
+        if not tasks:
+            return []
+        self.orphans.update(tasks)
+        delay = min(RETRY_MOST * 2**self.probes, PROBE_MOST)
+        return [StartTimer("probe", delay, Probe())]
+
+    def settle_orphans(self) -> Effects:
+        """Revive what was lost: reviving settles it, or finds the journal still away."""
+        settle: Effects = [
+            Tell(task_ref(task), Recover(), caller=caller) for task, caller in self.orphans.items()
+        ]
+        self.orphans.clear()
+        return settle
+
+    def tell_drained(self) -> Effects:
+        """Tell those who drain, once nothing is gathered or being stored."""
+        if not all(lane.idle for lane in self.by_name.values()):
+            return []
+        told: Effects = [Reply(reply_to, True) for reply_to in self.drained]
+        self.drained.clear()
+        return told
+
+
+def merged(appends: Sequence[Append]) -> tuple[Append, ...]:
+    """Join what each task appended one after another, so that it holds or fails together."""
+    group: list[Append] = []
+    latest: dict[str, int] = {}
+    for append in appends:
+        at = latest.get(append.task)
+        if at is not None and _follows(append, group[at]):
+            group[at] = append._replace(
+                expected=group[at].expected, records=group[at].records + append.records
+            )
+        else:
+            latest[append.task] = len(group)
+            group.append(append)
+    return tuple(group)
+
+
+def _follows(append: Append, before: Append) -> bool:
+    """Tell whether one writer made both, in a row (another may have revived the task since)."""
+    contiguous = append.expected == before.records[-1].seq
+    return contiguous and (append.epoch, append.writer) == (before.epoch, before.writer)

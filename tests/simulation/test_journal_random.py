@@ -1,0 +1,116 @@
+"""Two nodes on one disk do anything in any order, beside a list of groups that is the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from actors.simulation.disk import Disk
+from actors.simulation.journal import Staged
+from actors.storage import MemoryJournal
+from actors.storage.samples import appending, claiming
+from actors.task.ports import Append, StorageError
+from tests.simulation.journals import TASKS, contents, holding, journal_on
+
+
+class Frame(NamedTuple):
+    """A staged group, as the model of the random test knows it."""
+
+    group: Sequence[Append]
+    staged: Staged
+    size: int
+
+
+WANTED = st.lists(
+    st.tuples(st.sampled_from(TASKS), st.integers(-1, 1), st.integers(1, 3), st.integers(-1, 1)),
+    max_size=4,
+)
+"""Appends of a group: task, distance from the head, number of records, distance from the epoch."""
+
+
+class Nodes(RuleBasedStateMachine):
+    """Two nodes on one disk beside a list of groups, the order of which is the truth."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.disk = Disk()
+        self.nodes = [journal_on(self.disk), journal_on(self.disk)]
+        self.frames: list[Frame] = []
+        self.lost: list[Staged] = []
+        self.told = 0
+        """How many groups, from the first, are known to be durable."""
+        self.model = MemoryJournal()
+
+    @rule(node=st.integers(0, 1), wanted=WANTED, claim=st.booleans())
+    def stage(self, node: int, wanted: list[tuple[str, int, int, int]], claim: bool) -> None:
+        group = [self.wish(*each, claim=claim) for each in wanted]
+        before = self.disk.size
+        staged = self.nodes[node].stage(group)
+        assert list(staged.acks) == self.model.append(group)
+        self.frames.append(Frame(group, staged, self.disk.size - before))
+
+    def wish(self, task: str, off: int, count: int, newer: int, *, claim: bool) -> Append:
+        stored = self.model.read(task)
+        head, epoch = (stored.row.head, stored.row.epoch) if stored else (0, 1)
+        expected, epoch = max(0, head + off), max(1, epoch + newer)
+        return claiming(task, expected, epoch) if claim else appending(task, expected, count, epoch)
+
+    @precondition(lambda self: self.frames)
+    @rule(node=st.integers(0, 1), data=st.data())
+    def commit(self, node: int, data: st.DataObject) -> None:
+        index = data.draw(st.integers(0, len(self.frames) - 1))
+        staged = self.frames[index].staged
+        if staged.crashes == self.disk.crashes:
+            assert self.nodes[node].commit(staged) == staged.acks
+            self.told = max(self.told, index + 1)
+            assert self.disk.synced >= sum(frame.size for frame in self.frames[: index + 1])
+
+    @rule(data=st.data(), flipped=st.booleans(), first=st.integers(0, 1))
+    def crash(self, data: st.DataObject, flipped: bool, first: int) -> None:
+        keep = data.draw(st.integers(0, self.disk.tail))
+        flip = data.draw(st.integers(0, keep - 1)) if flipped and keep else None
+        good = self.disk.synced + (keep if flip is None else flip)
+        self.disk.crash(keep, flip=flip)
+        ends = accumulate(frame.size for frame in self.frames)
+        survive = sum(end <= good for end in ends)
+        assert survive >= self.told
+        self.lost = [frame.staged for frame in self.frames]
+        self.frames = self.frames[:survive]
+        self.told = survive
+        self.model = MemoryJournal()
+        for frame in self.frames:
+            self.model.append(frame.group)
+        for node in (first, 1 - first):
+            self.nodes[node].open()
+
+    @precondition(lambda self: self.lost)
+    @rule(data=st.data())
+    def commit_too_late(self, data: st.DataObject) -> None:
+        with pytest.raises(StorageError):
+            self.nodes[0].commit(data.draw(st.sampled_from(self.lost)))
+
+    @rule(node=st.integers(0, 1))
+    def restart(self, node: int) -> None:
+        self.nodes[node] = journal_on(self.disk)
+
+    @invariant()
+    def both_show_what_is_durable_and_no_more(self) -> None:
+        durable = holding([frame.group for frame in self.frames[: self.told]])
+        assert contents(self.nodes[0]) == contents(self.nodes[1]) == durable
+
+    @invariant()
+    def the_file_is_what_was_staged_and_held(self) -> None:
+        afresh = journal_on(Disk(self.disk.data))
+        assert contents(afresh) == contents(self.model)
+
+
+Nodes.TestCase.settings = settings(
+    derandomize=True, deadline=None, max_examples=150, stateful_step_count=25
+)
+TestNodes = Nodes.TestCase

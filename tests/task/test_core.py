@@ -1,0 +1,111 @@
+"""TaskCore on a loop: what waits long, waits on; what comes to rest leaves a snapshot once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from actors.a2a.queue import emitted
+from actors.runtime import ActorSystem, AskTimeout, LoopClock
+from actors.storage import MemoryJournal
+from actors.task import core as core_module
+from actors.task.actor import SNAPSHOT_TAIL
+from actors.task.core import TaskCore
+from actors.task.messages import Admitted, Get, Send, Wait, task_ref
+from actors.task.orders import Pull
+from actors.task.policy import Policy
+from tests.manual import Answer
+from tests.task.harness import (
+    ALICE,
+    CONTEXT,
+    TASK,
+    Bench,
+    PlayedAgent,
+    artifact,
+    journal_of,
+    request,
+    status,
+    task,
+)
+
+
+class Counting(ActorSystem):
+    """Says when a third pull has begun."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(LoopClock(loop), loop.create_future)
+        self.pulls = 0
+        self.third = loop.create_future()
+
+    async def ask(self, ref: Any, message: Any, *args: Any, **more: Any) -> Any:
+        self.pulls += isinstance(message, Pull)
+        if self.pulls == 3 and not self.third.done():
+            self.third.set_result(None)
+        return await super().ask(ref, message, *args, **more)
+
+
+@pytest.fixture
+async def core(request: pytest.FixtureRequest) -> AsyncIterator[TaskCore]:
+    policy = Policy.sdk(request_deadline=getattr(request, "param", 86_400.0))
+    system = Counting(asyncio.get_running_loop())
+    made = TaskCore(system, MemoryJournal(), policy, incarnation="test")
+    await made.start(agent=PlayedAgent())
+    yield made
+    await made.close(0.01)
+
+
+def new(wait: Wait) -> Send:
+    return Send(request("hi"), CONTEXT, (), wait, True)
+
+
+async def test_a_reader_of_a_silent_task_pulls_again(
+    core: TaskCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core_module, "PULL", 0.001)
+    admitted = await core.send(TASK, new(Wait.STREAM), ALICE)
+    assert isinstance(admitted, Admitted)
+    with core.reading(TASK, admitted):
+        pages = core.pages(TASK, admitted, 2, ALICE)  # behind the acceptance and the start
+        reading = asyncio.ensure_future(anext(pages))
+        assert isinstance(core.system, Counting)
+        await asyncio.wait({core.system.third, reading}, return_when=asyncio.FIRST_COMPLETED)
+        assert not reading.done()
+        agent = core.system.ports["agent"]
+        assert isinstance(agent, PlayedAgent)
+        core.system.tell(task_ref(TASK), emitted(agent.starts()[0].run, CONTEXT, task()))
+        page = await reading
+        assert [record.kind.name for record in page.records] == ["TASK"]
+        await pages.aclose()
+
+
+@pytest.mark.parametrize("core", [0.005], indirect=True)
+async def test_a_blocking_request_ends_at_its_deadline_and_its_task_goes_on(core: TaskCore) -> None:
+    with pytest.raises(AskTimeout, match="no answer to Send"):
+        await core.send(TASK, new(Wait.SETTLED), ALICE)
+    assert core.system.alive(task_ref(TASK))
+
+
+def test_an_actor_that_is_kept_from_its_rest_leaves_its_snapshot_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = Bench(Policy.sdk())
+    before.send(new=True)
+    before.emit(task())
+    for _ in range(SNAPSHOT_TAIL):
+        before.emit(artifact())
+    before.emit(status("INPUT_REQUIRED"))
+    before.returned()
+    journal = journal_of(before.log, before.journal)
+    kept: list[int] = []
+    monkeypatch.setattr(journal, "save_snapshot", lambda _, snapshot: kept.append(snapshot.seq))
+    bench = Bench(Policy.sdk(), journal)
+    answers = [Answer() for _ in range(3)]
+    for answer in answers:
+        bench.system.tell(task_ref(TASK), Get(), answer, ALICE)
+    bench.clock.run()
+    assert len({answer.value for answer in answers}) == 1
+    assert bench.system.refs()[3:] == []
+    assert kept == [len(before.log)]
