@@ -40,7 +40,7 @@ from actors.task.policy import Policy
 LAG = 10.0
 """Virtual seconds by which a server may be slow. Less than any deadline of a request, so that no
 request of a scenario fails for that; longer waits only end when there is nothing else to do."""
-HORIZON = 30 * 86_400.0
+HORIZON = 60 * 86_400.0
 """Virtual seconds that a scenario may take; servers look after their streams for ever."""
 ANYWHERE = frozenset({1, 2, 3, 7, 15, 17, 23, 31})
 """Invariants that need nothing but logs and a journal's answers."""

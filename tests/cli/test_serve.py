@@ -105,7 +105,7 @@ def test_a_database_in_use(tmp_path: Path) -> None:
     assert "t.db is in use by process" in done.complaint
 
 
-@pytest.mark.parametrize("command", ["serve", "send", "tail", "demo"])
+@pytest.mark.parametrize("command", ["serve", "send", "tail", "simulate", "demo"])
 def test_help_teaches_by_example(command: str) -> None:
     assert f"│ {command} " in run("-h").out
     done = run(command, "-h")

@@ -14,6 +14,7 @@ from actors.a2a.queue import Event, emitted
 from actors.runtime import Caller
 from actors.simulation import trace as seen
 from actors.simulation.invariants.log import LOG
+from actors.simulation.invariants.messages import MESSAGES
 from actors.simulation.invariants.rule import Verdict, judge
 from actors.simulation.invariants.runs import RUNS
 from actors.simulation.invariants.storing import STORING
@@ -122,7 +123,7 @@ class Story:
         self.trace.logs = {TASK: tuple(self.log)}
         self.trace.add(seen.FaultsStopped())
         self.trace.add(seen.Quiet(()))
-        return judge((*LOG, *STORING, *RUNS), self.trace, self.policy)
+        return judge((*LOG, *STORING, *RUNS, *MESSAGES), self.trace, self.policy)
 
     def broken(self) -> set[int]:
         """End the run, and tell which invariants it breaks."""

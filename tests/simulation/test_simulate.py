@@ -7,10 +7,11 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from itertools import count
 from pathlib import Path
 
 import pytest
-from a2a.types import Task
+from a2a.types import Task, TaskState
 from a2a.utils.errors import A2AError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -47,6 +48,7 @@ from tests.simulation.users import (
 )
 
 ROOT = Path(__file__).parents[2]
+FAILED = TaskState.TASK_STATE_FAILED
 ONE_CRASH = FaultPlan(appends=0, reads=0, crashes=1, pauses=0, webhooks=0)
 
 
@@ -195,9 +197,9 @@ def test_after_a_crash_the_task_is_as_the_policy_says() -> None:
         states[sim.policy.recovery].add((await server.get(first.id)).status.state)
 
     for recovery in ("fail", "rerun"):
-        policy = Policy.sdk(recovery=recovery)  # type: ignore[arg-type] # a Literal
+        policy = Policy.sdk(recovery=recovery)
         simulate(crashed, schedules=20, policy=policy)
-    assert COMPLETED not in states["fail"]
+    assert FAILED in states["fail"]
     assert states["rerun"] == {COMPLETED}
 
 
@@ -244,8 +246,7 @@ def test_a_thread_is_refused_by_name() -> None:
         await sim.serve(agent).send("hello")
 
     simulate(threaded, schedules=2)
-    assert "sorted was to run in a thread" in agent.refusal
-    assert "asyncio.to_thread" in agent.refusal
+    assert "no run_in_executor (asyncio.to_thread" in agent.refusal
 
 
 def test_an_asyncio_task_that_an_agent_leaves_is_named() -> None:
@@ -268,7 +269,7 @@ def test_somebody_who_waits_for_ever_is_named() -> None:
 
 def test_a_scenario_that_never_ends_is_stopped() -> None:
     async def circling(sim: Simulation) -> None:
-        while True:
+        for _ in count():
             await asyncio.sleep(0)
 
     assert "RunsInCircles" in str(failure(circling))

@@ -9,6 +9,7 @@ from actors.simulation.invariants.answers import ANSWERS
 from actors.simulation.invariants.determinism import DIGEST, OfTwoRuns
 from actors.simulation.invariants.house import HOUSE
 from actors.simulation.invariants.log import LOG
+from actors.simulation.invariants.messages import MESSAGES
 from actors.simulation.invariants.readers import READERS
 from actors.simulation.invariants.rule import Invariant
 from actors.simulation.invariants.runs import RUNS
@@ -17,7 +18,7 @@ from actors.simulation.invariants.streams import STREAMS
 
 INVARIANTS: tuple[Invariant, ...] = tuple(
     sorted(
-        (*LOG, *STORING, *RUNS, *STREAMS, *READERS, *ANSWERS, *HOUSE),
+        (*LOG, *STORING, *RUNS, *MESSAGES, *STREAMS, *READERS, *ANSWERS, *HOUSE),
         key=lambda each: each.number,
     )
 )

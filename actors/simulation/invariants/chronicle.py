@@ -3,8 +3,8 @@
 What a log means is what `Fold` says; the rest is as it was observed. Where a log cannot be folded
 its chronicle ends, and says so.
 
-Neighbours: `log.py`, `storing.py`, `runs.py` (judge by this), `evidence.py` (the same for requests
-and streams).
+Neighbours: `log.py`, `storing.py`, `runs.py`, `messages.py` (judge by this), `evidence.py` (the
+same for requests and streams).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from a2a.types import StreamResponse, Task
 
 from actors.simulation.trace import Stored, Trace
 from actors.task.fold import Fold
-from actors.task.ports import Ack
+from actors.task.ports import Ack, RunId
 from actors.task.record import Kind, Record
 
 
@@ -98,6 +98,11 @@ def uniform(task: Task) -> bytes:
     """Return a Task as bytes that are equal for equal Tasks."""
     text: bytes = task.SerializeToString(deterministic=True)
     return text
+
+
+def named(run: RunId) -> str:
+    """Return how a sentence names a run."""
+    return f"run {run.epoch}.{run.run} of {run.task}"
 
 
 _CHRONICLES: WeakKeyDictionary[Trace, list[Chronicle]] = WeakKeyDictionary()

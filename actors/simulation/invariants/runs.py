@@ -1,7 +1,7 @@
-"""Invariants of runs: which are going on, what they may do, and that each message gets one.
+"""Invariants of runs: which are going on, and what they may do.
 
-Neighbours: `rule.py` (what an invariant is), `chronicle.py` (logs, read once), `../ports.py` (runs
-the agents that are judged here).
+Neighbours: `messages.py` (what becomes of each message), `chronicle.py` (logs, read once),
+`../ports.py` (runs the agents that are judged here).
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from a2a.types import SendMessageRequest, TaskState
+from a2a.types import TaskState
 
-from actors.simulation.invariants.chronicle import Chronicle, Page, chronicles, stored
+from actors.simulation.invariants.chronicle import Chronicle, Page, chronicles, named, stored
 from actors.simulation.invariants.rule import Saw, invariant
 from actors.simulation.trace import (
     Abandoned,
@@ -19,7 +19,6 @@ from actors.simulation.trace import (
     Crashed,
     Dead,
     Emission,
-    FaultsStopped,
     Launched,
     Over,
     Quiet,
@@ -69,12 +68,8 @@ def _at_work_together(trace: Trace, saw: Saw) -> Iterator[str]:
         saw()
         other = at_work.get((node, run.task), run)
         if other != run:
-            yield f"{node} called the agent for {_named(run)} while {_named(other)} was at work"
+            yield f"{node} called the agent for {named(run)} while {named(other)} was at work"
         at_work[node, run.task] = run
-
-
-def _named(run: RunId) -> str:
-    return f"run {run.epoch}.{run.run} of {run.task}"
 
 
 class Emissions:
@@ -124,8 +119,8 @@ def _not_by(task: str, page: Page, emitted: Emissions) -> Iterator[str]:
     emitted.left[emission.payload] -= 1
     current = RunId(task, record.epoch, page.run)
     if not page.busy or emission.run != current:
-        now = _named(current) if page.busy else "no run"
-        yield f"{what} was emitted by {_named(emission.run)}, and {now} was going on"
+        now = named(current) if page.busy else "no run"
+        yield f"{what} was emitted by {named(emission.run)}, and {now} was going on"
 
 
 _REPORTED = {"returned": False, "raised": False, CANCEL_RAISED: True}
@@ -144,88 +139,7 @@ def _ends_unheard(trace: Trace) -> Iterator[str]:
             run = RunId(chronicle.task, record.epoch, record.number("run"))
             place = places.get((chronicle.task, record.seq), 0)
             if heard.get((run, _REPORTED[outcome]), place) >= place:
-                yield f"{_named(run)} {outcome}, says the log, and its agent has not said so"
-
-
-# -- 17
-
-
-@invariant(
-    17,
-    "Each accepted message is executed or refused exactly once; executed ones enter the history "
-    "once, in order of execution.",
-)
-def executed_once(trace: Trace, _: Policy, saw: Saw) -> Iterator[str]:
-    """As the log says, as the agents were called, and as the Task shows.
-
-    What waits when a server closes is for the next one; once faults have stopped, nothing waits.
-    """
-    over = bool(trace.timed(FaultsStopped)) and bool(trace.timed(Quiet))
-    for chronicle in chronicles(trace):
-        accepted = {page.record.seq: page.record for page in chronicle.of_kind(Kind.ACCEPTED)}
-        if accepted:
-            saw()
-        fates = _fates(chronicle)
-        for seq in accepted.keys() | fates.keys():
-            fate = fates.get(seq, [])
-            if seq not in accepted:
-                yield f"{chronicle.task}: message {seq} was {fate[0]}, and never accepted"
-            elif len(fate) > 1 or (not fate and (over or chronicle.fold.final)):
-                yield f"{chronicle.task}: message {seq} was {' and '.join(fate) or 'forgotten'}"
-        yield from _history(chronicle, accepted)
-    yield from _calls(trace)
-
-
-def _fates(chronicle: Chronicle) -> dict[int, list[str]]:
-    """Sequence number of a message -> what became of it; a repetition after a crash apart."""
-    fates: dict[int, list[str]] = {}
-    for page in chronicle.of_kind(Kind.STARTED, Kind.REFUSED):
-        record = page.record
-        if not record.number("again"):
-            fate = "executed" if record.kind is Kind.STARTED else "refused"
-            fates.setdefault(record.number("message"), []).append(fate)
-    return fates
-
-
-def _history(chronicle: Chronicle, accepted: dict[int, Record]) -> Iterator[str]:
-    """Messages executed since the Task was stored follow what its history came with."""
-    task = chronicle.fold.task
-    if task is None:
-        return
-    ids = {
-        seq: SendMessageRequest.FromString(record.payload).message.message_id
-        for seq, record in accepted.items()
-    }
-    expected: list[str] = []
-    for page in chronicle.of_kind(Kind.TASK, Kind.STARTED):
-        if page.record.kind is Kind.TASK:
-            expected = [said.message_id for said in page.event.task.history]
-        elif not page.record.number("again") and chronicle.texts[page.record.seq - 1]:
-            said = ids.get(page.record.number("message"), "")
-            expected += [said] if said not in expected else []
-    theirs = set(ids.values())
-    found = [said.message_id for said in task.history if said.message_id in theirs]
-    due = [said for said in expected if said in theirs]
-    if found != due:
-        yield f"{chronicle.task}: the history has the messages {found}, executed were {due}"
-
-
-def _calls(trace: Trace) -> Iterator[str]:
-    """The agent is called at most once for a run, and with the message that was accepted."""
-    requests: dict[RunId, bytes] = {}
-    for chronicle in chronicles(trace):
-        payloads = {page.record.seq: page.record.payload for page in chronicle.pages}
-        for page in chronicle.of_kind(Kind.STARTED):
-            run = RunId(chronicle.task, page.record.epoch, page.record.number("run"))
-            requests[run] = payloads.get(page.record.number("message"), b"")
-    called: set[RunId] = set()
-    for launched in trace.all(Launched):
-        run = launched.start.run
-        if run in called:
-            yield f"the agent was called twice for {_named(run)}"
-        called.add(run)
-        if run in requests and launched.start.request != requests[run]:
-            yield f"the agent was called for {_named(run)} with another message than its own"
+                yield f"{named(run)} {outcome}, says the log, and its agent has not said so"
 
 
 # -- 21
@@ -244,10 +158,10 @@ def late_is_counted(trace: Trace, _: Policy, saw: Saw) -> Iterator[str]:
         saw()
         counted = dead[emission.node, emission.payload]
         if any(payload.startswith(emission.payload) for payload in logs.get(emission.run.task, ())):
-            yield f"{_named(emission.run)} was given up, and what it emitted then is stored"
+            yield f"{named(emission.run)} was given up, and what it emitted then is stored"
         elif counted != 1 and not (counted == 0 and emission.node in down):
             yield (
-                f"{_named(emission.run)} was given up, and what it emitted then was counted "
+                f"{named(emission.run)} was given up, and what it emitted then was counted "
                 f"{counted} times"
             )
 
@@ -338,7 +252,7 @@ def nothing_is_stuck(trace: Trace, policy: Policy, saw: Saw) -> Iterator[str]:
         if known.state in _UNFINISHED or going_on:
             saw()
         if going_on and run not in at_work:
-            yield f"the log calls {_named(run)} active, and no agent is at work on it"
+            yield f"the log calls {named(run)} active, and no agent is at work on it"
         elif not going_on and known.state in _UNFINISHED and not _kept(chronicle, policy):
             yield f"{chronicle.task} stays {TaskState.Name(known.state)} without a run"
 
@@ -371,4 +285,4 @@ def _kept(chronicle: Chronicle, policy: Policy) -> bool:
     )
 
 
-RUNS = (one_run, executed_once, late_is_counted, one_after_another, nothing_is_stuck)
+RUNS = (one_run, late_is_counted, one_after_another, nothing_is_stuck)
