@@ -43,7 +43,8 @@ class RunQueue(EventQueue):
     Args:
         run: whose events these are.
         context: context id of the task.
-        tell: delivers what was emitted; called before `enqueue_event` first awaits.
+        tell: delivers what was emitted; called before `enqueue_event` first awaits, if there is
+            room.
         late: told about each event that came after the queue was closed.
     """
 
@@ -82,8 +83,15 @@ class RunQueue(EventQueue):
                 f"an event of {len(fact.payload)} bytes is too large, {EVENT_BOUND} is the most: "
                 "send large artifacts in chunks (append=True) or by URL"
             )
-        self._tell(fact)
+        await self._has_room()  # another task of this agent may have used it up
+        if self.closed:
+            self._late(event)
+            return
         self._credit -= 1
+        self._tell(fact)
+        await self._has_room()
+
+    async def _has_room(self) -> None:
         while self._credit <= 0 and not self.closed:
             if self._room is None:
                 self._room = asyncio.get_running_loop().create_future()

@@ -163,7 +163,7 @@ def _why(state: TaskState, failed: AppendFailed) -> Exception:
     if failed.error is not None:
         return failed.error
     if not failed.fenced:
-        return StorageUnavailable("the journal could not store it")
+        return StorageUnavailable("the journal did not confirm in time that it is stored")
     if state.fold.version == 0:
         return InternalError(
             f"Task id {state.task} is taken: the server's id generator must mint unique ids."

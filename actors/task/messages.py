@@ -231,7 +231,7 @@ class Appended(TaskMessage):
 
 @dataclass(frozen=True, slots=True)
 class AppendFailed(TaskMessage):
-    """Nothing after the last acknowledged record is stored: what was decided since is void."""
+    """Nothing after the last acknowledged record is known to be stored: the rest is void."""
 
     lane: ClassVar[Lane] = Lane.SYSTEM
     writer: int

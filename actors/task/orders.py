@@ -59,7 +59,7 @@ class GroupStored(Message):
 
 @dataclass(frozen=True, slots=True)
 class GroupFailed(Message):
-    """The port could not store a group; nothing of it is stored."""
+    """The port could not store a group, or not read back whether it is stored."""
 
     lane: ClassVar[Lane] = Lane.SYSTEM
     lane_name: str

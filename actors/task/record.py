@@ -26,7 +26,11 @@ NO_FACTS: Mapping[str, Fact] = MappingProxyType({})
 
 
 class Kind(IntEnum):
-    """What a record says. The numbers are the wire form: never reuse one."""
+    """What a record says. The numbers are the wire form: never reuse one.
+
+    The first private record of each life of a TaskActor bears the fact `by`: the incarnation of
+    the core that wrote it.
+    """
 
     TASK = 1
     """Facts: core (1 when the core made it at admission, not the agent)."""

@@ -1,0 +1,71 @@
+"""RunQueue: an agent never gets further ahead of the journal than its credit, however it emits."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from a2a.types import Artifact, Part, TaskArtifactUpdateEvent
+
+from actors.a2a.queue import CREDIT, RunQueue
+from actors.task.messages import Emitted
+from actors.task.ports import RunId
+
+RUN = RunId("t1", 1, 1)
+
+
+def chunk(number: int) -> TaskArtifactUpdateEvent:
+    artifact = Artifact(artifact_id=str(number), parts=[Part(text="x")])
+    return TaskArtifactUpdateEvent(task_id="t1", context_id="c1", artifact=artifact)
+
+
+async def turns() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_many_tasks_of_one_agent_share_its_credit() -> None:
+    told: list[Emitted] = []
+    late: list[Any] = []
+    queue = RunQueue(RUN, "c1", told.append, late.append)
+    emitting = [
+        asyncio.create_task(queue.enqueue_event(chunk(number))) for number in range(3 * CREDIT)
+    ]
+    await turns()
+    assert len(told) == CREDIT
+    queue.grant(10)
+    await turns()
+    assert len(told) == CREDIT + 10
+    queue.grant(3 * CREDIT)
+    await asyncio.gather(*emitting)
+    assert [event.artifact for event in told] == [str(number) for number in range(3 * CREDIT)]
+    assert late == []
+
+
+async def test_who_waits_for_room_when_the_run_ends_goes_on_unheard() -> None:
+    told: list[Emitted] = []
+    late: list[Any] = []
+    queue = RunQueue(RUN, "c1", told.append, late.append)
+    emitting = [
+        asyncio.create_task(queue.enqueue_event(chunk(number))) for number in range(CREDIT + 5)
+    ]
+    await turns()
+    queue.shut()
+    await asyncio.gather(*emitting)
+    assert len(told) == CREDIT
+    assert len(late) == 5
+
+
+async def test_the_object_may_be_reused_while_its_event_waits_for_room() -> None:
+    told: list[Emitted] = []
+    queue = RunQueue(RUN, "c1", told.append, lambda _: None)
+    filling = [asyncio.create_task(queue.enqueue_event(chunk(number))) for number in range(CREDIT)]
+    await turns()
+    event = chunk(900)
+    waiting = asyncio.create_task(queue.enqueue_event(event))
+    await turns()
+    event.artifact.artifact_id = "changed"
+    queue.grant(CREDIT)
+    await asyncio.gather(*filling, waiting)
+    assert told[-1].artifact == "900"
+    assert b"changed" not in told[-1].payload
