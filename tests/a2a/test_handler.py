@@ -419,8 +419,9 @@ class TestList:
         assert sorted(seen) == sorted(mine)
 
     async def test_r73_filters(self, handler: RequestHandler) -> None:
-        parked = await send(handler, ask("ask"))
-        done = await send(handler, ask("work"))
+        parked = done = await send(handler, ask("ask"))
+        while done.status.timestamp.ToMilliseconds() <= parked.status.timestamp.ToMilliseconds():
+            done = await send(handler, ask("work"))  # times are stored in milliseconds
         by_state = ListTasksRequest(status=TaskState.TASK_STATE_INPUT_REQUIRED)
         assert [t.id for t in (await handler.on_list_tasks(by_state, ME)).tasks] == [parked.id]
         by_context = ListTasksRequest(context_id=done.context_id)
