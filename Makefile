@@ -29,12 +29,15 @@ check: $(READY) ## lint, formatting, types, architecture
 w3c: $(READY) ## run the W3C's SCXML tests that need no scripting (downloads them)
 	@$(BIN)/python -m tests.w3c
 
-bench: $(READY) ## measure charts beside transitions, python-statemachine and sismic
+bench: $(READY) ## measure charts, actors and the simulator, beside other engines; five minutes
 	@$(BIN)/python -m tests.bench.step
+	@$(BIN)/python -m tests.bench.actors
+	@$(BIN)/python -m tests.bench.simulation
 
-soak: $(READY) ## random charts against other engines, and all mutants; up to an hour, resumable
+soak: $(READY) ## random charts, all mutants, random schedules and faults; up to 80 minutes, resumable
 	@$(BIN)/python -m tests.soak.differential --minutes 50
 	@$(BIN)/python -m tests.soak.mutants
+	@$(BIN)/python -m tests.soak.simulation --minutes 20
 
 diagrams: $(READY) ## draw the charts again, in diagrams/ and README.md (needs graphviz)
 	@command -v dot >/dev/null || { echo "make diagrams needs graphviz: 'dot' is not on PATH" >&2; exit 1; }

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import doctest
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,8 +20,10 @@ WRITTEN = re.sub(r"<!-- (\S+\.py .*?) -->.*?<!-- /\1 -->", "", README.read_text(
 SNIPPETS = [
     code
     for code in re.findall(r"```python\n(.*?)```", WRITTEN, re.DOTALL)
-    if not code.startswith(">>>")
+    if not code.startswith((">>>", "# "))
 ]
+FILES = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", WRITTEN, re.DOTALL))
+RUNS = dict(re.findall(r"```\n\$ pytest (\w+\.py)\n(.*?)```", WRITTEN, re.DOTALL))
 
 
 def test_doctests() -> None:
@@ -35,5 +40,22 @@ def test_snippets(code: str) -> None:
     assert "handler" in names or "app" in names
 
 
+@pytest.mark.parametrize("test", RUNS)
+def test_files_fail_as_shown(test: str, tmp_path: Path) -> None:
+    for name, code in FILES.items():
+        (tmp_path / name).write_text(code)
+    path = os.pathsep.join((str(tmp_path), str(README.parent)))
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": path}
+    command = [sys.executable, "-m", "pytest", "-p", "actors.plugin", test]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    rest = done.stdout
+    for line in RUNS[test].splitlines():
+        assert line in rest, f"{line!r} is missing, or out of order:\n{done.stdout}"
+        rest = rest.partition(line)[2]
+
+
 def test_no_snippet_is_overlooked() -> None:
     assert len(SNIPPETS) == 4
+    assert FILES.keys() == {"box_office.py", *RUNS}
