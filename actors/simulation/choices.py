@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from actors.simulation.loop import Action
 
-RARELY = 0.04
+RARELY = 0.02
 """How often a random run takes a rare option (time that passes early, a fault)."""
 
 
@@ -29,16 +29,17 @@ class Choices(ABC):
         self.made: list[int] = []
         """What was chosen, wherever there was a choice."""
 
-    def choose(self, options: int, rare: int = 0) -> int:
+    def choose(self, options: int, rare: int = 0, rarely: float = RARELY) -> int:
         """Return a number below `options`.
 
         Args:
             options: how many ways there are; one is no choice and not recorded.
             rare: how many of them, at the end, a random source takes only now and then.
+            rarely: how often that is.
         """
         if options <= 1:
             return 0
-        chosen = self._pick(options, rare)
+        chosen = self._pick(options, rare, rarely)
         self.made.append(chosen)
         return chosen
 
@@ -47,7 +48,7 @@ class Choices(ABC):
         return self.choose(len(actions), rare)
 
     @abstractmethod
-    def _pick(self, options: int, rare: int) -> int:
+    def _pick(self, options: int, rare: int, rarely: float) -> int:
         """Return a number below `options`, which is at least 2."""
 
 
@@ -58,13 +59,13 @@ class Seeded(Choices):
         super().__init__()
         self._random = random.Random(seed).random  # noqa: S311 - a schedule, not a secret
 
-    def _pick(self, options: int, rare: int) -> int:
+    def _pick(self, options: int, rare: int, rarely: float) -> int:
         usual = options - rare
         if not rare:
             return int(self._random() * options)
         if usual <= 0:
-            return 0 if self._random() >= RARELY else int(self._random() * options)
-        if self._random() >= RARELY:
+            return 0 if self._random() >= rarely else int(self._random() * options)
+        if self._random() >= rarely:
             return int(self._random() * usual)
         return usual + int(self._random() * rare)
 
@@ -81,7 +82,7 @@ class Recorded(Choices):
         self._recording = tuple(recording)
         self._next = 0
 
-    def _pick(self, options: int, rare: int) -> int:
+    def _pick(self, options: int, rare: int, rarely: float) -> int:
         if self._next >= len(self._recording):
             return 0
         chosen = min(self._recording[self._next], options - 1)
@@ -100,5 +101,5 @@ class Drawn(Choices):
         super().__init__()
         self._draw = draw
 
-    def _pick(self, options: int, rare: int) -> int:
+    def _pick(self, options: int, rare: int, rarely: float) -> int:
         return self._draw(0, options - 1)

@@ -185,9 +185,9 @@ class Client:
         try:
             value = await request.answer
         except Exception as error:  # noqa: BLE001 - every outcome is an observation
-            self._answered(number, None, error)
+            self._answered(number, what, task, None, error)
             return None
-        self._answered(number, value, None)
+        self._answered(number, what, task, value, None)
         return value
 
     def _leave(self, number: str, request: Request) -> None:
@@ -219,9 +219,9 @@ class Client:
         try:
             await request.answer
         except Exception as error:  # noqa: BLE001 - every outcome is an observation
-            self._answered(number, None, error)
+            self._answered(number, what, task, None, error)
         else:
-            self._answered(number, None, None)
+            self._answered(number, what, task, None, None)
 
     async def _pace(self, number: str, got: int, reading: Reading, request: Request) -> None:
         """Close the connection, or read no further, when it is time to."""
@@ -232,8 +232,12 @@ class Client:
             self.world.trace.add(seen.Stalled(number))
             await asyncio.get_running_loop().create_future()
 
-    def _answered(self, number: str, value: Any, error: BaseException | None) -> None:
+    def _answered(
+        self, number: str, what: str, task: str, value: Any, error: BaseException | None
+    ) -> None:
         del self._open[number]
+        if what in ("send", "stream"):
+            self.world.known(task)
         self.world.trace.add(seen.Answered(number, value, error))
 
 

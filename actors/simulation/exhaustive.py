@@ -168,7 +168,7 @@ class Searched(Choices):
 
     # -- choices within an action
 
-    def _pick(self, options: int, rare: int) -> int:
+    def _pick(self, options: int, rare: int, rarely: float) -> int:
         if self._next >= self._replaying:
             self._forks.append(Fork(list(range(options))))
         fork = self._forks[self._next]

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from actors.simulation.choices import Choices
 
 
+FAULTY = 0.1
+"""How often an operation of a port fails in a random run, while it may."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultPlan:
     """How many faults of each kind one run may see, at most."""
@@ -54,7 +58,7 @@ class Faults:
         if not self.left(kind):
             return 0
         self._touch("faults")
-        chosen = self._choices.choose(ways + 1, rare=ways)
+        chosen = self._choices.choose(ways + 1, rare=ways, rarely=FAULTY)
         if chosen:
             self.spend(kind)
         return chosen

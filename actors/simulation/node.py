@@ -8,6 +8,7 @@ Neighbours: `world.py` (starts and ends nodes), `system.py` (its actors), `ports
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from actors.simulation import trace as seen
@@ -35,6 +36,7 @@ class Node(Process):
         policy: of its task core.
         script: of its agent.
         webhooks: there is somebody to notify.
+        known: told each task of which something has been stored.
     """
 
     def __init__(
@@ -48,12 +50,14 @@ class Node(Process):
         script: Script,
         *,
         webhooks: bool,
+        known: Callable[[str], None],
     ) -> None:
         super().__init__(name, loop)
         self.trace = trace
         self.faults = faults
         self.journal = journal
         self.script = script
+        self.known = known
         self.system = SimSystem(name, loop, self, trace)
         self.core = TaskCore(
             self.system, journal, policy, pushes=webhooks, shell=self._shell, incarnation=name

@@ -106,6 +106,7 @@ class SimShell(JournalShell):
         acks = self._node.journal.append(group)
         for append, ack in zip(group, acks, strict=True):
             self._node.trace.add(seen.Stored(self._node.name, append, ack, told))
+            self._node.known(append.task)
         return acks
 
 

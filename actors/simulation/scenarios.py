@@ -79,6 +79,8 @@ async def _life(client: Client, opens: bool, operations: int, tasks: int) -> Non
     choose = client.world.choices.choose
     if opens:
         await _begin(client, choose, "t1")
+    elif choose(12) < 11:  # a client that guesses at tasks sees little
+        await client.world.until_known("t1")
     for _ in range(operations - opens):
         await _do_anything(client, choose, f"t{1 + choose(tasks)}")
 

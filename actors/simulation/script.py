@@ -177,7 +177,7 @@ class Whims(Script):
         return Program(self._execute(words), f"execute {start.run}")
 
     def _execute(self, words: Words) -> Iterator[Event]:
-        if self._choices.choose(8, rare=7) == 1:
+        if self._choices.choose(8) == 1:
             yield words.message()  # a Message in place of a Task, or beside one
             return
         if not words.exists:

@@ -9,6 +9,7 @@ Neighbours: `node.py`, `clients.py` (who is in it), `scenarios.py` (what happens
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine, Iterator
 from functools import cache, partial
 from typing import Any
@@ -79,6 +80,7 @@ class World:
         self.nodes: list[Node] = []
         self.clients: list[Client] = []
         self._begun: set[str] = set()
+        self._known: dict[str, asyncio.Future[None]] = {}
         self._crashes = [
             Action(f"crash ({survives})", partial(self._crash, survives))
             for survives in ("nothing", "all", "torn")
@@ -99,6 +101,20 @@ class World:
         new = task not in self._begun
         self._begun.add(task)
         return new
+
+    async def until_known(self, task: str) -> None:
+        """Return once something of a task is stored, or whoever began it has given up."""
+        if task not in self._known:
+            self._known[task] = self.loop.create_future()
+        await asyncio.shield(self._known[task])
+
+    def known(self, task: str) -> None:
+        """Let those go on who wait for a task."""
+        waiting = self._known.get(task)
+        if waiting is None:
+            waiting = self._known[task] = self.loop.create_future()
+        if not waiting.done():
+            waiting.set_result(None)
 
     def client(self, name: str, owner: str = "owner") -> Client:
         """Let a client in."""
@@ -124,6 +140,7 @@ class World:
                 self.policy,
                 self.script,
                 webhooks=self.webhooks,
+                known=self.known,
             )
         )
 

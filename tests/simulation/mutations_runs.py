@@ -332,7 +332,7 @@ MUTATIONS = (
         new="        state.probes += 1\n        return []\n",
         why="nobody looks again after a task whose log could not be read",
         scenario=unreadable,
-        seeds=600,
+        seeds=900,
     ),
     Mutation(
         invariants={30},
@@ -341,7 +341,7 @@ MUTATIONS = (
         new="    if isinstance(message, Send) and ",
         why="a task that is to be settled while its log cannot be read is forgotten",
         scenario=unreadable,
-        seeds=600,
+        seeds=900,
     ),
     Mutation(
         invariants={32},

@@ -30,6 +30,7 @@ from actors.simulation.generic import conversation
 from actors.simulation.scenarios import SCENARIOS
 from actors.simulation.search import run
 from actors.task.policy import Policy
+from tests.cli.agents import Clerk
 from tests.simulation.users import (
     COMPLETED,
     TILL,
@@ -265,6 +266,19 @@ def test_somebody_who_waits_for_ever_is_named() -> None:
     text = str(failure(waiting))
     assert "nothing more can happen" in text
     assert "'the hopeful'" in text
+
+
+def test_a_reader_of_a_stream_that_has_no_end_is_named_too() -> None:
+    async def reading(sim: Simulation) -> None:
+        server = sim.serve(Clerk())
+        asked = await server.send("hello")
+        assert isinstance(asked, Task)
+        async for _ in server.subscribe(asked.id):
+            pass
+
+    text = str(failure(reading, schedules=1))
+    assert "nothing more can happen in 5184000 virtual seconds" in text
+    assert "n1 subscribe q2" in text
 
 
 def test_a_scenario_that_never_ends_is_stopped() -> None:
