@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from actors.simulation.choices import Choices
 
-
 FAULTY = 0.1
 """How often an operation of a port fails in a random run, while it may."""
 

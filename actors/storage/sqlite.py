@@ -113,7 +113,7 @@ class SqliteJournal:
         """Store a group in one transaction; see the port.
 
         Raises:
-            StorageUnavailable: disk full, locked, failing; nothing was stored, or it is not known (see the port).
+            StorageUnavailable: disk full, locked, failing; nothing was stored, or nobody knows.
             ValueError, TypeError, StorageError: as `fencing.check` and `codec.encode`.
         """
         for append in group:

@@ -103,9 +103,11 @@ def _ended_for_nothing(known: Evidence, trace: Trace, task: str, saw: Saw) -> It
         ):
             yield f"{task}: record {record.seq} ends run {number} ({outcome}), which never happened"
     ended = {each.number("run") for each in history.of_kind(Kind.ENDED)} | cancelled
+    crashed = {each.node for each in trace.all(seen.Crashed)}  # with the reason still in memory
     for abandoned in trace.all(seen.Abandoned):
         run = abandoned.run
-        explained = history.final is not None or known.void(abandoned.node, task)
+        lost = abandoned.node in crashed or known.void(abandoned.node, task)
+        explained = history.final is not None or lost
         if run.task == task and run.run not in ended and not explained:
             yield f"{task}: run {run.epoch}.{run.run} was abandoned, and the log does not say why"
 
