@@ -282,6 +282,9 @@ class Trace:
         """Task -> its whole log, as the journal has it when the run is over."""
         self.table: Any = None
         """The compiled chart of the policy."""
+        self.evidence: Any = None
+        """What its judges have read off it; here, as it holds errors whose frames hold the trace,
+        and a weak table of traces would keep every one of them."""
 
     def add(self, entry: Any) -> None:
         """Write one entry."""

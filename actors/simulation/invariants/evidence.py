@@ -12,7 +12,6 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from a2a.types import SendMessageRequest, StreamResponse, Task
 
@@ -221,14 +220,11 @@ class Evidence:
         return any(upto is None for _, upto in self._told.get((node, task), ()))
 
 
-_KNOWN: WeakKeyDictionary[Trace, Evidence] = WeakKeyDictionary()
-
-
 def evidence(trace: Trace) -> Evidence:
     """Return what can be read off a trace, gathered once."""
-    known = _KNOWN.get(trace)
+    known: Evidence | None = trace.evidence
     if known is None or known.entries != len(trace.entries):
-        known = _KNOWN[trace] = Evidence(trace)
+        known = trace.evidence = Evidence(trace)
     return known
 
 
