@@ -28,20 +28,35 @@ class FaultPlan:
     """Processes that stop, are replaced, and return as zombies."""
     webhooks: int = 2
     """Notifications that are answered with an error, or not at all."""
+    outages: int = 1
+    """Times that the storage is away for longer than anybody's patience."""
+
+    @classmethod
+    def only(cls, **faults: int) -> FaultPlan:
+        """Return a plan in which nothing fails but these."""
+        return cls(**{**dict.fromkeys(cls.__slots__, 0), **faults})
 
     @classmethod
     def none(cls) -> FaultPlan:
         """Return a plan in which nothing fails."""
-        return cls(appends=0, reads=0, crashes=0, pauses=0, webhooks=0)
+        return cls.only()
 
 
 class Faults:
     """The faults that are left in one run."""
 
-    def __init__(self, plan: FaultPlan, choices: Choices, touch: Callable[[object], None]) -> None:
+    def __init__(
+        self,
+        plan: FaultPlan,
+        choices: Choices,
+        touch: Callable[[object], None],
+        time: Callable[[], float],
+    ) -> None:
         self._touch = touch
         self._left = {name: getattr(plan, name) for name in plan.__slots__}
         self._choices = choices
+        self._time = time
+        self._away_until = 0.0
         self.stopped = False
 
     def left(self, kind: str) -> bool:
@@ -62,6 +77,15 @@ class Faults:
             self.spend(kind)
         return chosen
 
-    def state(self) -> tuple[int, ...]:
+    def go_away(self, until: float) -> None:
+        """Let the storage fail until then (virtual seconds)."""
+        self.spend("outages")
+        self._away_until = until
+
+    def away(self) -> bool:
+        """Whether the storage is away now."""
+        return not self.stopped and self._time() < self._away_until
+
+    def state(self) -> tuple[float, ...]:
         """What is left, for comparing states of a search."""
-        return (*self._left.values(), int(self.stopped))
+        return (*self._left.values(), int(self.stopped), self._away_until)

@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from actors.simulation.node import Node
 
 FAIL, LOSE = 1, 2
+SILENT = 2
+WEBHOOK_PATIENCE = 30.0
+"""Virtual seconds after which a webhook that does not answer is given up."""
 
 
 class SimShell(JournalShell):
@@ -82,7 +85,7 @@ class SimShell(JournalShell):
 
     def _read_now(self, call: Callable[[], MaybeAwaitable[Any]], then: Then) -> None:
         self._node.loop.touch("journal")
-        if self._node.faults.strikes("reads", 1):
+        if self._node.faults.away() or self._node.faults.strikes("reads", 1):
             then(None, StorageUnavailable("the simulated journal could not be read"))
         else:
             then(call(), None)
@@ -90,7 +93,7 @@ class SimShell(JournalShell):
     def _append_now(self, group: tuple[Append, ...], then: Then) -> None:
         self._node.loop.touch("journal")
         self.storing.remove(group)
-        fault = self._node.faults.strikes("appends", 2)
+        fault = FAIL if self._node.faults.away() else self._node.faults.strikes("appends", 2)
         if fault == FAIL:
             self._node.trace.add(seen.Refused(self._node.name, group))
             then(None, StorageUnavailable("the simulated journal is full"))
@@ -232,7 +235,7 @@ class SimAgent:
 
 
 class SimWebhooks:
-    """The WebhookPort: a receiver that answers well, with an error, or never."""
+    """The WebhookPort: a receiver that answers well (2xx), with an error (5xx), or never."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -242,9 +245,13 @@ class SimWebhooks:
         self._node.act(f"webhook {request.task}", partial(self._call, request))
 
     def _call(self, notify: Notify) -> None:
-        fault = self._node.faults.strikes("webhooks", 1)
+        fault = self._node.faults.strikes("webhooks", 2)
         self._node.trace.add(seen.Notified(self._node.name, notify, fault == 0))
-        self._node.system.tell(OUTBOX, Delivered(notify.task))
+        told = partial(self._node.system.tell, OUTBOX, Delivered(notify.task))
+        if fault == SILENT:
+            self._node.context.run(self._node.loop.call_later, WEBHOOK_PATIENCE, told)
+        else:
+            told()
 
 
 def _reading(request: object) -> str:

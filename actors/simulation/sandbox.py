@@ -64,7 +64,7 @@ class Simulation:
         self.loop.lag = LAG
         self.loop.horizon = HORIZON
         self.trace = Trace(detailed=detailed)
-        self.faults = Faults(plan, choices, self.loop.touch)
+        self.faults = Faults(plan, choices, self.loop.touch, self.loop.time)
         self.servers: list[Server] = []
         self.systems: list[SimSystem] = []
         self.traps: Traps | None = None

@@ -168,7 +168,7 @@ def completes(events: int) -> Callable[[Choices], Script]:
 
 def small(name: str, *acts: Act, events: int = 3, crashes: int = 1) -> Scenario:
     """Return a scope that can be searched exhaustively: one task, and nothing else that fails."""
-    plan = FaultPlan(appends=0, reads=0, crashes=crashes, pauses=0, webhooks=0)
+    plan = FaultPlan.only(crashes=crashes)
     return Scenario(
         name=name, inhabit=acting(*acts), script=completes(events), plan=plan, webhooks=False
     )

@@ -187,6 +187,12 @@ class Resumed(NamedTuple):
     node: str
 
 
+class StorageAway(NamedTuple):
+    """The storage fails whatever it is asked, until `until` (virtual seconds)."""
+
+    until: float
+
+
 class FaultsStopped(NamedTuple):
     """From here on nothing fails: what is owed must now come."""
 

@@ -33,6 +33,8 @@ STANDING = frozenset({JOURNAL, RUNNER, OUTBOX})
 """Actors that live as long as their process."""
 
 
+OUTAGE = 90.0
+"""Virtual seconds for which the storage goes away: policies wait for half a minute."""
 FAULTY = 7_200.0
 """Virtual seconds for which faults may strike."""
 HORIZON = 90_000.0
@@ -75,7 +77,7 @@ class World:
         self.loop = SimLoop(choices)
         self.trace = Trace(detailed=detailed)
         self.trace.table = table_of(policy)
-        self.faults = Faults(plan, choices, self.loop.touch)
+        self.faults = Faults(plan, choices, self.loop.touch, self.loop.time)
         self.journal = SimJournal()
         self.nodes: list[Node] = []
         self.clients: list[Client] = []
@@ -86,6 +88,7 @@ class World:
             for survives in ("nothing", "all", "torn")
         ]
         self._pauses = Action("pause", self._pause)
+        self._outages = Action("the storage goes away", self._lose_storage)
         self._start_node()
 
     # -- what clients ask of the world
@@ -154,7 +157,15 @@ class World:
             possible += self._crashes if node.shell.storing else self._crashes[:1]
         if self.faults.left("pauses"):
             possible.append(self._pauses)
+        if self.faults.left("outages"):
+            possible.append(self._outages)
         return possible
+
+    def _lose_storage(self) -> None:
+        until = self.loop.time() + OUTAGE
+        self.loop.touch(EVERYTHING)
+        self.faults.go_away(until)
+        self.trace.add(seen.StorageAway(until))
 
     def _crash(self, survives: str) -> None:
         self.faults.spend("crashes")

@@ -30,7 +30,7 @@ def failing_appends() -> Scenario:
         name="failing appends",
         inhabit=whims(),
         policy=Policy.sdk(storage_patience=0.01),
-        plan=FaultPlan(appends=2, reads=0, crashes=0, pauses=0, webhooks=0),
+        plan=FaultPlan.only(appends=2),
         webhooks=False,
     )
 

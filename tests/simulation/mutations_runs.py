@@ -95,7 +95,7 @@ def taken_over() -> Scenario:
         inhabit=_crowd,
         script=lambda _: Deaf(),
         policy=Policy.sdk(recovery="rerun"),
-        plan=FaultPlan(appends=0, reads=0, crashes=0, pauses=2, webhooks=0),
+        plan=FaultPlan.only(pauses=2),
     )
 
 
@@ -104,7 +104,7 @@ def unreadable() -> Scenario:
     return Scenario(
         name="unreadable",
         inhabit=_one_sender,
-        plan=FaultPlan(appends=0, reads=1, crashes=1, pauses=0, webhooks=0),
+        plan=FaultPlan.only(reads=1, crashes=1),
     )
 
 

@@ -123,7 +123,7 @@ def _reads_on(world: World) -> None:
 
 def passed_by() -> Scenario:
     """A server is replaced for a moment, and the other one ends the task that it has readers of."""
-    plan = FaultPlan(appends=0, reads=0, crashes=0, pauses=1, webhooks=0)
+    plan = FaultPlan.only(pauses=1)
     return Scenario(
         name="passed by", inhabit=_reads_on, script=lambda _: Asks(), plan=plan, webhooks=False
     )

@@ -50,7 +50,7 @@ from tests.simulation.users import (
 
 ROOT = Path(__file__).parents[2]
 FAILED = TaskState.TASK_STATE_FAILED
-ONE_CRASH = FaultPlan(appends=0, reads=0, crashes=1, pauses=0, webhooks=0)
+ONE_CRASH = FaultPlan.only(crashes=1)
 
 
 def failure(scenario: object, **options: object) -> SimulationFailed:
@@ -118,7 +118,7 @@ def test_the_budget_is_real_time_although_the_clocks_are_trapped() -> None:
 
     report = simulate(sleeps, schedules=5, seconds=3_600)
     assert report.schedules == 5
-    assert report.seconds < 3_600
+    assert 0 < report.seconds < 3_600
 
 
 # -- the same choices are the same run
@@ -218,7 +218,7 @@ def test_storage_that_fails_is_an_error_or_none_but_never_a_wrong_answer() -> No
         assert isinstance(answer, Task)
         assert (await server.get(answer.id)).status.state == COMPLETED
 
-    plan = FaultPlan(appends=2, reads=0, crashes=0, pauses=0, webhooks=0)
+    plan = FaultPlan.only(appends=2)
     assert simulate(stored, schedules=100, faults=plan).schedules == outcomes.total()
     assert outcomes["answer"] > 0
 

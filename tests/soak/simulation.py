@@ -35,7 +35,7 @@ PROGRESS = ROOT / ".soak" / "simulation.json"
 SUMMARY = Path(__file__).parent / "SUMMARY.md"
 BATCH = 50
 """Seeds of one turn."""
-FAULTS = FaultPlan(appends=1, reads=0, crashes=1, pauses=0, webhooks=0)
+FAULTS = FaultPlan.only(appends=1, crashes=1)
 """Of an agent's run: whole handlers have crashes and a journal that fails."""
 POLICIES = tuple(
     preset(recovery=recovery)
