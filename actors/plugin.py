@@ -92,7 +92,7 @@ def _life(item: pytest.Function) -> Callable[[Simulation], Any]:
 
     A runner of async tests may have put a function of its own in its place.
     """
-    test = inspect.unwrap(item.obj, stop=inspect.iscoroutinefunction)
+    test: Callable[..., Any] = inspect.unwrap(item.obj, stop=inspect.iscoroutinefunction)
     if not inspect.iscoroutinefunction(test):
         pytest.fail(f"@pytest.mark.{_MARKER} is for tests that are 'async def'", pytrace=False)
     arguments = {name: item.funcargs[name] for name in inspect.signature(test).parameters}

@@ -50,10 +50,15 @@ def test_files_fail_as_shown(test: str, tmp_path: Path) -> None:
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
-    rest = done.stdout
-    for line in RUNS[test].splitlines():
+    rest = _without_numbers(done.stdout)
+    for line in _without_numbers(RUNS[test]).splitlines():
         assert line in rest, f"{line!r} is missing, or out of order:\n{done.stdout}"
         rest = rest.partition(line)[2]
+
+
+def _without_numbers(text: str) -> str:
+    """Seeds and places in a trace are others after each change of the simulator."""
+    return re.sub(r"\d+", "N", text)
 
 
 def test_no_snippet_is_overlooked() -> None:

@@ -11,7 +11,8 @@
 The map, each file importing only those above it:
 
     choices.py     the one source of what is open     trace.py     what happened
-    loop.py        an event loop that asks            faults.py    what may fail
+    actions.py, timers.py     what can happen         faults.py    what may fail
+    loop.py        an event loop that asks            outside.py   what it does not have
     traps.py       wall clock, uuid, random: no       disk.py, journal.py   what survives
     process.py     what ends at once                  system.py    actors as actions
     script.py      agents that do as they are told    ports.py     journal, agent, webhooks

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from actors.simulation.loop import Action
+    from actors.simulation.actions import Action
 
 RARELY = 0.02
 """How often a random run takes a rare option (time that passes early, a fault)."""

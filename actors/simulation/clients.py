@@ -21,7 +21,7 @@ from actors.a2a import answers
 from actors.a2a.answers import Sequenced
 from actors.runtime import Caller
 from actors.simulation import trace as seen
-from actors.simulation.loop import Action
+from actors.simulation.actions import Action
 from actors.simulation.node import Node
 from actors.simulation.process import Request
 from actors.task.core import TaskCore

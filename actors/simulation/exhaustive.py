@@ -21,9 +21,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from actors.simulation.actions import EVERYTHING, Action
 from actors.simulation.choices import Choices
 from actors.simulation.invariants.rule import Invariant, judge
-from actors.simulation.loop import EVERYTHING, Action
 from actors.simulation.scenarios import Scenario
 from actors.simulation.search import Failure, Outcome, simplest
 from actors.simulation.state import StateDigest

@@ -12,23 +12,25 @@ a real loop that waits for sockets. Without choices (0 for ever) the order is as
 User code runs unchanged; what a replay could not repeat (threads, sockets) is refused by name
 (`outside.py`).
 
-Neighbours: `choices.py` (decides), `system.py` (actors as actions), `node.py` (what dies at once).
+Neighbours: `actions.py` and `timers.py` (what can happen), `choices.py` (decides), `system.py`
+(actors as actions), `process.py` (what dies at once).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-import heapq
 import math
 from asyncio import _get_running_loop, _set_running_loop  # what asyncio has for loop authors
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from actors.runtime.fingerprint import fingerprint
+from actors.simulation.actions import EVERYTHING, PLACE, Action, Place, SimFuture, TaskStep
 from actors.simulation.choices import Choices, Recorded
 from actors.simulation.outside import Inside
+from actors.simulation.timers import Timers
 
 T = TypeVar("T")
 START = 1_767_225_600.0
@@ -39,72 +41,12 @@ STEPS_BOUND = 20_000
 """Steps of one run; more mean that something goes round in circles."""
 
 
-EVERYTHING = "everything"
-"""Touched by what no other action commutes with: time, a crash, a new process."""
-
-
-class Place(Protocol):
-    """Where an action happens: a process that can stop, or pause."""
-
-    down: bool
-    paused: bool
-
-
-class Action:
-    """Something that can happen next."""
-
-    __slots__ = ("label", "place", "run")
-
-    def __init__(self, label: str, run: Callable[[], object], place: Place | None = None) -> None:
-        self.label = label
-        self.run = run
-        self.place = place
-
-    def __repr__(self) -> str:
-        return f"<Action {self.label}>"
-
-
-class TaskStep(Action):
-    """An asyncio task that can go on."""
-
-    __slots__ = ("handle",)
-
-    def __init__(self, label: str, handle: asyncio.Handle, place: Place | None) -> None:
-        super().__init__(label, handle._run, place)  # noqa: SLF001 - how every loop runs handles
-        self.handle = handle
-
-    def wakes_with(self) -> list[object]:
-        """What the task has awaited and gets now, as plain data."""
-        return [_outcome(each) for each in self.handle._args or ()]  # noqa: SLF001 - no public way
-
-
-class SimFuture(asyncio.Future[Any]):
-    """A future that says in which task's course it was made; the same in every run that gets there.
-
-    Args:
-        loop: where it is awaited.
-        name: of the task, and a number of its own.
-    """
-
-    def __init__(self, loop: SimLoop, name: str) -> None:
-        super().__init__(loop=loop)
-        self._name = name
-
-    def __fingerprint__(self) -> object:
-        """Whose it is; what comes of it is in the course of its task."""
-        return self._name
-
-
 class RunsInCircles(Exception):  # noqa: N818 - says what happened
     """A run took more steps than any sensible one."""
 
 
 class Stuck(Exception):  # noqa: N818 - says what happened
     """Somebody waits for what can never happen: nothing is left to run and no timer is armed."""
-
-
-PLACE: contextvars.ContextVar[Place | None] = contextvars.ContextVar("place", default=None)
-"""The process in which asyncio code runs; inherited by the tasks and timers it makes."""
 
 
 class SimLoop(Inside):
@@ -144,8 +86,7 @@ class SimLoop(Inside):
         """When there was nothing left to do but wait, for the last time."""
         self._time = Action("time passes", self._fire)
         self._plumbing: deque[asyncio.Handle] = deque()
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
-        self._armed = 0
+        self._timers = Timers()
         self._tasks: list[tuple[asyncio.Task[Any], Place | None]] = []
         self.errors: list[dict[str, Any]] = []
         """What asyncio would have logged: exceptions that nobody retrieved."""
@@ -187,15 +128,15 @@ class SimLoop(Inside):
         while self._plumbing:
             self._run_handle(self._plumbing.popleft())
         enabled = self._enabled()
-        timer = self._next_timer()
+        timer = self._timers.next()
         if not enabled and self.idle:
             self.idle.pop(0).set_result(None)
             return True
-        early = timer is not None and self._may_fire(timer[0], bool(enabled))
+        early = timer is not None and self._may_fire(timer.when, bool(enabled))
         if not enabled and not early:
             return False
         if timer is not None and not enabled:
-            self._abreast = timer[0]
+            self._abreast = timer.when
         self._count()
         self._happen(enabled, early)
         return True
@@ -261,33 +202,18 @@ class SimLoop(Inside):
 
     # -- timers
 
-    def _next_timer(self) -> tuple[float, int, asyncio.TimerHandle] | None:
-        """Return the earliest timer that may fire; those of a paused process wait for it."""
-        timers = self._timers
-        while timers and (timers[0][2].cancelled() or _down(timers[0][2])):
-            heapq.heappop(timers)
-        if not timers or not _paused(timers[0][2]):
-            return timers[0] if timers else None
-        fit = [entry for entry in timers if not entry[2].cancelled() and not _paused(entry[2])]
-        return min(fit, default=None)
-
     def _fire(self) -> None:
         """Let time pass until the next timer, and run it."""
-        entry = self._next_timer()
+        entry = self._timers.next()
         assert entry is not None  # noqa: S101 - `_step` has just seen it
-        if entry is self._timers[0]:
-            heapq.heappop(self._timers)
-        else:
-            self._timers.remove(entry)
-            heapq.heapify(self._timers)
-        self._now = max(self._now, entry[0])
-        self._run_handle(entry[2])
+        self._timers.take(entry)
+        self._now = max(self._now, entry.when)
+        self._run_handle(entry.handle)
 
     @property
     def armed(self) -> list[str]:
         """Timers that would still fire, by what they call."""
-        live = (timer for _, _, timer in self._timers if not (timer.cancelled() or _down(timer)))
-        return [str(getattr(timer._callback, "__qualname__", timer)) for timer in live]  # type: ignore[attr-defined] # noqa: SLF001 - no public way
+        return self._timers.armed()
 
     # -- what asyncio asks of a loop
 
@@ -317,8 +243,7 @@ class SimLoop(Inside):
     ) -> asyncio.TimerHandle:
         """Run a callback at a virtual time."""
         timer = asyncio.TimerHandle(when, callback, args, self, context)
-        self._armed += 1
-        heapq.heappush(self._timers, (when, self._armed, timer))
+        self._timers.arm(timer)
         return timer
 
     def call_later(  # type: ignore[override] # as call_soon
@@ -430,26 +355,3 @@ class SimLoop(Inside):
                 task.cancel()
             self.run(lambda: not self.pending)
         self._closed = True
-
-
-def _outcome(future: asyncio.Future[Any]) -> object:
-    """What a future came to, as plain data."""
-    if future.cancelled():
-        return "cancelled"
-    error = future.exception()
-    return future.result() if error is None else (type(error).__name__, str(error))
-
-
-def _place(timer: asyncio.TimerHandle) -> Place | None:
-    place: Place | None = timer._context.get(PLACE)  # type: ignore[attr-defined] # noqa: SLF001 - no public way
-    return place
-
-
-def _down(timer: asyncio.TimerHandle) -> bool:
-    place = _place(timer)
-    return place is not None and place.down
-
-
-def _paused(timer: asyncio.TimerHandle) -> bool:
-    place = _place(timer)
-    return place is not None and place.paused

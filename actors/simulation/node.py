@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.simulation import trace as seen
+from actors.simulation.actions import EVERYTHING
 from actors.simulation.faults import Faults
 from actors.simulation.journal import SimJournal
-from actors.simulation.loop import EVERYTHING, SimLoop
+from actors.simulation.loop import SimLoop
 from actors.simulation.ports import SimAgent, SimShell, SimWebhooks
 from actors.simulation.process import Process
 from actors.simulation.script import Script

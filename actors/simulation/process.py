@@ -13,7 +13,8 @@ import contextvars
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from actors.simulation.loop import EVERYTHING, PLACE, Action, SimLoop
+from actors.simulation.actions import EVERYTHING, PLACE, Action
+from actors.simulation.loop import SimLoop
 
 
 class Disconnected(ConnectionError):  # noqa: N818 - says what happened

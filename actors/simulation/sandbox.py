@@ -22,12 +22,13 @@ from a2a.types import AgentCard
 
 from actors.runtime import ActorStopped
 from actors.simulation import trace as seen
+from actors.simulation.actions import Action
 from actors.simulation.choices import Choices
 from actors.simulation.faults import FaultPlan, Faults
 from actors.simulation.invariants import INVARIANTS
 from actors.simulation.invariants.rule import Invariant
 from actors.simulation.invariants.run import runs_to_its_end
-from actors.simulation.loop import Action, RunsInCircles, SimLoop, Stuck
+from actors.simulation.loop import RunsInCircles, SimLoop, Stuck
 from actors.simulation.process import Process
 from actors.simulation.server import Server
 from actors.simulation.system import SimSystem

@@ -17,7 +17,7 @@ from actors.runtime import ActorRef
 from actors.runtime.cell import Cell
 from actors.runtime.fingerprint import fingerprint
 from actors.runtime.message import Timer
-from actors.simulation.loop import EVERYTHING, Action, TaskStep
+from actors.simulation.actions import EVERYTHING, Action, TaskStep
 from actors.simulation.node import Node
 from actors.simulation.world import World
 

@@ -34,7 +34,8 @@ from actors.runtime import (
 from actors.runtime.cell import Cell
 from actors.runtime.clock import Clock, TimerHandle
 from actors.simulation import trace as seen
-from actors.simulation.loop import PLACE, Action, SimLoop
+from actors.simulation.actions import PLACE, Action
+from actors.simulation.loop import SimLoop
 from actors.simulation.process import Process
 from actors.simulation.trace import Trace
 from actors.task.messages import Appended, AppendFailed

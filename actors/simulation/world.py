@@ -15,11 +15,12 @@ from functools import cache, partial
 from typing import Any
 
 from actors.simulation import trace as seen
+from actors.simulation.actions import EVERYTHING, Action
 from actors.simulation.choices import Choices
 from actors.simulation.clients import Client
 from actors.simulation.faults import FaultPlan, Faults
 from actors.simulation.journal import SimJournal
-from actors.simulation.loop import EVERYTHING, Action, RunsInCircles, SimLoop
+from actors.simulation.loop import RunsInCircles, SimLoop
 from actors.simulation.node import Node
 from actors.simulation.script import Script
 from actors.simulation.trace import Trace

@@ -31,9 +31,10 @@ from a2a.server.tasks import TaskUpdater
 from a2a.types import Part, Task
 
 from actors.simulation import Simulation, simulate
+from actors.simulation.actions import Action
 from actors.simulation.choices import Seeded
 from actors.simulation.exhaustive import Exhausted, exhaust
-from actors.simulation.loop import START, Action
+from actors.simulation.loop import START
 from actors.simulation.sandbox import UserScenario
 from actors.simulation.scenarios import SMALL, Scenario, sends, small, whims
 from actors.simulation.search import search

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from actors.simulation.actions import EVERYTHING
 from actors.simulation.exhaustive import exhaust, independent
 from actors.simulation.invariants.rule import Saw, invariant
-from actors.simulation.loop import EVERYTHING
 from actors.simulation.scenarios import Scenario, cancels, looks, sends, small, subscribes
 from actors.simulation.trace import Answered, Crashed, Trace
 from actors.task.policy import Policy

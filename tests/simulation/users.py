@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import Any
 
+import pytest
 from a2a.helpers import new_task_from_user_message
 from a2a.server.agent_execution import AgentExecutor, RequestContext
 from a2a.server.events import EventQueue
@@ -14,9 +16,18 @@ from a2a.types import Message, Part, Task, TaskState
 
 from actors.runtime import Actor, ActorRef, Envelope, Reply, StartTimer, Step
 from actors.runtime import Message as Told
-from actors.simulation import Simulation
+from actors.simulation import FaultPlan, Simulation, SimulationFailed, simulate
+from actors.simulation.sandbox import Life
 
 COMPLETED = TaskState.TASK_STATE_COMPLETED
+ONE_CRASH = FaultPlan.only(crashes=1)
+
+
+def failure(scenario: Life, **options: Any) -> SimulationFailed:
+    """What `simulate` raises; that it raises is the point."""
+    with pytest.raises(SimulationFailed) as caught:
+        simulate(scenario, **options)
+    return caught.value
 
 
 async def begin(context: RequestContext, queue: EventQueue) -> TaskUpdater:

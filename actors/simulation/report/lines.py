@@ -101,7 +101,8 @@ def _weight(entry: Any) -> Weight:
 
 _DETAILS = (seen.Crowded, seen.Kept, seen.Expired)
 _FAULTS = (
-    *(seen.Began, seen.Crashed, seen.Paused, seen.Resumed, seen.Refused, seen.Failed),
+    *(seen.Began, seen.Crashed, seen.Paused, seen.Resumed, seen.StorageAway),
+    *(seen.Refused, seen.Failed),
     *(seen.FaultsStopped, seen.Quiet, seen.Broke, seen.NotRepeated),
 )
 
@@ -242,6 +243,7 @@ _TELL: Mapping[type[Any], Callable[[Any], str]] = MappingProxyType(
         seen.Crashed: crashed,
         seen.Paused: lambda e: f"{e.node} STOPS RUNNING",
         seen.Resumed: lambda e: f"{e.node} GOES ON",
+        seen.StorageAway: lambda e: f"THE STORAGE GOES AWAY until {e.until:g} s",
         seen.FaultsStopped: lambda _: "no more faults from here on",
         seen.Quiet: _quiet,
         seen.Dead: dead,

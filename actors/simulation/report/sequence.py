@@ -191,6 +191,7 @@ _DRAW: Mapping[type[Any], Callable[[Any], Item]] = MappingProxyType(
         seen.Crashed: lambda e: Note(crashed(e), node=e.node),
         seen.Paused: lambda e: Note(f"{e.node} stops running", node=e.node),
         seen.Resumed: lambda e: Note(f"{e.node} goes on", node=e.node),
+        seen.StorageAway: lambda e: Note(f"the storage goes away until {e.until:g} s"),
         seen.Failed: lambda e: Note(f"a step raised on {e.node}: {e.report}", node=e.node),
         seen.Broke: lambda e: Note(f"the run broke: {e.error}"),
         seen.NotRepeated: lambda e: Note(f"not repeatable: {e.text}"),

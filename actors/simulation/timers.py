@@ -1,0 +1,74 @@
+"""Timers: what a simulated loop is to call at a virtual time.
+
+Neighbours: `loop.py` (lets them fire), `actions.py` (where they belong).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from typing import NamedTuple
+
+from actors.simulation.actions import PLACE, Place
+
+
+class Entry(NamedTuple):
+    """One timer; those of one time fire in the order in which they were armed."""
+
+    when: float
+    number: int
+    handle: asyncio.TimerHandle
+
+
+class Timers:
+    """The timers of one loop, the earliest first."""
+
+    def __init__(self) -> None:
+        self._heap: list[Entry] = []
+        self._armed = 0
+
+    def arm(self, handle: asyncio.TimerHandle) -> None:
+        """Enter a timer."""
+        self._armed += 1
+        heapq.heappush(self._heap, Entry(handle.when(), self._armed, handle))
+
+    def next(self) -> Entry | None:
+        """Return the earliest that may fire; those of a paused process wait for it."""
+        heap = self._heap
+        while heap and _dead(heap[0].handle):
+            heapq.heappop(heap)
+        if not heap or not _paused(heap[0].handle):
+            return heap[0] if heap else None
+        fit = (entry for entry in heap if not _dead(entry.handle) and not _paused(entry.handle))
+        return min(fit, default=None)
+
+    def take(self, entry: Entry) -> None:
+        """Take one out that is about to fire."""
+        if entry is self._heap[0]:
+            heapq.heappop(self._heap)
+        else:
+            self._heap.remove(entry)
+            heapq.heapify(self._heap)
+
+    def armed(self) -> list[str]:
+        """What would still fire, by what it calls."""
+        live = (entry.handle for entry in self._heap if not _dead(entry.handle))
+        return [str(getattr(handle._callback, "__qualname__", handle)) for handle in live]  # type: ignore[attr-defined] # noqa: SLF001 - no public way
+
+
+def _place(handle: asyncio.TimerHandle) -> Place | None:
+    place: Place | None = handle._context.get(PLACE)  # type: ignore[attr-defined] # noqa: SLF001 - no public way
+    return place
+
+
+def _dead(handle: asyncio.TimerHandle) -> bool:
+    """Cancelled, or of a process that has ended."""
+    if handle.cancelled():
+        return True
+    place = _place(handle)
+    return place is not None and place.down
+
+
+def _paused(handle: asyncio.TimerHandle) -> bool:
+    place = _place(handle)
+    return place is not None and place.paused
