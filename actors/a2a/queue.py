@@ -84,7 +84,7 @@ class RunQueue(EventQueue):
                 "send large artifacts in chunks (append=True) or by URL"
             )
         await self._has_room()  # another task of this agent may have used it up
-        if self.closed:
+        if self.is_closed():
             self._late(event)
             return
         self._credit -= 1

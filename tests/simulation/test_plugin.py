@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 STRICT = "[pytest]\naddopts = --strict-config --strict-markers\nfilterwarnings = error\n"
 HEAD = """
 import asyncio
+import functools
 import pytest
 from actors.simulation import FaultPlan
 from tests.simulation.users import Agent, Tickets, two_customers
@@ -37,10 +38,17 @@ async def test_function(sim, answer):
     await sim.serve(Agent()).send("hello")
     assert answer == 42
 
+def noted(test):
+    @functools.wraps(test)
+    async def wrapper(self, sim):
+        RUNS.append(sim)
+        await test(self, sim)
+    return wrapper
+
 class TestClass:
+    @noted
     @pytest.mark.simulate(schedules=5, seed=3, faults=FaultPlan.none(), traps=False)
     async def test_method(self, sim):
-        RUNS.append(sim)
         await asyncio.sleep(3_600)
 
 def test_each_schedule_had_a_simulation_of_its_own():
