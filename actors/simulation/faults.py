@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from actors.simulation.choices import Choices
 
+FAIL, LOSE = 1, 2
+"""What strikes an append: nothing is stored, or all of it and the word of that gets lost."""
 FAULTY = 0.1
 """How often an operation of a port fails in a random run, while it may."""
 

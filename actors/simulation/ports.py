@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from actors.a2a.queue import CREDIT, emitted
 from actors.runtime import ActorRef, ActorSystem
 from actors.simulation import trace as seen
+from actors.simulation.faults import FAIL, LOSE
 from actors.simulation.script import Program
 from actors.task.journal import Fetch, ReadBack, StoreGroup
 from actors.task.messages import task_ref
@@ -50,7 +51,6 @@ from actors.task.shell import JournalShell, Then
 if TYPE_CHECKING:
     from actors.simulation.node import Node
 
-FAIL, LOSE = 1, 2
 SILENT = 2
 WEBHOOK_PATIENCE = 30.0
 """Virtual seconds after which a webhook that does not answer is given up."""

@@ -10,9 +10,8 @@ Neighbours: `sandbox.py` (makes servers), `process.py` (what ends), `journal.py`
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from a2a.auth.user import User
@@ -35,95 +34,17 @@ from a2a.types import (
 )
 
 from actors.a2a.handler import Event, RequestHandler
-from actors.runtime import ActorSystem, Caller
+from actors.runtime import ActorSystem
 from actors.simulation import trace as seen
-from actors.simulation.faults import Faults
+from actors.simulation.chosen import ChosenJournal
 from actors.simulation.journal import SimJournal
 from actors.simulation.process import Process
 from actors.simulation.system import SimSystem
-from actors.simulation.trace import Trace
-from actors.task.ports import Ack, Append, Listing, Query, Snapshot, StorageUnavailable, Stored
-from actors.task.record import Record
 
 if TYPE_CHECKING:
     from actors.simulation.sandbox import Simulation
 
-FAIL, LOSE = 1, 2
 END = object()
-
-
-class ChosenJournal:
-    """A Journal over `SimJournal` whose every operation completes when the loop chooses it."""
-
-    external = False
-
-    def __init__(self, journal: SimJournal, process: Process, faults: Faults, trace: Trace) -> None:
-        self._journal = journal
-        self._process = process
-        self._faults = faults
-        self._trace = trace
-
-    def lane(self, task: str) -> str:
-        """One lane, as the real ones have."""
-        return self._journal.lane(task)
-
-    def append(self, group: Sequence[Append]) -> Awaitable[Sequence[Ack]]:
-        """Store a group sometime; or fail, or lose the acknowledgement."""
-        return self._soon("append", partial(self._append, tuple(group)))
-
-    def _append(self, group: tuple[Append, ...]) -> Sequence[Ack]:
-        fault = self._faults.strikes("appends", 2)
-        if fault == FAIL:
-            self._trace.add(seen.Refused(self._process.name, group))
-            raise StorageUnavailable("the simulated journal is full")
-        acks = self._journal.append(group)
-        for append, ack in zip(group, acks, strict=True):
-            self._trace.add(seen.Stored(self._process.name, append, ack, fault != LOSE))
-        if fault == LOSE:
-            raise StorageUnavailable("the simulated connection broke during the commit")
-        return acks
-
-    def read(self, task: str, caller: Caller | None = None) -> Awaitable[Stored | None]:
-        """Read a task sometime."""
-        return self._soon(f"read {task}", lambda: self._journal.read(task, caller))
-
-    def page(self, task: str, after: int, limit: int) -> Awaitable[tuple[Record, ...] | None]:
-        """Read records sometime."""
-        return self._soon(f"read {task}", lambda: self._journal.page(task, after, limit))
-
-    def list(self, query: Query) -> Awaitable[Listing]:
-        """List tasks sometime."""
-        return self._soon("list", lambda: self._journal.list(query))
-
-    def active(self) -> Sequence[str]:
-        """What a new process must settle."""
-        return self._journal.active()
-
-    def save_snapshot(self, task: str, snapshot: Snapshot) -> None:
-        """Keep a snapshot."""
-        self._trace.add(seen.Kept(self._process.name, task, snapshot))
-        self._journal.save_snapshot(task, snapshot)
-
-    def open(self) -> None:
-        """Open it again: what the process before has left is there."""
-        self._journal.open()
-
-    def close(self) -> None:
-        """Nothing to let go of."""
-
-    def _soon(self, label: str, work: Callable[[], Any]) -> Awaitable[Any]:
-        answer = self._process.loop.create_future()
-
-        def complete() -> None:
-            if answer.done():
-                return  # whoever asked was cancelled
-            try:
-                answer.set_result(work())
-            except StorageUnavailable as error:
-                answer.set_exception(error)
-
-        self._process.act(label, complete)
-        return answer
 
 
 class _Handler(RequestHandler):

@@ -75,7 +75,8 @@ def explain(failure: Failure, invariants: Iterable[Invariant] | None = None) -> 
 def _test(failure: Failure, invariants: tuple[Invariant, ...]) -> tuple[str | None, str]:
     """Return the test file, if there can be one, and what to say of it."""
     try:
-        return pytest_file(failure, invariants), f"As a test: {name_of(failure)}.py"
+        source = pytest_file(failure, invariants)
+        return source, f"As a test, where reports are written: {name_of(failure)}.py"
     except NoAddress as reason:
         return None, short(f"No test file: {reason}.", REMARK)
 
@@ -137,14 +138,15 @@ def _repeat(failure: Failure, test: str) -> Iterator[str]:
 
 def _happened(lines: Sequence[Line], task: str, room: int) -> Iterator[str]:
     """Tell what matters most within `room` lines, and what was left out."""
-    outside = [line for line in lines if line.weight >= Weight.PLAIN]
+    least = Weight.PLAIN if task else Weight.DELIVERY  # without tasks, actors are all there is
+    outside = [line for line in lines if line.weight >= least]
     chosen = _heaviest(outside, task, room - 2)
     yield f"What happened (places in the trace; run task/epoch.run); it is about {task or '-'}:"
     yield from map(_numbered, chosen)
     inside = Counter(line.weight for line in lines)
     left = (
         (len(outside) - len(chosen), "lighter or earlier lines"),
-        (inside[Weight.DELIVERY], "deliveries"),
+        (inside[Weight.DELIVERY] if task else 0, "deliveries"),
         (inside[Weight.DETAIL], "details of processes"),
     )
     told_left = ", ".join(f"{count} {what}" for count, what in left if count)
