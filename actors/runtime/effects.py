@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from actors.runtime.message import NOBODY, ActorRef, Caller, Message, ReplyTo
+
+M = TypeVar("M", bound=Message)
 
 
 class Effect:
@@ -19,11 +21,11 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class Tell(Effect):
+class Tell(Effect, Generic[M]):
     """Deliver a message; `reply_to` hands the duty to answer, and its deadline, to the receiver."""
 
-    to: ActorRef[Any]
-    message: Message
+    to: ActorRef[M]
+    message: M
     reply_to: ReplyTo[Any] | None = None
     caller: Caller = NOBODY
 

@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from actors.runtime.clock import TimerHandle
 
-M = TypeVar("M")
 T_contra = TypeVar("T_contra", contravariant=True)
 
 
@@ -45,6 +44,9 @@ class Message:
     overflow: ClassVar[Overflow] = Overflow.REFUSE
     revives: ClassVar[bool] = False
     """Wakes a passivated actor; any other message to one is a dead letter."""
+
+
+M = TypeVar("M", bound=Message)
 
 
 class ActorRef(NamedTuple, Generic[M]):

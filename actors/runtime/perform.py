@@ -113,7 +113,7 @@ class Performer:
 
     # -- messages
 
-    def _tell(self, cell: Cell, effect: Tell) -> None:
+    def _tell(self, cell: Cell, effect: Tell[Any]) -> None:
         envelope, reply_to = self._envelope, effect.reply_to
         deadline = 0.0
         if reply_to is not None:

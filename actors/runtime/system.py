@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from actors.runtime.actor import Step, no_step
 from actors.runtime.book import AddressBook
@@ -25,6 +25,8 @@ from actors.runtime.lives import Lives
 from actors.runtime.message import NOBODY, ActorRef, Caller, Envelope, Message, Overflow, ReplyTo
 from actors.runtime.perform import Performer
 from actors.runtime.promise import Promise
+
+M = TypeVar("M", bound=Message)
 
 
 class Port(Protocol):
@@ -80,8 +82,8 @@ class ActorSystem(AddressBook):
 
     def tell(
         self,
-        ref: ActorRef[Any],
-        message: Message,
+        ref: ActorRef[M],
+        message: M,
         reply_to: ReplyTo[Any] | None = None,
         caller: Caller = NOBODY,
         *,
@@ -127,8 +129,8 @@ class ActorSystem(AddressBook):
 
     async def ask(
         self,
-        ref: ActorRef[Any],
-        message: Message,
+        ref: ActorRef[M],
+        message: M,
         caller: Caller = NOBODY,
         timeout: float = 30.0,  # noqa: ASYNC109 - a deadline of the ask, not of the await
         undelivered: Callable[[Any], None] | None = None,

@@ -166,9 +166,11 @@ class TaskCore:
     async def view(self, task: str, caller: Caller) -> View | None:
         """Return the committed Task, or None if there is none that the caller may see."""
         ref = task_ref(task)
-        asks_journal = self.journal.external or not self.system.alive(ref)
-        target, message = (JOURNAL, ReadTask(task)) if asks_journal else (ref, Get())
-        found: View | None = await self.system.ask(target, message, caller)
+        found: View | None
+        if self.journal.external or not self.system.alive(ref):
+            found = await self.system.ask(JOURNAL, ReadTask(task), caller)
+        else:
+            found = await self.system.ask(ref, Get(), caller)
         return found
 
     async def listing(self, query: Query) -> TaskPage:

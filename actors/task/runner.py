@@ -17,14 +17,13 @@ from actors.runtime import (
     DeadLetter,
     Effect,
     Envelope,
-    Message,
     Perform,
     Reply,
     ReplyTo,
     Step,
     Tell,
 )
-from actors.task.messages import CancelOver, RunOver, task_ref
+from actors.task.messages import CancelOver, RunOver, TaskMessage, task_ref
 from actors.task.orders import Abandon, CallOff, Drain, Launch, RunReported
 from actors.task.ports import AbandonRun, RunId
 
@@ -72,7 +71,7 @@ class RunnerActor(Actor[Runs]):
         overtaken = run in state.cancelling and not report.cancel
         if state.by_task.get(run.task) != run or overtaken:
             return Step(state, (DeadLetter(report, "superseded run"),))
-        over: Message = (
+        over: TaskMessage = (
             CancelOver(run, report.failure) if report.cancel else RunOver(run, report.failure)
         )
         return self._over(state, run, (Tell(task_ref(run.task), over),))

@@ -184,7 +184,7 @@ def test_a_report_counts_what_was_going_on() -> None:
 
 
 def _fails() -> Effect:
-    return Tell(A, 1)  # type: ignore[arg-type] # makes the step crash
+    return Tell(A, 1)
 
 
 def test_a_report_shows_the_innermost_calls_however_deep() -> None:

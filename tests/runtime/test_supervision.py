@@ -341,7 +341,7 @@ def test_an_ask_that_could_not_be_handed_on_is_answered() -> None:
     world = World()
     world.spawn(A)
     handed = Answer()
-    world.do(A, Tell(B, "text", handed))  # type: ignore[arg-type] # what makes it fail
+    world.do(A, Tell(B, "text", handed))
     assert isinstance(handed.error, ActorCrashed)
 
 
