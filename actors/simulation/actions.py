@@ -43,11 +43,14 @@ class Action:
 class TaskStep(Action):
     """An asyncio task that can go on."""
 
-    __slots__ = ("handle",)
+    __slots__ = ("handle", "task")
 
-    def __init__(self, label: str, handle: asyncio.Handle, place: Place | None) -> None:
-        super().__init__(label, handle._run, place)  # noqa: SLF001 - how every loop runs handles
+    def __init__(
+        self, task: asyncio.Task[Any], handle: asyncio.Handle, place: Place | None
+    ) -> None:
+        super().__init__(f"task {task.get_name()}", handle._run, place)  # noqa: SLF001 - how every loop runs handles
         self.handle = handle
+        self.task = task
 
     def wakes_with(self) -> list[object]:
         """What the task has awaited and gets now, as plain data."""
@@ -69,6 +72,11 @@ class SimFuture(asyncio.Future[Any]):
     def __fingerprint__(self) -> object:
         """Whose it is; what comes of it is in the course of its task."""
         return self._name
+
+
+def step_of(task: asyncio.Task[Any]) -> tuple[str, str]:
+    """What is touched by a step of `task`, by what wakes it and by what cancels it."""
+    return ("task", task.get_name())
 
 
 def _outcome(future: asyncio.Future[Any]) -> object:

@@ -35,10 +35,6 @@ Sleep = dict[str, frozenset[object]]
 """Actions that need not be taken here, and what they touch."""
 
 
-class Visited(Exception):  # noqa: N818 - the run need not go on: another one has been here
-    """The state has been visited, and everything that could follow is or will be searched."""
-
-
 @dataclass(slots=True)
 class Fork:
     """One place in the present run where there was a choice, and what is left to try there."""
@@ -92,6 +88,8 @@ class Searched(Choices):
         self._digest: StateDigest | None = None
         self._touched: set[object] = set()
         self._before: frozenset[object] = frozenset()
+        self.over = False
+        """The state has been met before; the run ends in order and makes no forks."""
         self.fresh = 0
         self.again = 0
 
@@ -106,6 +104,12 @@ class Searched(Choices):
 
     def pick(self, actions: Sequence[Action], rare: int) -> int:
         """Choose the next action; the state between two actions is where runs meet."""
+        chosen = 0 if self.over else self._next_action(actions)
+        if len(actions) > 1:  # as in every recording: one option is no choice
+            self.made.append(chosen)
+        return chosen
+
+    def _next_action(self, actions: Sequence[Action]) -> int:
         self._settle()
         if self._next < self._replaying:
             self.again += 1
@@ -114,10 +118,13 @@ class Searched(Choices):
                 self._go_on_from(fork)
         else:
             self.fresh += 1
-            fork = self._enter(_names(actions))
+            entered = self._enter(_names(actions))
+            if entered is None:
+                self._go_home()
+                return 0
+            fork = entered
         self._next += 1
         self._acting = fork
-        self.made.append(fork.options[0])
         return fork.options[0]
 
     def _go_on_from(self, fork: Fork) -> None:
@@ -135,8 +142,18 @@ class Searched(Choices):
         self._before = frozenset(self._touched)
         self._touched.clear()
 
-    def _enter(self, labels: list[str]) -> Fork:
-        """Come to a state by the last action; see what is left to do there."""
+    def _go_home(self) -> None:
+        """End the run in order: what can follow is searched from where the state was first met.
+
+        Only its past is new, and that is judged when the run is over.
+        """
+        assert self._world is not None  # noqa: S101 - `watch` comes before the first action
+        self.over = True
+        self._acting = None
+        self._world.loop.touched = None
+
+    def _enter(self, labels: list[str]) -> Fork | None:
+        """Come to a state by the last action; see what is left to do there, if anything."""
         assert self._digest is not None  # noqa: S101 - `watch` comes before the first action
         assert self._world is not None  # noqa: S101 - as above
         sleep = self._asleep() if self._reduce else {}
@@ -150,7 +167,7 @@ class Searched(Choices):
             todo = set(known - sleep.keys()) & names
             self._visited[here] = known & sleep.keys()
         if not todo:
-            raise Visited
+            return None
         options = [index for index, label in enumerate(labels) if label in todo]
         fork = Fork(options, labels, sleep, dict(self._world.loop.courses))
         self._forks.append(fork)
@@ -169,6 +186,8 @@ class Searched(Choices):
     # -- choices within an action
 
     def _pick(self, options: int, rare: int, rarely: float) -> int:
+        if self.over:
+            return 0
         if self._next >= self._replaying:
             self._forks.append(Fork(list(range(options))))
         fork = self._forks[self._next]
@@ -226,7 +245,8 @@ def exhaust(
         scenario: a small scope; what it leaves open must be finite.
         reduce: leave orders out that commute.
         seconds: how long at most, in real time; the report says whether it was enough.
-        invariants: what must hold, at the end of each run and wherever one is cut short.
+        invariants: what must hold. Each way into a state that was met before is followed by one
+            end of the run, and judged with it.
         progress: told the report so far after each run.
     """
     report = Exhausted(scenario, reduce)
@@ -258,15 +278,10 @@ def _run(
 ) -> Outcome:
     world = scenario.world(choices)
     choices.watch(world)
-    try:
-        trace = world.run()
-    except Visited:
-        trace = world.trace
-        held = tuple(each for each in held if each.anytime)
-    finally:
-        choices.end()
-        report.transitions += choices.fresh
-        report.replayed += choices.again
+    trace = world.run()
+    choices.end()
+    report.transitions += choices.fresh
+    report.replayed += choices.again
     verdict = judge(held, trace, scenario.policy)
     return Outcome(
         trace=trace,

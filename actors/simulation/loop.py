@@ -27,7 +27,7 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import Any, TypeVar
 
 from actors.runtime.fingerprint import fingerprint
-from actors.simulation.actions import EVERYTHING, PLACE, Action, Place, SimFuture, TaskStep
+from actors.simulation.actions import EVERYTHING, PLACE, Action, Place, SimFuture, TaskStep, step_of
 from actors.simulation.choices import Choices, Recorded
 from actors.simulation.outside import Inside
 from actors.simulation.timers import Timers
@@ -173,7 +173,7 @@ class SimLoop(Inside):
             touched.add(EVERYTHING)
         if not isinstance(action, TaskStep):
             return
-        touched.add(("task", action.label))
+        touched.add(step_of(action.task))
         if self.replaying:
             return
         before = self.courses.get(action.label, b"")
@@ -229,7 +229,8 @@ class SimLoop(Inside):
         if isinstance(task, asyncio.Task):
             place = None if context is None else context.get(PLACE)
             if place is None or not place.down:
-                self.ready.append(TaskStep(f"task {task.get_name()}", handle, place))
+                self.touch(step_of(task))
+                self.ready.append(TaskStep(task, handle, place))
                 return handle
         self._plumbing.append(handle)
         return handle

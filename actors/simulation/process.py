@@ -13,7 +13,7 @@ import contextvars
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from actors.simulation.actions import EVERYTHING, PLACE, Action
+from actors.simulation.actions import EVERYTHING, PLACE, Action, step_of
 from actors.simulation.loop import SimLoop
 
 
@@ -90,7 +90,7 @@ class Request:
         """Close the connection: the server notices, and cancels its part."""
         self.answer.add_done_callback(_heard)
         if self._task is not None:
-            self._loop.touch(("task", self._task.get_name()))
+            self._loop.touch(step_of(self._task))
             self._task.cancel()
 
 

@@ -169,6 +169,11 @@ class SimSystem(ActorSystem):
         super().spawn(ref, observed, parent)
         self._armed[ref] = {}
 
+    def alive(self, ref: ActorRef[Any]) -> bool:
+        """Whether an actor lives at the address now; a spawn and this do not commute."""
+        self._loop.touch(("book", self.name))
+        return super().alive(ref)
+
     def handle(self, cell: Cell, now: int) -> None:
         """Give a cell its turn; what is told in it is told by its actor."""
         super().handle(cell, now)

@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from actors.simulation.actions import EVERYTHING
+from actors.simulation.choices import Recorded
+from actors.simulation.clients import Client
 from actors.simulation.exhaustive import exhaust, independent
+from actors.simulation.faults import FaultPlan
 from actors.simulation.invariants.rule import Saw, invariant
 from actors.simulation.scenarios import Scenario, cancels, looks, sends, small, subscribes
-from actors.simulation.trace import Answered, Crashed, Trace
+from actors.simulation.script import Fixed
+from actors.simulation.search import run
+from actors.simulation.trace import Answered, Asked, Crashed, Trace
 from actors.task.policy import Policy
+
+
+async def leaves(client: Client) -> None:
+    await client.send("t1", patience=False)
+
 
 SCOPES = (
     small("one event", sends, events=1, crashes=0),
     small("two events", sends, events=2, crashes=0),
     small("one event and a crash", sends, events=1, crashes=1),
+    small("one that leaves", leaves, events=1, crashes=0),
+    replace(
+        small("one that leaves, a lost word", leaves, events=1, crashes=0),
+        plan=FaultPlan.only(appends=1),
+    ),
+    replace(
+        small("a look at an agent that breaks", sends, looks, events=1, crashes=0),
+        script=lambda _: Fixed([RuntimeError("broken")]),
+    ),
 )
 
 
@@ -47,6 +67,31 @@ def test_two_clients_and_one_event_hold(act: object) -> None:
     report = exhaust(small("two clients", sends, act, events=1, crashes=0))  # type: ignore[arg-type] # an act, by parametrize
     assert report.complete
     assert report.failure is None
+
+
+@invariant(98, "The first client is answered before anybody else asks: deliberately false.")
+def the_first_is_first(trace: Trace, _: Policy, saw: Saw) -> Iterator[str]:
+    """Its violation lies in the past of a state that others reach without one."""
+    asked = {asked.request: place for place, asked in trace.timed(Asked)}
+    for place, answered in trace.timed(Answered):
+        if answered.request == "c1.1" and asked.get("c2.1", 0) > place:
+            saw()
+            yield "the second client asked after the first was answered"
+
+
+def test_what_only_the_past_of_a_state_shows_is_judged_too() -> None:
+    scope = replace(
+        small("a look at an agent that breaks", sends, looks, events=1, crashes=0),
+        script=lambda _: Fixed([RuntimeError("broken")]),
+    )
+    assert exhaust(scope, invariants=(the_first_is_first,)).failure is not None
+
+
+def test_what_a_search_finds_is_repeated_by_its_choices() -> None:
+    report = exhaust(SCOPES[2], invariants=(nobody_is_told_of_a_crash,))
+    assert report.failure is not None
+    found = run(SCOPES[2], Recorded(report.failure.found), (nobody_is_told_of_a_crash,))
+    assert found.violations
 
 
 @invariant(99, "Nobody is ever told of a crash: deliberately false.")

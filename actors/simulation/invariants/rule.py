@@ -33,8 +33,6 @@ class Invariant:
     """As in the list of invariants; tests and reports cite it."""
     statement: str
     check: Check
-    anytime: bool = False
-    """It can be judged in the middle of a run too, where an exhaustive search breaks one off."""
 
     @property
     def name(self) -> str:
@@ -61,13 +59,11 @@ class Verdict(NamedTuple):
     """Numbers of the invariants that had something to judge."""
 
 
-def invariant(
-    number: int, statement: str, *, anytime: bool = False
-) -> Callable[[Check], Invariant]:
+def invariant(number: int, statement: str) -> Callable[[Check], Invariant]:
     """Make an invariant of a function."""
 
     def make(check: Check) -> Invariant:
-        return Invariant(number, statement, check, anytime)
+        return Invariant(number, statement, check)
 
     return make
 

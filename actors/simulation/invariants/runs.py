@@ -32,11 +32,7 @@ from actors.task.record import CANCEL_RAISED, Kind, Record
 # -- 14
 
 
-@invariant(
-    14,
-    "At most one run of a task is active; a superseded one has no effect on the log.",
-    anytime=True,
-)
+@invariant(14, "At most one run of a task is active; a superseded one has no effect on the log.")
 def one_run(trace: Trace, _: Policy, saw: Saw) -> Iterator[str]:
     """One at work in each process; and only the log's current run writes to the log."""
     yield from _at_work_together(trace, saw)

@@ -38,7 +38,7 @@ from actors.task.record import Kind, Record
 # -- 5
 
 
-@invariant(5, "Nobody sees an event before its append is acknowledged.", anytime=True)
+@invariant(5, "Nobody sees an event before its append is acknowledged.")
 def stored_first(trace: Trace, _: Policy, saw: Saw) -> Iterator[str]:
     """L3, for clients, webhooks and the agent: what they are shown was stored before that."""
     places = stored(trace)
@@ -248,7 +248,7 @@ def _misjudged(attempt: Attempt, life: Life, log: Sequence[Record]) -> Iterator[
 # -- 15
 
 
-@invariant(15, "An append of a stale epoch is always refused.", anytime=True)
+@invariant(15, "An append of a stale epoch is always refused.")
 def stale_is_refused(trace: Trace, _: Policy, saw: Saw) -> Iterator[str]:
     """L7: epochs only grow, and only by a claim."""
     epochs: dict[str, int] = {}
