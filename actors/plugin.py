@@ -22,8 +22,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -65,8 +65,18 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+class _NotYet:
+    """What other fixtures get as `sim`: it explains why there is none for them."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(
+            f"there is no '{_FIXTURE}.{name}' here: fixtures are made once, before the first "
+            f"schedule, and each schedule has a '{_FIXTURE}' of its own; use it in the test itself"
+        )
+
+
 @pytest.fixture(name=_FIXTURE)
-def _sim(request: pytest.FixtureRequest) -> Simulation | None:
+def _sim(request: pytest.FixtureRequest) -> _NotYet:
     """The `Simulation` of one schedule; for tests marked with `simulate`."""
     if request.node.get_closest_marker(_MARKER) is None:
         pytest.fail(
@@ -74,7 +84,7 @@ def _sim(request: pytest.FixtureRequest) -> Simulation | None:
             f"@pytest.mark.{_MARKER}",
             pytrace=False,
         )
-    return None  # a new one takes its place in each schedule
+    return _NotYet()  # a new `Simulation` takes its place in each schedule
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -133,10 +143,24 @@ def _options(marker: pytest.Mark, config: pytest.Config) -> dict[str, Any]:
 def _simulate(life: Callable[[Simulation], Any], options: dict[str, Any]) -> None:
     from actors.simulation import SimulationFailed, simulate
 
-    failed = ""
     try:
         simulate(life, **options)
     except SimulationFailed as error:
-        failed = f"{error}\nOnly this run: @pytest.mark.{_MARKER}(choices={error.failure.choices})"
-    if failed:  # outside the `except`, so that no traceback of ours follows
-        pytest.fail(failed, pytrace=False)
+        again = f"Only this run: @pytest.mark.{_MARKER}(choices={error.failure.choices})"
+        error.args = (f"{error}\n{again}",)
+        raise error.with_traceback(None) from None
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, Any, None]:
+    """Show what a failed simulation says, without a traceback of ours."""
+    made = yield
+    if call.when != "call" or call.excinfo is None or item.get_closest_marker(_MARKER) is None:
+        return
+    from actors.simulation import SimulationFailed
+
+    report: pytest.TestReport = made.get_result()
+    if report.longrepr is not None and isinstance(call.excinfo.value, SimulationFailed):
+        report.longrepr = call.excinfo.getrepr(style="value", chain=False)

@@ -94,7 +94,7 @@ class Follower:
             self._failures += 1
             if self._failures > _ATTEMPTS:
                 raise not_there(self._wanted.url, broken or ConnectionError("it ends the stream"))
-            await asyncio.sleep(min(_PAUSE * 2 ** (self._failures - 1), _LONGEST_PAUSE))
+            await asyncio.sleep(min(_PAUSE * 2.0 ** min(self._failures - 1, 32), _LONGEST_PAUSE))
 
     async def _read(self) -> Exception | None:
         """Read one connection to its end; returns what broke it, or None."""

@@ -13,8 +13,8 @@ The map, each file importing only those above it:
     mailbox.py      two lanes, one bounded
     cell.py         one live actor
     dispatcher.py   the one receive loop                (asyncio)
-    promise.py      the asking side of one answer       (asyncio)
     report.py       what is said about a crash
+    promise.py      the asking side of one answer       (asyncio)
     listeners.py    who is told                  observing.py  of what
     perform.py      performs effects
     lives.py        starts, crashes, restarts, ends

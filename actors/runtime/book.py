@@ -6,6 +6,7 @@ Neighbours: `system.py` (delivers to those in the book), `lives.py` (begins and 
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -26,6 +27,9 @@ from actors.runtime.message import (
     Terminated,
 )
 from actors.runtime.observing import Observable
+from actors.runtime.report import cause_of
+
+logger = logging.getLogger("actors")
 
 DEPTH_BOUND = 64
 """Generations of actors; whoever is further from the root has most likely spawned itself."""
@@ -62,6 +66,12 @@ class AddressBook(Observable):
         trace: str = "",
     ) -> None:
         """Deliver a message."""
+
+    def deliver(self, cell: Cell, envelope: Envelope) -> None:
+        """Queue an envelope for this very actor, always admitted: a timer's, or an heirloom."""
+        cell.mailbox.admit(envelope)
+        if not cell.ready:
+            self.scheduler.wake(cell)
 
     def register(self, kind: str, build: Callable[[str], Actor[Any]]) -> None:
         """Say how to revive an actor of `kind` when a message that revives finds none."""
@@ -126,7 +136,14 @@ class AddressBook(Observable):
             full = MailboxFull(f"{ref} cannot be revived: {self._actors_bound} actors live already")
             self.undeliverable(ref, envelope, full, "overflow")
             return None
-        self.spawn(ref, build(ref.id))
+        try:
+            self.spawn(ref, build(ref.id))
+        except Exception as error:  # noqa: BLE001 - reported; who told is not to blame
+            cause = cause_of(error)
+            logger.error("%s cannot be revived: %s", ref, cause)  # noqa: TRY400 - quotes nothing
+            gone = ActorStopped(f"{ref} cannot be revived")
+            self.undeliverable(ref, envelope, gone, "cannot be revived")
+            return None
         return self._cells[ref]
 
     # -- out
@@ -151,10 +168,12 @@ class AddressBook(Observable):
             cell: whose; its children are gone by now.
             error: the answer to what waited.
             reason: told to who watches.
-            heirs: what revives the actor is delivered anew instead.
+            heirs: what revives the actor goes to its successor instead.
         """
         ref = cell.ref
         del self._cells[ref]
+        if cell.parent is not None:  # before anyone hears of it, who may stop the parent
+            del cell.parent.children[ref]
         cell.stopped = True
         cell.suspended = False
         cell.forget_timers()
@@ -164,16 +183,16 @@ class AddressBook(Observable):
         cell.stash.clear()
         for envelope in waiting:
             if heirs and envelope.message.revives and envelope.timer is None:
-                message, reply_to, caller, deadline, trace, _ = envelope
-                self.tell(ref, message, reply_to, caller, deadline=deadline, trace=trace)
+                self._inherit(ref, envelope)
             else:
                 self.undeliverable(ref, envelope, error, "receiver stopped")
         if cell.parent is not None:
-            self._lose_child(cell.parent, ref)
+            self.lives.rest(cell.parent)
 
-    def _lose_child(self, parent: Cell, ref: ActorRef[Any]) -> None:
-        del parent.children[ref]
-        self.lives.rest(parent)
+    def _inherit(self, ref: ActorRef[Any], envelope: Envelope) -> None:
+        heir = self._cells.get(ref) or self.revive(ref, envelope)
+        if heir is not None:
+            self.deliver(heir, envelope)  # it was admitted once; a full mailbox is no reason now
 
     # -- who watches whom
 

@@ -63,7 +63,7 @@ class Cell:
         self.watchers: dict[ActorRef[Any], None] = {}
         self.watching: dict[ActorRef[Any], None] = {}
         self.restarts: tuple[float, ...] = ()
-        """Monotonic times of the restarts that still count."""
+        """Monotonic times at which the lives began that followed crashes, as far as they count."""
         self.backoff: TimerHandle | None = None
         """What ends the suspension."""
         self.trace = ""

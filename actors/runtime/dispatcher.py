@@ -1,8 +1,9 @@
 """THE receive loop: ready actors in turn, bounded slices, on an asyncio loop.
 
-An actor costs no asyncio task: it is a mailbox and a place in the ready queue. A turn handles at
-most `TURN_MESSAGES` messages or `TURN_SECONDS`, then gives the loop back, so sockets and agents
-are never starved by actors, and no actor by another.
+An actor costs no asyncio task: it is a mailbox and a place in the ready queue. A turn ends with the
+slice that reaches `TURN_MESSAGES`, or `TURN_SECONDS` at the next look at the time, then gives the
+loop back, so sockets and agents are never starved by actors, and no actor by another. A step is
+never interrupted: a turn lasts at least as long as the slowest `LOOK` steps of a slice.
 
 Neighbours: `system.py` (wakes cells, handles one message), `clock.py` (what we need of a loop),
 `cell.py` (says whether it can run).
@@ -25,6 +26,8 @@ TURN_MESSAGES = 128
 TURN_SECONDS = 0.002
 SLICE = 32
 """Messages that one actor may handle before the next ready one gets its slice."""
+LOOK = 8
+"""Messages of a slice between two looks at the time."""
 
 
 class Scheduler(Protocol):
@@ -94,7 +97,7 @@ class Dispatcher:
         ready = self._ready
         try:
             while ready and left > 0:
-                left -= self._slice(ready.popleft(), now)
+                left -= self._slice(ready.popleft(), now, stop)
                 if ready and time.monotonic() >= stop:
                     break
         finally:
@@ -103,14 +106,18 @@ class Dispatcher:
             if ready:
                 self._call_soon(self.turn)
 
-    def _slice(self, cell: Cell, now: int) -> int:
+    def _slice(self, cell: Cell, now: int, stop: float) -> int:
         handled, more = 0, cell.runnable
         handle = self._handle
         try:
             while more and handled < SLICE:
-                handled += 1
-                handle(cell, now)
-                more = cell.runnable
+                look = handled + LOOK
+                while more and handled < look:
+                    handled += 1
+                    handle(cell, now)
+                    more = cell.runnable
+                if more and time.monotonic() >= stop:
+                    break
         finally:
             cell.ready = more
             if more:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from actors.runtime.errors import AskTimeout
+from actors.runtime.errors import AskTimeout, MailboxFull
 from actors.runtime.message import ActorRef, Message
 from actors.runtime.system import ActorSystem
 
@@ -51,7 +52,12 @@ async def drain(system: ActorSystem, phases: Sequence[Phase], seconds: float) ->
         system: whose actors are asked.
         phases: a phase begins when the one before has finished.
         seconds: for all of them together; when they are over the drain ends where it is.
+
+    Raises:
+        ValueError: `seconds` is not finite.
     """
+    if not math.isfinite(seconds):
+        raise ValueError(f"a drain needs a finite number of seconds; found {seconds}")
     ends = system.clock.monotonic() + seconds
     finished: list[str] = []
     for index, phase in enumerate(phases):
@@ -74,10 +80,10 @@ async def drain(system: ActorSystem, phases: Sequence[Phase], seconds: float) ->
 
 
 async def _answers(system: ActorSystem, ref: ActorRef[Any], message: Message, left: float) -> bool:
-    """Ask one actor; whatever it says but silence is an answer."""
+    """Ask one actor; whatever it says is an answer, but not silence, nor that it is too busy."""
     try:
         await system.ask(ref, message, timeout=left)
-    except AskTimeout:
+    except (AskTimeout, MailboxFull):
         return False
     except Exception as answer:  # noqa: BLE001 - it is at rest by now, or never came to life
         logger.debug("%s did not wait for the drain: %s", ref, type(answer).__name__)

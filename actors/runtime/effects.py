@@ -75,7 +75,8 @@ class Stop(Effect):
 class Passivate(Effect):
     """Leave the address book for now, once nothing waits in mailbox or stash and no child lives.
 
-    The wish stands until a message is handled; one that lapses in the mailbox ends nothing.
+    The wish stands until a message is handled; one that lapses in the mailbox ends nothing. An
+    armed timer keeps nobody: it ends with the life.
     """
 
 

@@ -4,8 +4,10 @@ It depends neither on PYTHONHASHSEED nor on where objects lie in memory. Datacla
 builtins, protobuf messages and objects with `__dict__` or `__slots__` are looked into; functions
 and classes are their names (two closures of one function are alike); whatever shows nothing of
 itself (a lock, a socket) is its type's name. Back-references are encoded as steps up the path to
-the value, so cycles end. A class that holds what tells nothing of its objects (handles, callbacks)
-says in `__fingerprint__` what they are told by.
+the value, so cycles end; a cycle and the
+same one unrolled by a step are told apart. What a `cached_property` keeps is left out. A class
+that holds what tells nothing of its objects (handles, callbacks) says in `__fingerprint__` what
+they are told by.
 
 Neighbours: `system.py` (debug mode compares messages before and after a step); simulators digest
 states with it.
@@ -18,7 +20,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import cache, cached_property
 from hashlib import blake2b
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from pathlib import PurePath
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -156,9 +161,12 @@ _PLANS: dict[type, Plan] = {
 }
 """How values of a type are digested; grows with each new type."""
 
+_TEXTUAL = (PurePath, IPv4Address, IPv6Address, IPv4Network, IPv6Network)
+"""Types that their text tells in full, and that cache what they are asked for among their slots."""
+
 
 def _plan(value: Any) -> Plan:
-    """Choose how values of this type are digested."""
+    """Choose how values of this type are digested, by nothing but the type."""
     kind = type(value)
     tag = f"{kind.__module__}.{kind.__qualname__}".encode()
     if hasattr(kind, "__fingerprint__"):
@@ -169,12 +177,14 @@ def _plan(value: Any) -> Plan:
         return lambda walk, value: walk.sequence(tag, value)
     if isinstance(value, type | FunctionType | BuiltinFunctionType | ModuleType):
         return lambda _, value: _digest(tag, [_name(value)])
-    if hasattr(value, "SerializeToString"):
+    if hasattr(kind, "SerializeToString"):
         return lambda _, value: _digest(tag, [value.SerializeToString(deterministic=True)])
     if isinstance(value, MethodType):
         return lambda walk, value: _digest(
             tag, [_name(value.__func__), walk.encode(value.__self__)]
         )
+    if isinstance(value, _TEXTUAL):
+        return lambda _, value: _digest(tag, [str(value).encode("utf-8", "surrogatepass")])
     if is_dataclass(value):
         names = tuple(field.name for field in fields(value))
         return lambda walk, value: walk.sequence(
@@ -197,13 +207,22 @@ def _plan_by_content(value: Any, tag: bytes) -> Plan:
         content = frozenset
     elif isinstance(value, tuple | list | deque):
         content = list
-    elif _attributes(value) or _slots(type(value)):
-        content = lambda _: None  # noqa: E731 - as above
     else:
-        content = _reduced
+        return _plan_by_attributes(type(value), tag)
     return lambda walk, value: _digest(
         tag, [walk.encode(content(value)), walk.encode(_attributes(value))]
     )
+
+
+def _plan_by_attributes(kind: type, tag: bytes) -> Plan:
+    told = bool(_slots(kind) or _cached(kind))  # by the type: the next object may differ in names
+
+    def plan(walk: _Walk, value: Any) -> bytes:
+        attributes = _attributes(value)
+        content = None if told or attributes else _reduced(value)
+        return _digest(tag, [walk.encode(content), walk.encode(attributes)])
+
+    return plan
 
 
 def _name(value: Any) -> bytes:
@@ -213,14 +232,28 @@ def _name(value: Any) -> bytes:
 
 
 def _attributes(value: Any) -> dict[str, object]:
-    """Instance attributes, of `__dict__` and of `__slots__`."""
+    """Instance attributes, of `__dict__` and of `__slots__`, but what a mere look has cached."""
+    kind: type = type(value)
     found = dict(getattr(value, "__dict__", None) or {})
-    for name in _slots(type(value)):
+    for name in _cached(kind):
+        found.pop(name, None)
+    for name in _slots(kind):
         try:
             found[name] = getattr(value, name)
         except AttributeError:
             continue  # a slot that has not been filled
     return found
+
+
+@cache
+def _cached(kind: type) -> frozenset[str]:
+    """Names under which objects of a type keep what a `cached_property` has computed."""
+    return frozenset(
+        name
+        for base in kind.__mro__
+        for name, value in vars(base).items()
+        if isinstance(value, cached_property)
+    )
 
 
 def _slots(kind: type) -> list[str]:

@@ -7,11 +7,11 @@ Neighbours: `system.py` (the address book), `perform.py` (performs what ending a
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from actors.runtime.actor import Step, no_step
 from actors.runtime.cell import Cell
-from actors.runtime.errors import ActorCrashed, ActorStopped
+from actors.runtime.errors import ActorCrashed, ActorStopped, BadStep
 from actors.runtime.perform import START, Performer
 from actors.runtime.report import cause_of, crash_report
 from actors.runtime.supervision import STOP, Directive, Supervision
@@ -89,33 +89,39 @@ class Lives:
 
     def _supervision(self, cell: Cell, error: Exception) -> Supervision:
         try:
-            return cell.actor.supervise(error)
+            found = cell.actor.supervise(error)
+            if not isinstance(found, Supervision):
+                _no_supervision(cell, found)
         except Exception as worse:  # noqa: BLE001 - who cannot even say what to do is stopped
             self.report(cell, "supervise", worse)
             return STOP
+        return found
 
     def _directive(self, cell: Cell, supervision: Supervision) -> Directive:
         directive = supervision.directive
         if directive is Directive.RESUME and not cell.started:
             return Directive.STOP  # a start has left no state to go on from
         if directive is Directive.RESTART:
-            since = self._system.clock.monotonic() - supervision.within
-            cell.restarts = tuple(at for at in cell.restarts if at > since)
+            now = self._system.clock.monotonic()
+            if cell.restarts and now - cell.restarts[-1] >= supervision.within:
+                cell.restarts = ()
             if len(cell.restarts) >= supervision.limit:
                 return supervision.beyond
         return directive
 
     def _restart(self, cell: Cell, supervision: Supervision, answer: Exception) -> None:
         cell.passivating = False
+        self._system.unwatch_all(cell)  # else the next life hears of the end of these children
         for child in tuple(cell.children.values()):
             self.end(child, answer, "parent gone")
         self._answer(cell, answer)
-        self._system.unwatch_all(cell)
+        if cell.stopped:
+            return  # by a listener that has heard of the children's end
         cell.forget_timers()
         cell.state = None
         pause = supervision.pause(len(cell.restarts))
         clock = self._system.clock
-        cell.restarts = (*cell.restarts, clock.monotonic())
+        cell.restarts = (*cell.restarts, clock.monotonic() + pause)
         if pause > 0.0:
             cell.suspended = True
             cell.backoff = clock.call_later(pause, lambda: self._resume(cell))
@@ -168,3 +174,10 @@ class Lives:
             self.report(cell, "stopped", worse)
             return
         self._performer.settle(cell, effects)
+
+
+def _no_supervision(cell: Cell, found: object) -> NoReturn:
+    raise BadStep(
+        f"{type(cell.actor).__qualname__}.supervise returned {type(found).__qualname__}; "
+        "expected a Supervision"
+    )

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("actors")
 
 START = Envelope(Message())
-"""What is being handled while an actor starts, and nothing else is."""
+"""What is being handled while an actor starts or ends, and nothing else is."""
 
 
 class _Table(dict[type[Effect], Callable[[Cell, Any], None]]):
@@ -94,7 +94,7 @@ class Performer:
             for effect in left:
                 table[type(effect)](cell, effect)
         except Exception as error:  # noqa: BLE001 - supervision decides, whatever was raised
-            _reject_all((effect, *left), cell)
+            _reject_all((effect, *left), cell, envelope)
             return error
         return None
 
@@ -105,11 +105,19 @@ class Performer:
             cell: no longer started, or stopped: it can have no more children, timers or stash.
             effects: what `Actor.stopped` returned.
         """
-        for effect in effects:
-            try:
-                self._table[type(effect)](cell, effect)
-            except Exception as error:  # noqa: BLE001 - reported; there is nobody left to crash
-                self._system.lives.report(cell, type(effect).__qualname__, error)
+        # Not what was handled last, which may be anybody's; and that may not be done with yet.
+        handled, self._envelope = self._envelope, START._replace(trace=cell.trace)
+        try:
+            for effect in effects:
+                self._owed(cell, effect)
+        finally:
+            self._envelope = handled
+
+    def _owed(self, cell: Cell, effect: Effect) -> None:
+        try:
+            self._table[type(effect)](cell, effect)
+        except Exception as error:  # noqa: BLE001 - reported; there is nobody left to crash
+            self._system.lives.report(cell, type(effect).__qualname__, error)
 
     # -- messages
 
@@ -148,7 +156,9 @@ class Performer:
             return
         cell.stash.append(envelope)
         if envelope.timer is not None:
-            cell.timers.setdefault(envelope.timer.name, envelope.timer)
+            newer = cell.timers.setdefault(envelope.timer.name, envelope.timer)
+            if newer is not envelope.timer:
+                envelope.timer.cancel()  # replaced in the same step
 
     def _unstash(self, cell: Cell, effect: Unstash) -> None:
         _must_live(cell, effect)
@@ -214,7 +224,7 @@ def _must_live(cell: Cell, effect: Effect) -> None:
         )
 
 
-def _reject_all(effects: Iterable[Effect | None], cell: Cell) -> None:
+def _reject_all(effects: Iterable[Effect | None], cell: Cell, envelope: Envelope) -> None:
     error = ActorCrashed(f"{cell.ref} crashed while it handled a message")
     for effect in effects:
         match effect:
@@ -222,5 +232,7 @@ def _reject_all(effects: Iterable[Effect | None], cell: Cell) -> None:
                 waiting.reject(error)
             case Tell(reply_to=handed) if handed is not None:
                 handed.reject(error)
+            case Stash() if envelope.reply_to is not None:
+                envelope.reply_to.reject(error)
             case _:
                 pass

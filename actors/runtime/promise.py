@@ -6,12 +6,16 @@ Neighbours: `system.py` (makes one for each ask), `message.py` (ReplyTo, which i
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from actors.runtime.clock import Clock, TimerHandle
 from actors.runtime.errors import AskTimeout
 from actors.runtime.message import ActorRef, Message
+from actors.runtime.report import cause_of
+
+logger = logging.getLogger("actors")
 
 Ask: TypeAlias = tuple[ActorRef[Any], Message, float]
 """Who is asked, what, and for how many seconds."""
@@ -67,13 +71,13 @@ class Promise:
             return
         self._missed(value)
         if self._undelivered is not None:
-            self._undelivered(value)
+            self._give_back(self._undelivered, value)
 
     def reject(self, error: Exception) -> None:
         """Answer with an error; counted when the asker has gone or has its answer."""
         if not self._over and not self.future.done():
-            self._over = "second answer"
             self._fail(error)
+            self._over = "second answer"
         else:
             self._missed(error)
 
@@ -95,7 +99,17 @@ class Promise:
             what = type(message).__qualname__
             self._fail(AskTimeout(f"no answer to {what} by {ref} within {seconds} s"))
 
-    def _fail(self, error: Exception) -> None:
+    def _give_back(self, undelivered: Callable[[Any], None], value: object) -> None:
+        try:
+            undelivered(value)
+        except Exception as error:  # noqa: BLE001 - the asker's mistake, not the answering actor's
+            ref, cause = self._ask[0], cause_of(error)
+            logger.error("undelivered of an ask to %s raised: %s", ref, cause)  # noqa: TRY400 - quotes nothing
+
+    def _fail(self, error: object) -> None:
+        if not isinstance(error, Exception) or isinstance(error, StopIteration):
+            found = type(error).__qualname__
+            error = RuntimeError(f"rejected with a {found}, which an await cannot raise")
         self.future.set_exception(error)
         if self._timer is not None:
             self._timer.cancel()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from actors.runtime.cell import Cell
 from actors.runtime.errors import Mistake
 from actors.runtime.message import ActorRef, Envelope
 from actors.runtime.supervision import Directive
+from statechart import Configuration
 
 Counts = tuple[tuple[str, int], ...]
 """(type name, how many), in order of first appearance."""
@@ -53,7 +54,7 @@ class CrashReport:
     message: str
     """Type of the message; `start` or `a child` where there was none."""
     state: str
-    """Type of the state before; and its configuration, where it has one."""
+    """Type of the state before; and its `statechart.Configuration`, where it has one."""
     system: Counts
     """What waited in the system lane."""
     normal: Counts
@@ -62,7 +63,7 @@ class CrashReport:
     timers: tuple[str, ...]
     children: int
     restarts: int
-    """Restarts so far that still count against the limit."""
+    """Restarts so far that count against the limit."""
     cause: Cause
 
     def __str__(self) -> str:
@@ -110,7 +111,8 @@ def cause_of(error: BaseException, *, reveal: bool = False) -> Cause:
         f"{frame.filename}:{frame.lineno} {frame.name}"
         for frame in traceback.extract_tb(error.__traceback__, limit=-FRAMES)
     )
-    return Cause(tuple(types), frames, str(error) if reveal or isinstance(error, Mistake) else "")
+    shown = reveal or isinstance(error, Mistake)
+    return Cause(tuple(types), frames, _words(str, error) if shown else "")
 
 
 def _state(cell: Cell) -> str:
@@ -118,7 +120,19 @@ def _state(cell: Cell) -> str:
         return "none"
     configuration = getattr(cell.state, "configuration", None)
     name = type(cell.state).__qualname__
-    return name if configuration is None else f"{name} in {configuration!r}"
+    if not isinstance(configuration, Configuration):
+        return name  # somebody else's word for something else: it may hold anything
+    return f"{name} in {_words(repr, configuration)}"
+
+
+def _words(say: Callable[[object], str], what: object) -> str:
+    """What an object says of itself, which may fail; a report may not."""
+    try:
+        return say(what)
+    except Exception as worse:  # noqa: BLE001 - shown in place of the words
+        return (
+            f"<{type(what).__qualname__}, whose {say.__name__} raises {type(worse).__qualname__}>"
+        )
 
 
 def _counts(envelopes: Iterable[Envelope]) -> Counts:

@@ -16,8 +16,9 @@ class Directive(Enum):
     """The answer to a crash. In each case the ask being served is answered with an error."""
 
     RESUME = "resume"
-    """Keep the state from before the message and go on; for actors that many others rely on.
-    A start that raises has no state to keep, and stops."""
+    """Go on with the state there is; for actors that many others rely on. A step that raises has
+    left the state from before the message; where an effect fails, the step is done: its state holds
+    and the effects before it have happened. A start that raises has no state to keep, and stops."""
     RESTART = "restart"
     """Answer what the lost state owed, stop the children, start anew behind the same mailbox."""
     STOP = "stop"
@@ -32,10 +33,12 @@ class Supervision:
 
     Args:
         directive: the answer to a crash.
-        first: pause before the first restart; doubled for each further one within `within`.
+        first: pause before the first restart; doubled for each further one that counts.
         most: the longest pause.
-        limit: restarts within `within` before `beyond` is the answer.
-        within: how long a restart counts.
+        limit: restarts that may count before `beyond` is the answer.
+        within: a crash within so many seconds of the last restart adds to the ones that count; an
+            actor that has lived longer starts from none. Pauses are not part of a life, so the
+            limit is reached however long they are.
         beyond: STOP or ESCALATE.
 
     Raises:

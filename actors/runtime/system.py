@@ -92,6 +92,8 @@ class ActorSystem(AddressBook):
     ) -> None:
         """Deliver a message; it is answered, queued, or a dead letter, never lost silently.
 
+        For the thread of the loop only: from another one, use `loop.call_soon_threadsafe`.
+
         Args:
             ref: who is told.
             message: what.
@@ -119,12 +121,6 @@ class ActorSystem(AddressBook):
             full = MailboxFull(f"{ref} has {cell.mailbox.bound} messages waiting")
             self.undeliverable(ref, envelope, full, "dropped" if dropped else "overflow")
         elif not cell.ready:
-            self.scheduler.wake(cell)
-
-    def deliver(self, cell: Cell, envelope: Envelope) -> None:
-        """Queue an envelope for this very actor, always admitted; for its timers."""
-        cell.mailbox.admit(envelope)
-        if not cell.ready:
             self.scheduler.wake(cell)
 
     async def ask(
@@ -191,8 +187,8 @@ class ActorSystem(AddressBook):
             self.lives.rest(cell)
             return
         cell.passivating = False
-        watched = Watched(message) if self._debug else None
         try:
+            watched = Watched(message) if self._debug else None
             step = actor.step(cell.state, envelope, now)
             if type(step) is not Step:
                 no_step(actor, "step", step)

@@ -5,6 +5,7 @@ Neighbours: `journal.py` (what is stored), `faults.py` (what fails), `server.py`
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ from actors.runtime import Caller
 from actors.simulation import trace as seen
 from actors.simulation.faults import FAIL, LOSE, Faults
 from actors.simulation.journal import SimJournal
-from actors.simulation.process import Process
+from actors.simulation.process import Process, leave_behind
 from actors.simulation.trace import Trace
 from actors.task.ports import Ack, Append, Listing, Query, Snapshot, StorageUnavailable, Stored
 from actors.task.record import Record
@@ -29,6 +30,8 @@ class ChosenJournal:
         self._process = process
         self._faults = faults
         self._trace = trace
+        self.storing: list[tuple[Append, ...]] = []
+        """Groups under way: what a crash may leave on the disk, or not."""
 
     def lane(self, task: str) -> str:
         """One lane, as the real ones have."""
@@ -36,31 +39,43 @@ class ChosenJournal:
 
     def append(self, group: Sequence[Append]) -> Awaitable[Sequence[Ack]]:
         """Store a group sometime; or fail, or lose the acknowledgement."""
-        return self._soon("append", partial(self._append, tuple(group)))
+        whole = tuple(group)
+        self.storing.append(whole)
+        answer = self._soon("append", partial(self._append, whole))
+        answer.add_done_callback(lambda _: self.storing.remove(whole))
+        return answer
 
     def _append(self, group: tuple[Append, ...]) -> Sequence[Ack]:
-        fault = self._faults.strikes("appends", 2)
+        fault = FAIL if self._faults.away() else self._faults.strikes("appends", 2)
         if fault == FAIL:
             self._trace.add(seen.Refused(self._process.name, group))
             raise StorageUnavailable("the simulated journal is full")
-        acks = self._journal.append(group)
-        for append, ack in zip(group, acks, strict=True):
-            self._trace.add(seen.Stored(self._process.name, append, ack, fault != LOSE))
+        acks = self._store(group, told=fault != LOSE)
         if fault == LOSE:
             raise StorageUnavailable("the simulated connection broke during the commit")
         return acks
 
+    def _store(self, group: tuple[Append, ...], *, told: bool) -> Sequence[Ack]:
+        acks = self._journal.append(group)
+        for append, ack in zip(group, acks, strict=True):
+            self._trace.add(seen.Stored(self._process.name, append, ack, told))
+        return acks
+
+    def crash(self, survives: str) -> None:
+        """Leave of the groups under way what a crash of the process leaves; see `leave_behind`."""
+        leave_behind(survives, self._journal, self.storing, partial(self._store, told=False))
+
     def read(self, task: str, caller: Caller | None = None) -> Awaitable[Stored | None]:
         """Read a task sometime."""
-        return self._soon(f"read {task}", lambda: self._journal.read(task, caller))
+        return self._read(f"read {task}", lambda: self._journal.read(task, caller))
 
     def page(self, task: str, after: int, limit: int) -> Awaitable[tuple[Record, ...] | None]:
         """Read records sometime."""
-        return self._soon(f"read {task}", lambda: self._journal.page(task, after, limit))
+        return self._read(f"read {task}", lambda: self._journal.page(task, after, limit))
 
     def list(self, query: Query) -> Awaitable[Listing]:
         """List tasks sometime."""
-        return self._soon("list", lambda: self._journal.list(query))
+        return self._read("list", lambda: self._journal.list(query))
 
     def active(self) -> Sequence[str]:
         """What a new process must settle."""
@@ -78,8 +93,16 @@ class ChosenJournal:
     def close(self) -> None:
         """Nothing to let go of."""
 
-    def _soon(self, label: str, work: Callable[[], Any]) -> Awaitable[Any]:
-        answer = self._process.loop.create_future()
+    def _read(self, label: str, work: Callable[[], Any]) -> Awaitable[Any]:
+        def read() -> Any:
+            if self._faults.away() or self._faults.strikes("reads", 1):
+                raise StorageUnavailable("the simulated journal could not be read")
+            return work()
+
+        return self._soon(label, read)
+
+    def _soon(self, label: str, work: Callable[[], Any]) -> asyncio.Future[Any]:
+        answer: asyncio.Future[Any] = self._process.loop.create_future()
 
         def complete() -> None:
             if answer.done():

@@ -33,6 +33,17 @@ class FaultPlan:
     outages: int = 1
     """Times that the storage is away for longer than anybody's patience."""
 
+    def __post_init__(self) -> None:
+        """Refuse what is no number of faults.
+
+        Raises:
+            ValueError: a count is negative.
+        """
+        for kind in self.__slots__:
+            count = getattr(self, kind)
+            if count < 0:
+                raise ValueError(f"{kind}={count} is no number of faults: pass 0 or more")
+
     @classmethod
     def only(cls, **faults: int) -> FaultPlan:
         """Return a plan in which nothing fails but these."""

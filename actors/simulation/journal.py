@@ -122,6 +122,7 @@ class SimJournal(MemoryJournal):
 
     def tasks(self) -> list[str]:
         """Every task that has a log, in order of their names."""
+        self._follow()
         return sorted(self._logs)
 
     def append(self, group: Sequence[Append]) -> Sequence[Ack]:

@@ -21,16 +21,18 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import math
+import sys
 from asyncio import _get_running_loop, _set_running_loop  # what asyncio has for loop authors
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from actors.runtime.fingerprint import fingerprint
 from actors.simulation.actions import EVERYTHING, PLACE, Action, Place, SimFuture, TaskStep, step_of
 from actors.simulation.choices import Choices, Recorded
 from actors.simulation.outside import Inside
-from actors.simulation.timers import Timers
+from actors.simulation.timers import Timers, callback_name
 
 T = TypeVar("T")
 START = 1_767_225_600.0
@@ -39,6 +41,8 @@ EARLY = 60.0
 """Seconds by which other actions may be late: a timer further off does not fire before them."""
 STEPS_BOUND = 20_000
 """Steps of one run; more mean that something goes round in circles."""
+PLUMBING_BOUND = 100_000
+"""Callbacks between two actions; more mean the same."""
 
 
 class RunsInCircles(Exception):  # noqa: N818 - says what happened
@@ -53,6 +57,8 @@ class SimLoop(Inside):
     """An event loop on virtual time that asks `choices` what happens next."""
 
     _closed = False
+    _clearing = False
+    """The run is over, and what is left of it unwinds."""
     _running = False
 
     def __init__(self, choices: Choices) -> None:
@@ -86,6 +92,8 @@ class SimLoop(Inside):
         """When there was nothing left to do but wait, for the last time."""
         self._time = Action("time passes", self._fire)
         self._plumbing: deque[asyncio.Handle] = deque()
+        self._buried: list[asyncio.Handle] = []
+        """What would have gone on in places that are down; only `close` lets it, to unwind."""
         self._timers = Timers()
         self._tasks: list[tuple[asyncio.Task[Any], Place | None]] = []
         self.errors: list[dict[str, Any]] = []
@@ -104,8 +112,9 @@ class SimLoop(Inside):
     # -- what happens next
 
     def add(self, action: Action) -> None:
-        """Let `action` happen sometime from now on."""
-        self.ready.append(action)
+        """Let `action` happen sometime from now on, unless its place is down."""
+        if action.place is None or not action.place.down:
+            self.ready.append(action)
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Run until `until()` holds or nothing is left that could happen.
@@ -113,20 +122,27 @@ class SimLoop(Inside):
         Raises:
             RunsInCircles: that takes too many steps.
         """
-        before = _get_running_loop()
+        before, hooks = _get_running_loop(), sys.get_asyncgen_hooks()
         _set_running_loop(self)
+        sys.set_asyncgen_hooks(finalizer=self._close_generator)
         self._running = True
         try:
             while not until() and self._step():
                 pass
         finally:
             self._running = False
+            sys.set_asyncgen_hooks(*hooks)
             _set_running_loop(before)
+
+    def _close_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
+        """Let an async generator unwind that nobody reads any more, in a task as asyncio does."""
+        if not self._closed:
+            name = f"close {generator.__qualname__}#{len(self._tasks)}"  # type: ignore[attr-defined] # the ABC has no name, every generator has
+            self.create_task(generator.aclose(), name=name)
 
     def _step(self) -> bool:
         """Run plumbing, then one action; False when there is none."""
-        while self._plumbing:
-            self._run_handle(self._plumbing.popleft())
+        self._plumb()
         enabled = self._enabled()
         timer = self._timers.next()
         if not enabled and self.idle:
@@ -140,6 +156,19 @@ class SimLoop(Inside):
         self._count()
         self._happen(enabled, early)
         return True
+
+    def _plumb(self) -> None:
+        """Run every callback that steps no task, and those that they make."""
+        left = PLUMBING_BOUND
+        while self._plumbing:
+            handle = self._plumbing.popleft()
+            if not left:
+                raise RunsInCircles(
+                    f"{PLUMBING_BOUND} callbacks and no end, while no task could go on; the next: "
+                    f"{callback_name(handle)}"
+                )
+            left -= 1
+            self._run_handle(handle)
 
     def _may_fire(self, when: float, others: bool) -> bool:
         if others and self.lag is not None:
@@ -223,16 +252,20 @@ class SimLoop(Inside):
         *args: Any,
         context: contextvars.Context | None = None,
     ) -> asyncio.Handle:
-        """Run a callback soon: at once if it is plumbing, when it is chosen if it steps a task."""
+        """Run a callback soon: at once if it is plumbing, when it is chosen if it steps a task.
+
+        What belongs to a place that is down is kept for `close`.
+        """
         handle = asyncio.Handle(callback, args, self, context)
+        place = PLACE.get() if context is None else context.get(PLACE)
         task = getattr(callback, "__self__", None)
-        if isinstance(task, asyncio.Task):
-            place = None if context is None else context.get(PLACE)
-            if place is None or not place.down:
-                self.touch(step_of(task))
-                self.ready.append(TaskStep(task, handle, place))
-                return handle
-        self._plumbing.append(handle)
+        if place is not None and place.down and not self._clearing:
+            self._buried.append(handle)
+        elif isinstance(task, asyncio.Task):
+            self.touch(step_of(task))
+            self.ready.append(TaskStep(task, handle, place))
+        else:
+            self._plumbing.append(handle)
         return handle
 
     def call_at(  # type: ignore[override] # as call_soon
@@ -258,7 +291,8 @@ class SimLoop(Inside):
         return self.call_at(self._now + delay, callback, *args, context=context)
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Nothing: a cancelled timer is passed over when its time has come."""
+        """Count it: a cancelled timer is passed over when its time has come, or dropped before."""
+        self._timers.cancelled()
 
     def create_future(self) -> asyncio.Future[Any]:
         """Return a future of this loop."""
@@ -285,18 +319,27 @@ class SimLoop(Inside):
 
     @property
     def pending(self) -> list[asyncio.Task[Any]]:
-        """Tasks that have not ended, in order of their start."""
-        return [task for task, _ in self._tasks if not task.done()]
+        """Tasks that have not ended, in order of their start; not those of places that are down."""
+        alive = (task for task, place in self._tasks if place is None or not place.down)
+        return [task for task in alive if not task.done()]
+
+    def unretrieved(self) -> list[str]:
+        """Tasks that raised and that nobody has asked, by name; not those of a crashed process."""
+        return [
+            f"exception never retrieved: task {task.get_name()} raised {task._exception!r}"  # noqa: SLF001 - `exception()` would count as asking
+            for task, place in self._tasks
+            if task._log_traceback and not (place is not None and place.down)  # noqa: SLF001 - what asyncio itself goes by
+        ]
 
     def crash(self, place: Place) -> None:
-        """End a process: nothing of it happens any more, its tasks unwind without effect."""
+        """End a process: nothing of it happens any more, as nothing is run by a process killed.
+
+        Its tasks stay where they are, with what they hold, until `close` unwinds them.
+        """
         place.down = True
-        for task, where in self._tasks:
-            if where is place and not task.done():
-                task.cancel()
         for action in self.ready:
             if isinstance(action, TaskStep) and action.place is place:
-                self._plumbing.append(action.handle)
+                self._buried.append(action.handle)
         self.ready = [action for action in self.ready if action.place is not place]
 
     def run_until_complete(self, future: Any) -> Any:
@@ -345,14 +388,21 @@ class SimLoop(Inside):
         """Nothing: generators are closed by whoever uses them."""
 
     def close(self) -> None:
-        """End the run: every task that is left is cancelled and unwinds."""
+        """End the run: every task that is left is cancelled and unwinds, also those of the dead.
+
+        Nothing that happens here is part of the run: whoever writes its trace stops before.
+        """
+        self._clearing = True
         self.early = False
         self.steps = 0  # a run that went round in circles is cleared away too
         self.faults = list
         self.choices = Recorded()  # how a run is cleared away is nobody's choice
         self.touched = None
-        for _ in range(3):  # a task may need a second word, as with asyncio.run
-            for task in self.pending:
-                task.cancel()
-            self.run(lambda: not self.pending)
+        self._plumbing.extend(self._buried)
+        self._buried.clear()
+        with suppress(RunsInCircles):  # what does not want to unwind is left as it is
+            for _ in range(3):  # a task may need a second word, as with asyncio.run
+                for task, _ in self._tasks:
+                    task.cancel()
+                self.run(lambda: all(task.done() for task, _ in self._tasks))
         self._closed = True

@@ -9,6 +9,7 @@ Neighbours: `world.py` (starts and ends nodes), `system.py` (its actors), `ports
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from actors.simulation import trace as seen
@@ -17,7 +18,7 @@ from actors.simulation.faults import Faults
 from actors.simulation.journal import SimJournal
 from actors.simulation.loop import SimLoop
 from actors.simulation.ports import SimAgent, SimShell, SimWebhooks
-from actors.simulation.process import Process
+from actors.simulation.process import Process, leave_behind
 from actors.simulation.script import Script
 from actors.simulation.system import SimSystem
 from actors.simulation.trace import Trace
@@ -82,20 +83,8 @@ class Node(Process):
         raise AssertionError("the simulated journal answers at once, and yet the core waits")
 
     def crash(self, survives: str) -> None:
-        """End at once.
-
-        Args:
-            survives: of appends under way: "nothing", "all" (only their acknowledgement is lost),
-                or "torn": a part of their bytes, as a power cut leaves it.
-        """
+        """End at once; of appends under way that `survives` which `SURVIVES` says."""
         self.trace.add(seen.Crashed(self.name, survives))
-        if survives == "all":
-            for group in self.shell.storing:
-                self.shell.store(group, told=False)
-        elif survives == "torn":
-            for group in self.shell.storing:
-                self.journal.stage(group)
-            disk = self.journal.disk
-            disk.crash(disk.tail // 2)
-            self.journal.open()
+        store = partial(self.shell.store, told=False)
+        leave_behind(survives, self.journal, self.shell.storing, store)
         self.end()

@@ -10,11 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
 
 from actors.simulation.actions import EVERYTHING, PLACE, Action, step_of
 from actors.simulation.loop import SimLoop
+
+if TYPE_CHECKING:
+    from actors.simulation.journal import SimJournal
+    from actors.task.ports import Append
+
+
+SURVIVES = ("nothing", "all", "torn")
+"""What a crash leaves of the appends under way: nothing of them, all (only their acknowledgement is
+lost), or a part of their bytes, as a power cut does."""
 
 
 class Disconnected(ConnectionError):  # noqa: N818 - says what happened
@@ -49,11 +58,11 @@ class Process:
         if self.down:
             work.close()
             answer.set_exception(Disconnected(f"{self.name} is down"))
-            return Request(self.loop, None, answer)
+            return Request(self, None, answer)
         task = self.loop.create_task(work, name=f"{self.name} {name}", context=self.context.copy())
         self._requests[task] = answer
-        task.add_done_callback(self._served)
-        return Request(self.loop, task, answer)
+        task.add_done_callback(self._served, context=self.context)
+        return Request(self, task, answer)
 
     def _served(self, task: asyncio.Task[Any]) -> None:
         answer = self._requests.pop(task)
@@ -76,21 +85,45 @@ class Process:
         self.loop.crash(self)
 
 
+def leave_behind(
+    survives: str,
+    journal: SimJournal,
+    storing: Sequence[tuple[Append, ...]],
+    store: Callable[[tuple[Append, ...]], object],
+) -> None:
+    """Let a crash leave of the groups under way what it may.
+
+    Args:
+        survives: one of `SURVIVES`.
+        journal: which they are for.
+        storing: the groups, oldest first.
+        store: stores one, and writes that down.
+    """
+    if survives == "all":
+        for group in storing:
+            store(group)
+    elif survives == "torn":
+        for group in storing:
+            journal.stage(group)
+        journal.disk.crash(journal.disk.tail // 2)
+        journal.open()
+
+
 class Request:
     """A request under way, as its client holds it."""
 
     def __init__(
-        self, loop: SimLoop, task: asyncio.Task[Any] | None, answer: asyncio.Future[Any]
+        self, process: Process, task: asyncio.Task[Any] | None, answer: asyncio.Future[Any]
     ) -> None:
-        self._loop = loop
+        self._process = process
         self._task = task
         self.answer = answer
 
     def leave(self) -> None:
         """Close the connection: the server notices, and cancels its part."""
         self.answer.add_done_callback(_heard)
-        if self._task is not None:
-            self._loop.touch(step_of(self._task))
+        if self._task is not None and not self._process.down:
+            self._process.loop.touch(step_of(self._task))
             self._task.cancel()
 
 

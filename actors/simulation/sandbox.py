@@ -16,6 +16,7 @@ import asyncio
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from a2a.server.agent_execution import AgentExecutor
 from a2a.types import AgentCard
@@ -29,13 +30,13 @@ from actors.simulation.invariants import INVARIANTS
 from actors.simulation.invariants.rule import Invariant
 from actors.simulation.invariants.run import runs_to_its_end
 from actors.simulation.loop import RunsInCircles, SimLoop, Stuck
-from actors.simulation.process import Process
+from actors.simulation.process import SURVIVES, Process
 from actors.simulation.server import Server
 from actors.simulation.system import SimSystem
 from actors.simulation.trace import Trace
 from actors.simulation.traps import NotRepeatable, Traps
 from actors.simulation.unheard import unheard
-from actors.simulation.world import table_of
+from actors.simulation.world import OUTAGE, table_of
 from actors.task.policy import Policy
 
 LAG = 10.0
@@ -43,6 +44,9 @@ LAG = 10.0
 request of a scenario fails for that; longer waits only end when there is nothing else to do."""
 HORIZON = 60 * 86_400.0
 """Virtual seconds that a scenario may take; servers look after their streams for ever."""
+CONTROL = frozenset({"Skipped", "SkipTest", "XFailed", "Exit", "StopTest", "UnsatisfiedAssumption"})
+"""What pytest, unittest and Hypothesis raise to say something else than that a test has failed. By
+their names: none of them is needed here."""
 ANYWHERE = frozenset({1, 2, 3, 7, 15, 17, 23, 31})
 """Invariants that need nothing but logs and a journal's answers."""
 
@@ -107,18 +111,29 @@ class Simulation:
     # -- faults and the end
 
     def _possible(self) -> list[Action]:
-        if not self.faults.left("crashes"):
-            return []
+        """What may go wrong at this moment."""
+        possible: list[Action] = []
+        if self.faults.left("crashes"):
+            possible += [crash for server in self.servers for crash in self._crashes(server)]
+        if self.servers and self.faults.left("outages"):
+            possible.append(Action("the storage goes away", self._lose_storage))
+        return possible
+
+    def _crashes(self, server: Server) -> list[Action]:
+        ways = SURVIVES if server.store.storing else SURVIVES[:1]
         return [
-            Action(f"crash {server.process.name}", self._crash(server)) for server in self.servers
+            Action(f"crash {server.process.name} ({way})", partial(self._crash, server, way))
+            for way in ways
         ]
 
-    def _crash(self, server: Server) -> Callable[[], None]:
-        def crash() -> None:
-            self.faults.spend("crashes")
-            server.crash()
+    def _crash(self, server: Server, survives: str) -> None:
+        self.faults.spend("crashes")
+        server.crash(survives)
 
-        return crash
+    def _lose_storage(self) -> None:
+        until = self.loop.time() + OUTAGE
+        self.faults.go_away(until)
+        self.trace.add(seen.StorageAway(until))
 
     async def close(self) -> None:
         """Close every server and stop every system."""
@@ -134,6 +149,7 @@ class Simulation:
         left += [
             f"{error.get('message')}: {error.get('exception')!r}" for error in self.loop.errors
         ]
+        left += self.loop.unretrieved()
         return left + [f"{s.name} {each}" for s in self.systems for each in s.leftovers()]
 
 
@@ -170,6 +186,7 @@ class UserScenario:
             try:
                 self._run(sim)
             finally:
+                sim.trace.closed = True
                 sim.loop.close()
         return sim.trace
 
@@ -179,7 +196,12 @@ class UserScenario:
             sim.loop.run()
         except (Stuck, RunsInCircles) as error:
             sim.trace.add(seen.Broke(f"{type(error).__name__}: {error}"))
-        except Exception as error:  # noqa: BLE001 - a scenario may raise anything
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:
+            # `pytest.fail` and a cancelled scenario are failures too, and no `Exception`
+            if type(error).__name__ in CONTROL:
+                raise
             sim.trace.add(seen.Broke(_said(error)))
         if sim.traps is not None:
             for trapped in sim.traps.found:
@@ -196,8 +218,12 @@ class UserScenario:
         await sim.close()
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     """Say what a scenario raised, and where: the last line of the user's own."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno})" if frames else ""
+    frames = [
+        (frame.f_code.co_filename, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if not frame.f_locals.get("__tracebackhide__")  # pytest's own, as in its reports
+    ]
+    where = f" ({frames[-1][0].rsplit('/', 1)[-1]}:{frames[-1][1]})" if frames else ""
     return f"{type(error).__name__}: {error}{where}"

@@ -6,6 +6,7 @@ Neighbours: `scenarios.py` and `sandbox.py` (what is run), `invariants/` (what m
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -23,6 +24,11 @@ from actors.task.policy import Policy
 
 real_time = partial(time.monotonic)
 """Real seconds, also while traps are set for a user's scenario: they reach no function held so."""
+
+LEAST = 5.0
+"""Real seconds that shrinking may take at least, where there is a budget."""
+_RAISED = re.compile(r"(\w+): .*?(\([^()\s]+:\d+\))?", re.DOTALL)
+"""What a scenario raised, as `sandbox.py` says it: the type, a message, and the place."""
 
 
 class Runnable(Protocol):
@@ -107,6 +113,7 @@ def search(
     seconds: float | None = None,
     invariants: Iterable[Invariant] | None = None,
     progress: Callable[[Report], None] | None = None,
+    begun: Report | None = None,
 ) -> Report:
     """Run a scenario with the seeds `seed`, `seed + 1`, ... until something breaks.
 
@@ -114,13 +121,15 @@ def search(
         scenario: what is run.
         seed: the first seed.
         schedules: how many runs at most.
-        seconds: how long at most, in real time.
+        seconds: how long at most, in real time; shrinking may take as long again as the search
+            took, and `LEAST` at least.
         invariants: what must hold, instead of what the scenario says.
         progress: told the report so far after each run.
+        begun: a report to go on with; its runs and its time count.
     """
     if schedules is None and seconds is None:
         raise ValueError("search needs an end: pass schedules=, or seconds=, or both")
-    report = Report(scenario)
+    report = Report(scenario) if begun is None else begun
     held = scenario.invariants if invariants is None else tuple(invariants)
     with unheard():
         return _search(report, seed, schedules, seconds, held, progress)
@@ -134,14 +143,15 @@ def _search(
     held: tuple[Invariant, ...],
     progress: Callable[[Report], None] | None,
 ) -> Report:
-    began = real_time()
+    began = real_time() - report.seconds
     scenario = report.scenario
     for number in count(seed):
         outcome = run(scenario, Seeded(number), held)
         report.count(outcome)
         report.seconds = real_time() - began
         if outcome.violations:
-            report.failure = simplest(scenario, outcome, number, held)
+            budget = None if seconds is None else max(LEAST, report.seconds)
+            report.failure = simplest(scenario, outcome, number, held, budget)
         if progress is not None:
             progress(report)
         over = seconds is not None and report.seconds >= seconds
@@ -155,16 +165,29 @@ def simplest(
     outcome: Outcome,
     seed: int | None,
     invariants: Iterable[Invariant] | None = None,
+    seconds: float | None = None,
 ) -> Failure:
-    """Shrink a failing run, keeping to the invariant that it broke first."""
+    """Shrink a failing run, keeping to the invariant that it broke first, and to how.
+
+    Args:
+        scenario: what was run.
+        outcome: the run.
+        seed: of its choices, if they were random.
+        invariants: what it was held against, instead of what the scenario says.
+        seconds: how long at most, in real time.
+    """
+    began = real_time()
     held = scenario.invariants if invariants is None else tuple(invariants)
-    wanted = outcome.violations[0].number
+    wanted = _kind(outcome.violations[0])
 
     def fails(made: list[int]) -> bool:
         again = run(scenario, Recorded(made), held)
-        return any(violation.number == wanted for violation in again.violations)
+        return any(_kind(violation) == wanted for violation in again.violations)
 
-    choices = shrink(outcome.choices, fails)
+    def over() -> bool:
+        return seconds is not None and real_time() - began >= seconds
+
+    choices = shrink(outcome.choices, fails, over=over)
     violations = run(scenario, Recorded(choices), held).violations
     return Failure(
         scenario=scenario,
@@ -173,3 +196,9 @@ def simplest(
         seed=seed,
         violations=violations or outcome.violations,
     )
+
+
+def _kind(violation: Violation) -> tuple[object, ...]:
+    """Tell failures apart that are not the same: what raises is all one invariant."""
+    raised = _RAISED.fullmatch(violation.text) if violation.number == 0 else None
+    return (violation.number, violation.name, *(raised.groups() if raised else ()))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from a2a.auth.user import User
@@ -33,18 +34,21 @@ from a2a.types import (
     Task,
 )
 
+from actors.a2a.errors import DrainingError
 from actors.a2a.handler import Event, RequestHandler
-from actors.runtime import ActorSystem
+from actors.runtime import ActorStopped, ActorSystem
 from actors.simulation import trace as seen
 from actors.simulation.chosen import ChosenJournal
 from actors.simulation.journal import SimJournal
-from actors.simulation.process import Process
+from actors.simulation.process import SURVIVES, Disconnected, Process
 from actors.simulation.system import SimSystem
 
 if TYPE_CHECKING:
     from actors.simulation.sandbox import Simulation
 
 END = object()
+OVERTAKEN = (DrainingError, ActorStopped, Disconnected)
+"""How a start ends that a close or a crash has overtaken: in order."""
 
 
 class _Handler(RequestHandler):
@@ -56,7 +60,7 @@ class _Handler(RequestHandler):
             None,
             server.card,
             policy=server.policy,
-            journal=ChosenJournal(server.journal, process, server.faults, server.trace),
+            journal=server.store,
         )
         self._process = process
         self._trace = server.trace
@@ -89,8 +93,16 @@ class Server:
     def _begin(self) -> None:
         self.process = Process(self._new_name("n"), self.loop)
         self.trace.add(seen.Began(self.process.name))
+        self.store = ChosenJournal(self.journal, self.process, self.faults, self.trace)
         self.handler = _Handler(self, self.process)
-        self.process.serve(f"start {self.process.name}", self.handler.start())
+        starting = self.process.serve(f"start {self.process.name}", self.handler.start())
+        starting.answer.add_done_callback(self._started, context=Context())
+
+    def _started(self, answer: asyncio.Future[None]) -> None:
+        """Hear how the start of a process went: it may be closed, or crash, before that is done."""
+        error = None if answer.cancelled() else answer.exception()
+        if error is not None and not isinstance(error, OVERTAKEN):
+            self.trace.add(seen.Broke(f"a server did not start: {type(error).__name__}: {error}"))
 
     # -- what clients do
 
@@ -141,8 +153,24 @@ class Server:
         return found
 
     def crash(self, survives: str = "nothing") -> None:
-        """End the process at once, as `kill -9` does, and start another on the same journal."""
+        """End the process at once, as `kill -9` does, and start another on the same journal.
+
+        What its agent runs stops where it is: no `finally`, no `except` of it is run.
+
+        Args:
+            survives: of appends under way: "nothing", "all" (only their acknowledgement is lost),
+                or "torn": a part of their bytes, as a power cut leaves it.
+
+        Raises:
+            ValueError: `survives` is none of these.
+        """
+        if survives not in SURVIVES:
+            raise ValueError(
+                f"a crash cannot leave {survives!r} of the appends under way: say one of "
+                f"{', '.join(map(repr, SURVIVES))}"
+            )
         self.trace.add(seen.Crashed(self.process.name, survives))
+        self.store.crash(survives)
         self.process.end()
         self._begin()
 

@@ -14,13 +14,19 @@ from collections.abc import Callable, Iterator
 Run = list[int]
 
 
-def shrink(made: Run, fails: Callable[[Run], bool], attempts: int = 4_000) -> Run:
+def shrink(
+    made: Run,
+    fails: Callable[[Run], bool],
+    attempts: int = 4_000,
+    over: Callable[[], bool] = lambda: False,
+) -> Run:
     """Return the simplest run found that still fails.
 
     Args:
         made: the choices of a run that fails.
         fails: whether a run of these choices fails in the same way.
         attempts: runs that may be tried.
+        over: asked before each attempt; the best so far is returned once it holds.
     """
     best = _without_zeros(made)
     tried: set[tuple[int, ...]] = set()
@@ -31,7 +37,7 @@ def shrink(made: Run, fails: Callable[[Run], bool], attempts: int = 4_000) -> Ru
             key = tuple(simpler)
             if key in tried:
                 continue
-            if len(tried) >= attempts:
+            if len(tried) >= attempts or over():
                 return best
             tried.add(key)
             if fails(simpler):

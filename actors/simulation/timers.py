@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 from actors.simulation.actions import PLACE, Place
 
+COMPACT = 100
+"""Timers up to which cancelled ones may stay until their time has come."""
+
 
 class Entry(NamedTuple):
     """One timer; those of one time fire in the order in which they were armed."""
@@ -26,6 +29,7 @@ class Timers:
     def __init__(self) -> None:
         self._heap: list[Entry] = []
         self._armed = 0
+        self._cancelled = 0
 
     def arm(self, handle: asyncio.TimerHandle) -> None:
         """Enter a timer."""
@@ -50,10 +54,30 @@ class Timers:
             self._heap.remove(entry)
             heapq.heapify(self._heap)
 
+    def cancelled(self) -> None:
+        """Count a timer that is being cancelled; drop those that are when they are too many.
+
+        One that had fired before is counted too: then the heap is looked through early.
+        """
+        self._cancelled += 1
+        if len(self._heap) > COMPACT and self._cancelled > len(self._heap) // 2:
+            self._heap = [entry for entry in self._heap if not entry.handle.cancelled()]
+            heapq.heapify(self._heap)
+            self._cancelled = 0
+
+    def __len__(self) -> int:
+        """How many are kept, those that will not fire included."""
+        return len(self._heap)
+
     def armed(self) -> list[str]:
         """What would still fire, by what it calls."""
         live = (entry.handle for entry in self._heap if not _dead(entry.handle))
-        return [str(getattr(handle._callback, "__qualname__", handle)) for handle in live]  # type: ignore[attr-defined] # noqa: SLF001 - no public way
+        return [callback_name(handle) for handle in live]
+
+
+def callback_name(handle: asyncio.Handle) -> str:
+    """Say what a handle calls."""
+    return str(getattr(handle._callback, "__qualname__", handle))  # type: ignore[attr-defined] # noqa: SLF001 - no public way
 
 
 def _place(handle: asyncio.TimerHandle) -> Place | None:

@@ -282,6 +282,8 @@ class Trace:
 
     def __init__(self, *, detailed: bool = False) -> None:
         self.detailed = detailed
+        self.closed = False
+        """The run is over: what unwinds from here on is no part of it, and is not written."""
         self.entries: list[Any] = []
         self._by_type: dict[type[Any], list[tuple[int, Any]]] = {}
         self.logs: dict[str, tuple[Record, ...]] = {}
@@ -293,7 +295,9 @@ class Trace:
         and a weak table of traces would keep every one of them."""
 
     def add(self, entry: Any) -> None:
-        """Write one entry."""
+        """Write one entry, unless the trace is closed."""
+        if self.closed:
+            return
         kind = type(entry)
         found = self._by_type.get(kind)
         if found is None:

@@ -206,6 +206,7 @@ class World:
         except RunsInCircles as error:
             self.trace.add(seen.Broke(str(error)))
         finally:
+            self.trace.closed = True
             self.loop.close()
         return self.trace
 
@@ -234,6 +235,7 @@ class World:
         left = [f"request of {task.get_name()}" for task in self.loop.pending]
         left += [f"timer of {each}" for each in self.loop.armed]
         left += [f"unretrieved: {error.get('message')}" for error in self.loop.errors]
+        left += self.loop.unretrieved()
         for node in self.nodes:
             if not node.down:
                 left += [f"{node.name} {each}" for each in _left_in(node)]

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from inspect import isawaitable
 from itertools import count
+from math import isfinite
 from typing import Any
 
 from actors.runtime import (
@@ -124,7 +125,13 @@ class TaskCore:
             self.system.tell(task_ref(task), Recover())
 
     async def close(self, drain: float) -> None:
-        """Let runs end for `drain` seconds, answer everyone, let go of the journal."""
+        """Let runs end for `drain` seconds, answer everyone, let go of the journal.
+
+        Raises:
+            ValueError: `drain` is infinite or not a number; nothing is closed.
+        """
+        if not isfinite(drain):
+            raise ValueError(f"drain is {drain}, expected a finite number of seconds")
         try:
             report = await self._drain(drain)
             if not report.complete:

@@ -22,6 +22,7 @@ from typing import Any, ClassVar, NamedTuple
 from actors.runtime import (
     RESUME,
     Actor,
+    Caller,
     DeadLetter,
     Envelope,
     Lane,
@@ -33,8 +34,8 @@ from actors.runtime import (
     Step,
     Tell,
 )
-from actors.task.lanes import RETRY_MOST, Effects, Lanes, LaneState
-from actors.task.messages import Appended, Loaded, task_ref
+from actors.task.lanes import DOUBLINGS, RETRY_MOST, Effects, Lanes, LaneState, TryAgain
+from actors.task.messages import Appended, Loaded, Recover, task_ref
 from actors.task.orders import (
     JOURNAL,
     AppendRecords,
@@ -68,10 +69,14 @@ class StoreGroup(NamedTuple):
 
 
 class ReadBack(NamedTuple):
-    """To the port: read what stands in the place of this append, tell FoundThere or GroupFailed."""
+    """To the port: read `limit` records from the place of this append on.
+
+    It tells FoundThere or GroupFailed.
+    """
 
     lane: str
     append: Append
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,8 @@ class JournalActor(Actor[Lanes]):
             FoundThere: self._found,
             RetryGroup: self._retry,
             Probe: self._probe,
-            Orphan: lambda state, message, _: state.adopt({message.task: message.caller}),
+            Orphan: lambda state, message, _: state.orphaned(message.task, message.caller),
+            TryAgain: self._try_again,
         }
 
     def start(self) -> Step[Lanes]:
@@ -162,7 +168,7 @@ class JournalActor(Actor[Lanes]):
 
     def _stored(self, state: Lanes, message: GroupStored, _: int) -> Effects:
         lane = state.by_name[message.lane_name]
-        lane.judged(message.acks)
+        lane.judged(message.acks, state.limbo)
         return self._resolve(state, message.lane_name, lane)
 
     def _found(self, state: Lanes, message: FoundThere, _: int) -> Effects:
@@ -173,8 +179,9 @@ class JournalActor(Actor[Lanes]):
     def _resolve(self, state: Lanes, name: str, lane: LaneState) -> Effects:
         """Tell the verdicts, once there is no doubt about any of the group."""
         if lane.doubt is not None:
-            return [Perform("journal", ReadBack(name, lane.doubt))]
+            return [Perform("journal", ReadBack(name, lane.doubt.append, lane.doubt.limit))]
         verdicts = lane.finish()
+        state.decided(verdicts)
         effects: Effects = [
             Tell(task_ref(append.task), Appended(append.writer, append.records[-1].seq))
             for append, ack in verdicts
@@ -183,7 +190,7 @@ class JournalActor(Actor[Lanes]):
         effects += state.fenced(lane, [append for append, ack in verdicts if ack is Ack.FENCED])
         state.probes = 0
         effects += state.settle_orphans()
-        effects += state.lost(lane, [append for append, ack in verdicts if ack is None], None)
+        effects += state.lost(lane, [append for append, ack in verdicts if ack is None])
         return effects + self._go_on(state, name, lane)
 
     def _go_on(self, state: Lanes, name: str, lane: LaneState) -> Effects:
@@ -198,7 +205,7 @@ class JournalActor(Actor[Lanes]):
         lane = state.by_name[message.lane_name]
         lane.failing_since = now if lane.failing_since is None else lane.failing_since
         if message.transient and now - lane.failing_since < self._patience * 1000:
-            delay = min(RETRY_FIRST * 2**lane.attempts, RETRY_MOST)
+            delay = min(RETRY_FIRST * 2.0 ** min(lane.attempts, DOUBLINGS), RETRY_MOST)
             lane.attempts += 1
             timer = f"retry {message.lane_name}"
             return [StartTimer(timer, delay, RetryGroup(message.lane_name))]
@@ -215,7 +222,7 @@ class JournalActor(Actor[Lanes]):
             failed = list(lane.storing)
         lane.storing = ()
         error = None if message.transient else message.error
-        return state.lost(lane, failed, error) + self._go_on(state, message.lane_name, lane)
+        return state.given_up(lane, failed, error) + self._go_on(state, message.lane_name, lane)
 
     def _undecided(self, state: Lanes, message: GroupFailed, lane: LaneState) -> Effects:
         """A place cannot be read: what stands there shows when its task is revived."""
@@ -224,14 +231,14 @@ class JournalActor(Actor[Lanes]):
             lost, lane.gathered = lane.gathered, []
         lane.give_up(len(lane.doubts) if message.transient else 1)
         verdicts = self._resolve(state, message.lane_name, lane)
-        return verdicts + state.lost(lane, lost, None)
+        return verdicts + state.given_up(lane, lost, None)
 
     @staticmethod
     def _retry(state: Lanes, message: RetryGroup, _: int) -> Effects:
         name = message.lane_name
         lane = state.by_name[name]
         if lane.doubt is not None:
-            return [Perform("journal", ReadBack(name, lane.doubt))]
+            return [Perform("journal", ReadBack(name, lane.doubt.append, lane.doubt.limit))]
         lane.repeated = True
         return [Perform("journal", StoreGroup(name, lane.storing))]
 
@@ -239,6 +246,10 @@ class JournalActor(Actor[Lanes]):
     def _probe(state: Lanes, _: Probe, __: int) -> Effects:
         state.probes += 1
         return state.settle_orphans()
+
+    @staticmethod
+    def _try_again(_: Lanes, message: TryAgain, __: int) -> Effects:
+        return [Tell(task_ref(message.task), Recover(), caller=message.caller)]
 
     # -- reads
 
@@ -256,10 +267,19 @@ class JournalActor(Actor[Lanes]):
         asked, error, reply_to = message.asked, message.error, envelope.reply_to
         if isinstance(asked, LoadTask):
             loaded: Effects = [Tell(task_ref(asked.task), Loaded(message.result, error))]
-            away = isinstance(error, StorageUnavailable | StorageRejected)
-            return loaded + state.adopt({asked.task: envelope.caller}) if away else loaded
+            return loaded + _after_load(state, asked.task, message, envelope.caller)
         if isinstance(asked, KeepSnapshot) or reply_to is None:
             return []
         if error is not None:
             return [Reject(reply_to, error)]
         return [Reply(reply_to, shown(asked, message.result))]
+
+
+def _after_load(state: Lanes, task: str, read: Fetched, caller: Caller) -> Effects:
+    """See to it that a task that cannot be read now is settled when it can."""
+    if isinstance(read.error, StorageUnavailable):
+        return state.adopt({task: caller})
+    if isinstance(read.error, StorageRejected):
+        return state.refuse(task, caller)
+    state.read(task, read.result)
+    return []

@@ -6,19 +6,24 @@ An append may be handed to the journal twice, since compare-and-append stores it
 then FENCED may come from our own first try, whose acknowledgement was lost. Such an append is in
 doubt until what stands in its place has been read back; no verdict of its group goes out before.
 
+An append that was given up may land yet, and fence the next life of its task's actor. So such a
+task has an append in limbo: FENCED puts its next append in doubt, and if what stands in that place
+is ours and nobody has gone on from there, the task is still ours to settle. Whatever the answer,
+nothing else can land there: heads only grow.
+
 Neighbours: `journal.py` (the actor whose state this is), `ports.py` (Append, Ack).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
-from actors.runtime import Caller, Effect, Envelope, Reply, ReplyTo, StartTimer, Tell
+from actors.runtime import Caller, Effect, Envelope, Lane, Message, Reply, ReplyTo, StartTimer, Tell
 from actors.task.messages import AppendFailed, Recover, task_ref
 from actors.task.orders import Probe
-from actors.task.ports import Ack, Append
+from actors.task.ports import Ack, Append, Stored
 from actors.task.record import Record
 
 Effects: TypeAlias = list[Effect]
@@ -26,11 +31,65 @@ Effects: TypeAlias = list[Effect]
 RETRY_MOST = 1.0
 """Seconds between attempts to store a group, at most."""
 
+DOUBLINGS = 32
+"""Doublings of a pause that are computed; beyond 1023 a float would overflow."""
+
 PROBE_MOST = 60.0
 """Seconds between attempts to settle orphans, at most; doubling from RETRY_MOST."""
 
 VOID_MOST = 65_536
 """Void writers to remember. What one has told before it stopped arrives within a few turns."""
+
+
+LIMBO_MOST = 4096
+"""Tasks to remember an append in limbo of; what lands of another looks like another server's."""
+
+LIMBO_BEYOND = 8
+"""Records to read beyond an append in doubt, to see who has written after one that landed late."""
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain(Message):
+    """Timer: see whether the journal, which has refused this one task, takes it by now."""
+
+    lane: ClassVar[Lane] = Lane.SYSTEM
+    task: str
+    caller: Caller
+
+
+class Doubt(NamedTuple):
+    """An append that was fenced, perhaps by ourselves; `limbo` is what else of ours may have."""
+
+    at: int
+    append: Append
+    limbo: Append | None
+
+    @property
+    def limit(self) -> int:
+        """How many records to read in its place."""
+        own = len(self.append.records)
+        return own if self.limbo is None else max(own, len(self.limbo.records)) + LIMBO_BEYOND
+
+    def resolved(self, found: Sequence[Record] | None) -> Ack | None:
+        """Tell what became of the append, by the (at most `limit`) records from its place on."""
+        if found is None:
+            return None  # no longer kept: nobody can say
+        records = tuple(found)
+        if records[: len(self.append.records)] == self.append.records:
+            return Ack.STORED
+        return None if self._landed_late(records) else Ack.FENCED
+
+    def _landed_late(self, records: tuple[Record, ...]) -> bool:
+        """Tell whether ours stand there, and nothing of another server after them."""
+        if self.limbo is None or not records:
+            return False
+        if records[: len(self.limbo.records)] == self.limbo.records:
+            return len(records) == len(self.limbo.records)
+        # A life between the one in limbo and this one: the first record of a life is signed.
+        ours = self.append.records[0].facts.get("by")
+        signed = {record.facts["by"] for record in records if "by" in record.facts}
+        first = records[0].facts.get("by")
+        return ours is not None and first == ours and signed == {ours} and len(records) < self.limit
 
 
 class Verdict(NamedTuple):
@@ -51,8 +110,8 @@ class LaneState:
     """The journal was given `storing` before, and may have stored it then."""
     acks: list[Ack | None] = field(default_factory=list)
     """What the journal said of `storing`; empty while it has not."""
-    doubts: list[int] = field(default_factory=list)
-    """Positions in `storing` to be read back, the next one last."""
+    doubts: list[Doubt] = field(default_factory=list)
+    """What is to be read back, the next one last."""
     failing_since: int | None = None
     attempts: int = 0
     apart: int = 0
@@ -68,9 +127,9 @@ class LaneState:
         return not (self.gathered or self.storing or self.flushing)
 
     @property
-    def doubt(self) -> Append | None:
-        """The append whose place is to be read next."""
-        return self.storing[self.doubts[-1]] if self.doubts else None
+    def doubt(self) -> Doubt | None:
+        """What is to be read back next."""
+        return self.doubts[-1] if self.doubts else None
 
     def gather(self, append: Append) -> None:
         """Add to the next group."""
@@ -86,22 +145,24 @@ class LaneState:
         else:
             self.storing, self.gathered = merged(self.gathered), []
 
-    def judged(self, acks: Sequence[Ack]) -> None:
-        """Hear the journal on `storing`."""
+    def judged(self, acks: Sequence[Ack], limbo: Mapping[str, Append]) -> None:
+        """Hear the journal on `storing`; `limbo` as in `Lanes`."""
         self.acks = list(acks)
-        if self.repeated:
-            self.doubts = [at for at, ack in enumerate(acks) if ack is Ack.FENCED]
+        self.doubts = [
+            Doubt(at, append, limbo.get(append.task))
+            for at, append in enumerate(self.storing)
+            if acks[at] is Ack.FENCED and (self.repeated or append.task in limbo)
+        ]
 
     def found(self, records: tuple[Record, ...] | None) -> None:
-        """Resolve the doubt by what stands in its place: exactly its records, or others."""
-        at = self.doubts.pop()
-        if records == self.storing[at].records:
-            self.acks[at] = Ack.STORED
+        """Resolve the doubt by what stands in its place."""
+        doubt = self.doubts.pop()
+        self.acks[doubt.at] = doubt.resolved(records)
 
     def give_up(self, count: int) -> None:
         """Leave the next `count` doubts unresolved."""
         for _ in range(count):
-            self.acks[self.doubts.pop()] = None
+            self.acks[self.doubts.pop().at] = None
 
     def finish(self) -> list[Verdict]:
         """Let `storing` go, with the verdict on each append in order."""
@@ -134,16 +195,58 @@ class Lanes:
     """Tasks whose actors were lost with a run going on, to be settled when that can be done."""
     probes: int = 0
     """Probes since anything was stored; each waits longer than the one before."""
+    refused: dict[str, int] = field(default_factory=dict)
+    """Task -> how often the journal has refused to read or store it, for good as it said. Tried
+    again by a timer of its own; that others are stored says nothing about it."""
+    limbo: dict[str, Append] = field(default_factory=dict)
+    """Task -> the first append that was given up and may land yet; until another has a verdict, or
+    the log is read and has grown beyond its place, or LIMBO_MOST others are in limbo."""
     drained: list[ReplyTo[Any]] = field(default_factory=list)
 
     def fenced(self, lane: LaneState, appends: Sequence[Append]) -> Effects:
         """Tell writers that another was there first: the tasks are that one's to look after."""
         return self._void(lane, appends, fenced=True, error=None)
 
-    def lost(self, lane: LaneState, appends: Sequence[Append], error: Exception | None) -> Effects:
+    def lost(self, lane: LaneState, appends: Sequence[Append]) -> Effects:
         """Tell writers that these are not known to be stored; see to it that their tasks settle."""
-        void = self._void(lane, appends, fenced=False, error=error)
+        void = self._void(lane, appends, fenced=False, error=None)
         return void + self.adopt({append.task: append.caller for append in appends})
+
+    def given_up(
+        self, lane: LaneState, appends: Sequence[Append], error: Exception | None
+    ) -> Effects:
+        """Tell writers that these are tried no more; what was tried may be stored yet.
+
+        Args:
+            lane: where they were.
+            appends: what is given up.
+            error: what the journal has against it; None when it was unavailable.
+        """
+        for append in appends:
+            self.limbo.setdefault(append.task, append)
+        while len(self.limbo) > LIMBO_MOST:
+            del self.limbo[next(iter(self.limbo))]
+        if error is None:
+            return self.lost(lane, appends)
+        effects = self._void(lane, appends, fenced=False, error=error)
+        for append in appends:
+            effects += self.refuse(append.task, append.caller)
+        return effects
+
+    def decided(self, verdicts: Sequence[Verdict]) -> None:
+        """Forget what verdicts have settled: in their places nothing lands any more."""
+        for append, ack in verdicts:
+            self.limbo.pop(append.task, None)
+            if ack is not None:
+                self.refused.pop(append.task, None)
+
+    def read(self, task: str, stored: Stored | None) -> None:
+        """Forget what a log settles that could be read."""
+        limbo = self.limbo.get(task)
+        if limbo is not None and stored is not None and stored.row.head > limbo.expected:
+            del self.limbo[task]
+        if stored is None or not stored.row.active:
+            self.refused.pop(task, None)
 
     def _void(
         self, lane: LaneState, appends: Sequence[Append], *, fenced: bool, error: Exception | None
@@ -164,8 +267,21 @@ class Lanes:
         if not tasks:
             return []
         self.orphans.update(tasks)
-        delay = min(RETRY_MOST * 2**self.probes, PROBE_MOST)
+        delay = min(RETRY_MOST * 2.0 ** min(self.probes, DOUBLINGS), PROBE_MOST)
         return [StartTimer("probe", delay, Probe())]
+
+    def orphaned(self, task: str, caller: Caller) -> Effects:
+        """Look after a task whose actor was lost, in the way that it is looked after already."""
+        return self._again(task, caller) if task in self.refused else self.adopt({task: caller})
+
+    def refuse(self, task: str, caller: Caller) -> Effects:
+        """Look after a task that the journal has refused, each time after a longer while."""
+        self.refused[task] = self.refused.get(task, -1) + 1
+        return self._again(task, caller)
+
+    def _again(self, task: str, caller: Caller) -> Effects:
+        delay = min(RETRY_MOST * 2.0 ** min(self.refused[task], DOUBLINGS), PROBE_MOST)
+        return [StartTimer(f"again {task}", delay, TryAgain(task, caller))]
 
     def settle_orphans(self) -> Effects:
         """Revive what was lost: reviving settles it, or finds the journal still away."""

@@ -9,12 +9,17 @@ apart.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """One answer to every open question. Times are in seconds; None means no limit."""
+    """One answer to every open question. Times are in seconds; None means no limit.
+
+    Raises:
+        ValueError: `drain` is infinite or not a number.
+    """
 
     name: str
 
@@ -62,6 +67,11 @@ class Policy:
     """How long a failing journal is retried before waiting requests get an error."""
     request_deadline: float
     """How long one blocking request may wait for its answer; its task goes on."""
+
+    def __post_init__(self) -> None:
+        """See that closing ends."""
+        if not isfinite(self.drain):
+            raise ValueError(f"drain is {self.drain}, expected a finite number of seconds")
 
     @classmethod
     def sdk(cls, **changes: Any) -> Policy:

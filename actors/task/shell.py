@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from inspect import isawaitable
 from typing import Any
 
@@ -26,7 +26,7 @@ from actors.task.orders import (
     ReadPage,
     ReadTask,
 )
-from actors.task.ports import Journal, MaybeAwaitable, StorageUnavailable
+from actors.task.ports import Journal, MaybeAwaitable, StorageError, StorageUnavailable
 
 logger = logging.getLogger("actors.journal")
 
@@ -53,6 +53,7 @@ class JournalShell:
 
     def _store(self, request: StoreGroup) -> None:
         def then(acks: Any, error: Exception | None) -> None:
+            error = error or _miscounted(acks, len(request.group))
             if error is None:
                 self._tell(GroupStored(request.lane, tuple(acks)))
             else:
@@ -69,8 +70,7 @@ class JournalShell:
             else:
                 self._failed(request.lane, "read back whether records are stored", error)
 
-        count = len(append.records)
-        self._run(lambda: self._journal.page(append.task, append.expected, count), then)
+        self._run(lambda: self._journal.page(append.task, append.expected, request.limit), then)
 
     def _failed(self, lane: str, what: str, error: Exception) -> None:
         transient = isinstance(error, StorageUnavailable)
@@ -135,6 +135,17 @@ class JournalShell:
         """Forget what is under way; for a shell whose loop is about to end."""
         for future in self._waiting:
             future.cancel()
+
+
+def _miscounted(acks: Any, expected: int) -> StorageError | None:
+    """Return what is wrong with the journal's answer, if it is not one Ack for each append."""
+    found = len(acks) if isinstance(acks, Sequence) else None
+    if found == expected:
+        return None
+    what = type(acks).__qualname__ if found is None else f"{found} acknowledgements"
+    return StorageError(
+        f"Journal.append returned {what}, expected {expected}: one Ack for each append, in order"
+    )
 
 
 async def _awaited(awaitable: Awaitable[Any]) -> Any:

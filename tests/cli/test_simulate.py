@@ -172,3 +172,9 @@ def test_durations(text: str, seconds: float) -> None:
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(CommandError, match="is no duration"):
         duration(text)
+
+
+def test_one_schedule_of_an_agent_is_told_as_one(tmp_path: Path) -> None:
+    (course,) = json.loads(told(tmp_path, agent=CLERK, schedules=1, machine=True))["courses"]
+    assert course["schedules"] == 1
+    assert course["invariants"]["31"] == 1

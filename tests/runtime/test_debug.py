@@ -22,6 +22,7 @@ from actors.runtime import (
 )
 from actors.runtime.message import Envelope
 from actors.runtime.report import FRAMES
+from statechart import Configuration
 from tests.runtime.puppets import (
     A,
     Alarm,
@@ -128,7 +129,7 @@ def test_a_start_that_returns_something_else_is_told_so(caplog: pytest.LogCaptur
 
 
 class Configured(NamedTuple):
-    configuration: tuple[str, ...] = ("open", "working")
+    configuration: Configuration = Configuration(("open", "working"))
     secret: str = SECRET
 
 
@@ -154,7 +155,7 @@ def test_a_report_tells_where_and_on_what_and_quotes_nothing(
     assert "\n" not in str(report)
     assert SECRET not in repr(report) + caplog.text
     assert (report.ref, report.message, report.directive) == (A, "Note", Directive.STOP)
-    assert report.state == "Configured in ('open', 'working')"
+    assert report.state == "Configured in <open | working>"
     assert report.cause.types == ("KeyError", "OSError")
     assert report.cause.frames[-1].endswith(" step")
     assert __file__ in report.cause.frames[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 
 import pytest
@@ -78,3 +79,21 @@ async def test_without_time_nobody_is_asked(system: ActorSystem) -> None:
     report = await drain(system, [Phase("first", lambda: [A], Hold)], 0.0)
     assert report == DrainReport((), (), ("first",))
     assert not system.cells[A].mailbox
+
+
+async def test_who_is_too_busy_to_hear_of_the_drain_has_not_answered(system: ActorSystem) -> None:
+    class Full(Puppet):
+        mailbox_bound = 0
+
+    full: Ref = ActorRef("puppet", "full")
+    system.spawn(full, Full())
+    report = await drain(system, [Phase("first", lambda: [full], Hold)], 5.0)
+    assert report == DrainReport((), (("first", full),))
+
+
+@pytest.mark.parametrize("seconds", [math.inf, -math.inf, math.nan])
+async def test_a_drain_that_may_last_for_ever_is_refused(
+    system: ActorSystem, seconds: float
+) -> None:
+    with pytest.raises(ValueError, match="finite number of seconds; found"):
+        await drain(system, [Phase("first", lambda: [A], Show)], seconds)

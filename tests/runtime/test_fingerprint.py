@@ -12,10 +12,13 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum, IntEnum
+from functools import cached_property
+from ipaddress import ip_interface, ip_network
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import pytest
 from a2a.types import Part, Task
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -231,3 +234,58 @@ def test_parts_are_named() -> None:
     assert parts_of(Seen()) == {"notes": (), "held": ()}
     assert parts_of(Plain(a=1)) == {"a": 1}
     assert parts_of(Slotted(1)) == {"value": 1, "_Slotted__hidden": 0}
+
+
+class Cached:
+    """Keeps what it has computed among its attributes."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    @cached_property
+    def double(self) -> int:
+        return self.value * 2
+
+
+class Constant:
+    @cached_property
+    def value(self) -> int:
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("value", "look"),
+    [
+        (Path("/a/b"), lambda path: (str(path), hash(path), path.parts)),
+        (ip_network("10.0.0.0/8"), lambda net: (net.num_addresses, net.broadcast_address)),
+        (ip_network("::/64"), lambda net: (net.hostmask, net.num_addresses)),
+        (ip_interface("10.0.0.1/8"), lambda face: face.network.broadcast_address),
+        (Cached(2), lambda cached: cached.double),
+        (Constant(), lambda constant: constant.value),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_look_at_a_value_does_not_change_its_fingerprint(
+    value: object, look: Callable[[Any], object]
+) -> None:
+    before = fingerprint(value)
+    look(value)
+    assert fingerprint(value) == before
+
+
+def test_values_that_their_text_tells_are_told_apart() -> None:
+    assert fingerprint(Path("/a")) != fingerprint(Path("/b"))
+    assert fingerprint(ip_network("10.0.0.0/8")) != fingerprint(ip_network("10.0.0.0/9"))
+    assert fingerprint(Cached(2)) != fingerprint(Cached(3))
+
+
+def test_what_a_type_was_first_seen_with_does_not_show() -> None:
+    def found(*, first: bool) -> bytes:
+        kind = type("Later", (), {"__module__": __name__, "__qualname__": "Later"})
+        if first:
+            fingerprint(kind())
+        value = kind()
+        value.x = 1
+        return fingerprint(value)
+
+    assert found(first=True) == found(first=False)

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,8 +25,8 @@ from actors.runtime import (
     Step,
     Tell,
 )
-from actors.runtime.dispatcher import TURN_MESSAGES
-from tests.runtime.puppets import A, Alarm, B, Do, Fail, Hold, Note, Puppet, Ref, Show, spawn
+from actors.runtime.dispatcher import LOOK, TURN_MESSAGES, TURN_SECONDS
+from tests.runtime.puppets import A, Alarm, B, Do, Fail, Hold, Note, Puppet, Ref, Show, World, spawn
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -130,3 +131,29 @@ async def test_busy_actors_give_the_loop_back_after_each_turn() -> None:
         assert after - before <= TURN_MESSAGES
         before = after
     system.shutdown(ActorStopped("the end"))
+
+
+def test_a_slow_actor_gives_way_in_the_middle_of_its_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.spawn(A)
+    world.spawn(B)
+    order: list[str] = []
+
+    def slow(_: Envelope) -> tuple[Effect, ...]:
+        order.append("slow")
+        world.clock.time += TURN_SECONDS
+        return ()
+
+    def quick(_: Envelope) -> tuple[Effect, ...]:
+        order.append("quick")
+        return ()
+
+    time = SimpleNamespace(monotonic=world.clock.monotonic)
+    monkeypatch.setattr("actors.runtime.dispatcher.time", time)
+    for _ in range(LOOK + 1):
+        world.system.tell(A, Do(slow))
+    world.system.tell(B, Do(quick))
+    world.clock.soon.popleft()()
+    assert order == ["slow"] * LOOK, "the turn has ended"
+    world.clock.run()
+    assert order == [*["slow"] * LOOK, "quick", "slow"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from actors.simulation.choices import Recorded, Seeded
-from actors.simulation.loop import EARLY, RunsInCircles, SimLoop, Stuck
+from actors.simulation.loop import EARLY, STEPS_BOUND, RunsInCircles, SimLoop, Stuck
 from actors.simulation.outside import NotSimulated
 from actors.simulation.process import Process
 
@@ -174,6 +174,79 @@ def test_a_crash_drops_what_belongs_to_a_process() -> None:
     loop.run()
     loop.close()
     assert happened == ["n2", "n2 later"]
+
+
+def test_a_crash_runs_no_finally_and_no_except_before_the_run_is_over() -> None:
+    unwound: list[str] = []
+
+    async def holds(name: str) -> None:
+        try:
+            await asyncio.sleep(5)
+        except asyncio.CancelledError:
+            unwound.append(f"{name} is told")
+        finally:
+            unwound.append(f"{name} lets go")
+
+    loop = SimLoop(Recorded())
+    process = Process("n1", loop)
+    process.serve("holds", holds("a task that waits"))
+    loop.run(lambda: bool(loop.armed))
+    process.serve("holds", holds("a task that could go on"))
+    process.end()
+    loop.run()
+    assert unwound == []
+    assert loop.pending == []
+    loop.close()
+    assert unwound == ["a task that waits is told", "a task that waits lets go"]
+
+
+def test_what_a_dead_process_waited_for_wakes_it_no_more() -> None:
+    woken: list[str] = []
+    loop = SimLoop(Recorded())
+    process = Process("n1", loop)
+    waited = loop.create_future()
+
+    async def waits() -> None:
+        woken.append(await waited)
+
+    process.serve("waits", waits())
+    process.context.run(waited.add_done_callback, lambda _: woken.append("called back"))
+    loop.run()
+    process.end()
+    waited.set_result("woken")
+    process.act("acts", partial(woken.append, "acted"))
+    loop.run()
+    assert woken == []
+    loop.close()
+    assert not loop.errors
+
+
+def test_closing_ends_although_what_is_left_does_not_want_to() -> None:
+    async def stubborn() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            for _ in range(STEPS_BOUND + 1):
+                await asyncio.sleep(0)
+
+    loop = SimLoop(Recorded())
+    loop.create_task(stubborn())
+    loop.run()
+    loop.close()
+    assert loop.is_closed()
+
+
+def test_callbacks_that_make_each_other_for_ever_are_stopped_by_name() -> None:
+    loop = SimLoop(Recorded())
+
+    def again() -> None:
+        loop.call_soon(again)
+
+    again()
+    with pytest.raises(RunsInCircles, match=r"100000 callbacks and no end.*again"):
+        loop.run()
+    loop.close()
+    assert loop.is_closed()
 
 
 def test_a_paused_process_goes_on_where_it_was() -> None:

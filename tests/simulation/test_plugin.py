@@ -155,3 +155,54 @@ def test_a_run_without_simulations_imports_nothing_for_them() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.strip() == "['actors', 'actors.plugin']"
+
+
+def test_an_expected_failure_may_say_that_an_assertion_fails(run: Run) -> None:
+    expected = "\n@pytest.mark.xfail(raises=AssertionError, strict=True)"
+    done = run(expected + RACE)
+    assert "1 xfailed" in done.stdout, done.stdout
+    done = run(expected.replace("AssertionError", "KeyError") + RACE)
+    assert "1 failed" in done.stdout, done.stdout
+
+
+NOT_YET = """
+@pytest.fixture
+def server(sim):
+    return sim.serve(Agent())
+
+@pytest.mark.simulate
+async def test_it(sim, server):
+    pass
+"""
+
+
+def test_a_fixture_that_uses_the_simulation_is_told_why_there_is_none(run: Run) -> None:
+    done = run(NOT_YET)
+    assert done.returncode == 1
+    assert "there is no 'sim.serve' here: fixtures are made once" in done.stdout
+
+
+SKIPS = """
+@pytest.mark.simulate(schedules=3)
+async def test_it(sim):
+    pytest.skip("not today")
+"""
+
+
+def test_a_simulated_test_may_skip_itself(run: Run) -> None:
+    assert "1 skipped" in run(SKIPS).stdout
+
+
+DID_NOT_RAISE = """
+@pytest.mark.simulate(schedules=30)
+async def test_it(sim):
+    if sim.choose(3) == 2:
+        with pytest.raises(ValueError):
+            sim.choose(2)
+"""
+
+
+def test_an_error_that_is_not_raised_is_shown_with_its_choices(run: Run) -> None:
+    done = run(DID_NOT_RAISE)
+    assert "DID NOT RAISE" in done.stdout
+    assert "Only this run: @pytest.mark.simulate(choices=[2])" in done.stdout

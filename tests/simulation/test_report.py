@@ -647,7 +647,7 @@ def test_a_users_scenario_is_explained_and_repeated_by_simulate() -> None:
     [
         {},
         {"traps": False},
-        {"faults": FaultPlan(crashes=3), "policy": Policy.spec(recovery="rerun")},
+        {"faults": FaultPlan.only(crashes=3), "policy": Policy.spec(recovery="rerun")},
     ],
     ids=["plain", "without traps", "faults and policy"],
 )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import AsyncGenerator, Callable
 from itertools import count
 
 import pytest
 from a2a.types import Task
 
-from actors.simulation import FaultPlan, NotRepeatable, Simulation, simulate
+from actors.simulation import FaultPlan, NotRepeatable, Simulation, SimulationFailed, simulate
 from actors.simulation.generic import conversation
+from actors.simulation.sandbox import Life
+from actors.simulation.timers import COMPACT
 from tests.cli.agents import Clerk
 from tests.simulation.users import (
     COMPLETED,
@@ -210,3 +214,123 @@ def test_two_clients_may_do_anything_to_a_sound_agent(agent: type[Agent], plan: 
     report = simulate(conversation(agent, ("hello", "again")), schedules=40, faults=plan)
     assert report.schedules == 40
     assert report.exercised[23] > 20
+
+
+# -- what is a failure, and what is none
+
+
+async def _expects_an_error(sim: Simulation) -> None:
+    if sim.choose(3) == 2:
+        with pytest.raises(ValueError, match="never"):
+            sim.choose(2)
+
+
+async def _fails_by_word(sim: Simulation) -> None:
+    if sim.choose(3) == 2:
+        sim.choose(2)
+        pytest.fail("no good")
+
+
+async def _is_cancelled(sim: Simulation) -> None:
+    if sim.choose(3) == 2:
+        raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize(
+    ("life", "said"),
+    [
+        (_expects_an_error, "Failed: DID NOT RAISE"),
+        (_fails_by_word, "Failed: no good (test_sandbox.py:"),
+        (_is_cancelled, "CancelledError"),
+    ],
+)
+def test_what_is_no_exception_fails_too_and_is_made_simple(life: Life, said: str) -> None:
+    found = failure(life, schedules=50)
+    assert said in found.failure.violations[0].text
+    assert found.failure.seed is not None
+    assert found.failure.choices == [2]
+
+
+@pytest.mark.parametrize("outcome", [pytest.skip, pytest.xfail])
+def test_a_scenario_may_be_skipped(outcome: Callable[[str], None]) -> None:
+    async def life(sim: Simulation) -> None:
+        outcome("not here")
+
+    with pytest.raises(BaseException, match="not here") as raised:
+        simulate(life, schedules=3)
+    assert not isinstance(raised.value, SimulationFailed)
+
+
+def test_an_exception_in_a_task_that_nobody_awaits_is_named() -> None:
+    async def raises() -> None:
+        raise ValueError("in the background")
+
+    async def life(sim: Simulation) -> None:
+        task = asyncio.create_task(raises(), name="the lost")
+        await asyncio.wait([task])
+
+    assert "task the lost raised ValueError('in the background')" in str(failure(life))
+
+
+def test_an_exception_that_somebody_has_asked_for_is_nothing_left() -> None:
+    async def raises() -> None:
+        raise ValueError("asked for")
+
+    async def life(sim: Simulation) -> None:
+        task = asyncio.create_task(raises())
+        await asyncio.wait([task])
+        assert isinstance(task.exception(), ValueError)
+        await asyncio.gather(raises(), raises(), return_exceptions=True)
+
+    assert simulate(life, schedules=20).failure is None
+
+
+def test_an_async_generator_that_is_left_by_break_unwinds() -> None:
+    closed: list[str] = []
+
+    async def numbers() -> AsyncGenerator[int, None]:
+        try:
+            for number in count():
+                yield number
+        finally:
+            await asyncio.sleep(1)
+            closed.append("after a second")
+
+    async def life(sim: Simulation) -> None:
+        closed.clear()
+        async for _ in numbers():
+            break
+        await asyncio.sleep(60)
+        assert closed == ["after a second"]
+
+    hooks = sys.get_asyncgen_hooks()
+    assert simulate(life, schedules=20).failure is None
+    assert sys.get_asyncgen_hooks() == hooks
+
+
+def test_cancelled_timers_do_not_pile_up() -> None:
+    kept: list[int] = []
+
+    async def life(sim: Simulation) -> None:
+        kept.clear()
+        for number in range(1_000):
+            asyncio.get_running_loop().call_later(3_600 + number, print).cancel()
+            kept.append(len(sim.loop._timers))
+        assert await asyncio.wait_for(asyncio.sleep(1, "slept"), 2) == "slept"
+
+    assert simulate(life, schedules=1).failure is None
+    assert max(kept) <= COMPACT + 1
+
+
+def test_timers_that_are_kept_fire_in_order_beside_those_that_are_cancelled() -> None:
+    async def life(sim: Simulation) -> None:
+        fired: list[int] = []
+        loop = asyncio.get_running_loop()
+        timers = [loop.call_later(1 + number % 7, fired.append, number) for number in range(300)]
+        for number, timer in enumerate(timers):
+            if number % 3:
+                timer.cancel()
+        await asyncio.sleep(10)
+        assert fired == sorted(range(0, 300, 3), key=lambda number: number % 7)
+
+    assert simulate(life, schedules=1).failure is None

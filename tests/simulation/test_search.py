@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import weakref
 from collections.abc import Iterator
+from itertools import count
+from typing import Any
 
 import pytest
 
-from actors.simulation.choices import Recorded, Seeded
-from actors.simulation.invariants.rule import Saw, invariant
+from actors.simulation.choices import Choices, Recorded, Seeded
+from actors.simulation.invariants.rule import Invariant, Saw, invariant
+from actors.simulation.sandbox import Simulation, UserScenario
 from actors.simulation.scenarios import SMALL, Scenario, whims
-from actors.simulation.search import Report, run, search
+from actors.simulation.search import LEAST, Failure, Outcome, Report, run, search, simplest
 from actors.simulation.trace import Answered, Crashed, Trace
 from actors.task.policy import Policy
 
@@ -79,3 +83,84 @@ def test_nothing_is_kept_of_a_run_that_was_judged() -> None:
     del outcome
     gc.collect()
     assert kept() is None
+
+
+async def two_ways_to_fail(sim: Simulation) -> None:
+    """The second needs fewer choices than the first; it is another failure all the same."""
+    way = sim.choose(3)
+    if way == 1:
+        raise ValueError(f"of {sim.choose(4)}")
+    if way == 2 and sim.choose(4):
+        raise KeyError(sim.choose(4))
+
+
+@pytest.mark.parametrize("kind", ["ValueError", "KeyError"])
+def test_what_is_made_simple_stays_the_failure_that_was_found(kind: str) -> None:
+    scenario = UserScenario(name="two ways", life=two_ways_to_fail)
+    outcomes = (run(scenario, Seeded(seed)) for seed in range(100))
+    found = next(each for each in outcomes if each.violations and kind in str(each.violations[0]))
+    (violation,) = simplest(scenario, found, None).violations
+    assert violation.text.startswith(f"{kind}: ")
+
+
+async def _fails_here_or_there(sim: Simulation) -> None:
+    if sim.choose(2):
+        if sim.choose(2):
+            raise ValueError("there")
+        raise ValueError("here")
+
+
+def test_the_same_error_of_another_line_is_another_failure() -> None:
+    scenario = UserScenario(name="two lines", life=_fails_here_or_there)
+    (violation,) = simplest(scenario, run(scenario, Recorded([1, 1])), None).violations
+    assert violation.text.startswith("ValueError: there")
+
+
+SEARCH = importlib.import_module("actors.simulation.search")  # the package has a function so called
+
+
+@pytest.mark.parametrize(("seconds", "runs"), [(0.0, 0), (5.0, 4)])
+def test_shrinking_keeps_to_its_time(
+    seconds: float, runs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look at the clock takes a second."""
+    found = run(WHIMS, Seeded(_failing_seed()), (nothing_crashes,))
+    clock = count()
+    monkeypatch.setattr(SEARCH, "real_time", lambda: next(clock))
+    tried: list[Choices] = []
+
+    def counted(scenario: Scenario, choices: Choices, held: tuple[Invariant, ...]) -> Outcome:
+        tried.append(choices)
+        return run(scenario, choices, held)
+
+    monkeypatch.setattr(SEARCH, "run", counted)
+    simplest(WHIMS, found, None, (nothing_crashes,), seconds)
+    assert len(tried) == runs + 1, "and once more to see what the simplest run breaks"
+    tried.clear()
+    simplest(WHIMS, found, None, (nothing_crashes,))
+    assert len(tried) > 10
+
+
+def _failing_seed() -> int:
+    failure = search(WHIMS, seed=10, schedules=500, invariants=(nothing_crashes,)).failure
+    assert failure is not None
+    assert failure.seed is not None
+    return failure.seed
+
+
+@pytest.mark.parametrize(("tick", "least"), [(0, LEAST), (100, 100)])
+def test_a_search_with_a_budget_gives_shrinking_as_long_again(
+    tick: int, least: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float | None] = []
+
+    def noted(*arguments: Any) -> Failure:
+        given.append(arguments[-1])
+        return simplest(*arguments[:-1])
+
+    monkeypatch.setattr(SEARCH, "simplest", noted)
+    seed = _failing_seed()
+    clock = count(0, tick)
+    monkeypatch.setattr(SEARCH, "real_time", lambda: next(clock))
+    search(WHIMS, seed=seed, seconds=90_000, invariants=(nothing_crashes,))
+    assert given == [None, least]

@@ -44,3 +44,15 @@ def test_it_stops_after_so_many_attempts(attempts: int) -> None:
     made = [1] * 50
     assert shrink(made, fails, attempts) == made
     assert len(tried) == attempts
+
+
+def test_it_stops_when_its_time_is_over_with_the_best_so_far() -> None:
+    tried: list[list[int]] = []
+
+    def fails(run: list[int]) -> bool:
+        tried.append(run)
+        return True
+
+    left = shrink([1] * 50, fails, over=lambda: len(tried) >= 2)
+    assert left == tried[1]
+    assert len(tried) == 2

@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from a2a.types import Task, TaskState
@@ -25,6 +27,7 @@ from actors.simulation import (
     simulate,
 )
 from actors.simulation.choices import Drawn
+from actors.simulation.sandbox import Life
 from actors.simulation.scenarios import SCENARIOS
 from actors.simulation.search import run
 from actors.task.policy import Policy
@@ -76,7 +79,7 @@ def test_a_sound_agent_passes_every_schedule_and_the_report_says_what_was_judged
     told: list[int] = []
     report = simulate(a_conversation, schedules=40, progress=lambda r: told.append(r.schedules))
     assert report.schedules == 40
-    assert told == list(range(1, 40))
+    assert told == list(range(1, 41))
     assert report.exercised[3] == 40
     assert report.failure is None
 
@@ -231,3 +234,62 @@ def test_hypothesis_can_choose_and_a_failure_is_then_its_own_to_shrink() -> None
     made = max(longest, key=len)
     assert len(made) > 20
     assert run(whims, Recorded(made)).trace.digest() == run(whims, Recorded(made)).trace.digest()
+
+
+# -- what is no scenario
+
+
+class _Shop:
+    async def open(self, sim: Simulation) -> None:
+        await asyncio.sleep(sim.choose(2))
+
+
+async def _many(price: int, sim: Simulation) -> None:
+    await asyncio.sleep(price + sim.choose(2))
+
+
+@pytest.mark.parametrize("life", [_Shop().open, partial(_many, 3), partial(_Shop.open, _Shop())])
+def test_methods_and_partials_of_async_functions_are_scenarios(life: Life) -> None:
+    assert simulate(life, schedules=3).schedules == 3
+
+
+def _not_async(sim: Simulation) -> None: ...
+
+
+async def _takes_nothing() -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("life", "said"),
+    [
+        (_not_async, "_not_async.*is no scenario: expected 'async def"),
+        (_Shop(), "is no scenario: expected 'async def"),
+        (None, "None is no scenario"),
+        (_takes_nothing, r"_takes_nothing\(\).* cannot be called with a Simulation alone"),
+        (_many, "_many.* cannot be called with a Simulation alone: missing a required"),
+    ],
+)
+def test_what_is_no_scenario_is_refused(life: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        simulate(life, schedules=1)
+
+
+@pytest.mark.parametrize(
+    ("choices", "error", "said"),
+    [
+        ("12", TypeError, r"choices\[0\] is str, expected int"),
+        ([1, 2.0], TypeError, r"choices\[1\] is float, expected int"),
+        ([0, -1], ValueError, r"choices\[1\] is -1, expected 0 or more"),
+    ],
+)
+def test_choices_are_numbers(choices: Any, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        simulate(a_conversation, choices=choices)
+
+
+def test_progress_is_told_of_a_single_run_too() -> None:
+    told: list[int] = []
+    simulate(a_conversation, schedules=1, progress=lambda report: told.append(report.schedules))
+    simulate(a_conversation, choices=[], progress=lambda report: told.append(report.schedules))
+    simulate(a_conversation, seconds=0.0, progress=lambda report: told.append(report.schedules))
+    assert told == [1, 1, 1]

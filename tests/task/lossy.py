@@ -22,6 +22,8 @@ POLICY = Policy.sdk(storage_patience=30.0)
 class Lossy(MemoryJournal):
     """Stores and raises while `lost`; stores nothing and raises while `away`.
 
+    While `late` it raises and keeps the group in `held`, to be stored when a test says `commit`.
+
     `faults` come first: one is raised by each append, after it has stored what it could. `pages`
     are raised by reads of a page, one each.
     """
@@ -32,18 +34,27 @@ class Lossy(MemoryJournal):
         self.pages: list[Exception] = []
         self.lost = False
         self.away = False
+        self.late = False
+        self.held: list[list[Append]] = []
         self.groups: list[list[str]] = []
 
     def append(self, group: Sequence[Append]) -> Sequence[Ack]:
         self.groups.append([append.task for append in group])
         if self.away:
             raise StorageUnavailable("connection refused")
+        if self.late:
+            self.held.append(list(group))
+            raise StorageUnavailable("connection broke during commit")
         acks = super().append(group)
         if self.faults:
             raise self.faults.pop(0)
         if self.lost:
             raise StorageUnavailable("connection broke during commit")
         return acks
+
+    def commit(self, group: list[Append]) -> Sequence[Ack]:
+        """A held transaction lands: nobody hears of it."""
+        return super().append(group)
 
     def page(self, task: str, after: int, limit: int) -> tuple[Record, ...]:
         if self.pages:

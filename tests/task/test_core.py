@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -109,3 +110,10 @@ def test_an_actor_that_is_kept_from_its_rest_leaves_its_snapshot_once(
     assert len({answer.value for answer in answers}) == 1
     assert bench.system.refs()[3:] == []
     assert kept == [len(before.log)]
+
+
+@pytest.mark.parametrize("wrong", [math.inf, math.nan])
+async def test_a_close_that_never_ends_is_refused(core: TaskCore, wrong: float) -> None:
+    with pytest.raises(ValueError, match="expected a finite number of seconds"):
+        await core.close(wrong)
+    assert core.system.refs(), "nothing is closed by it"

@@ -1,5 +1,7 @@
 """Two servers, one journal, any appends lost or refused: what a server believes is what is stored.
 
+Whatever a journal has stored by the end has a run that goes on, or none.
+
 Neighbours: `lossy.py` (the journals here), `test_unknown_outcome.py` (the cases one by one).
 """
 
@@ -13,32 +15,43 @@ from hypothesis import strategies as st
 
 from actors.storage import MemoryJournal
 from actors.task.messages import Admitted, Wait
+from actors.task.orders import RUNNER
 from actors.task.policy import Policy
 from actors.task.ports import Ack, Append, StorageUnavailable
 from actors.task.record import Kind, Record
+from actors.task.runner import Runs
 from tests.manual import Answer
 from tests.task.harness import TASK, Bench, status, task
 from tests.task.lossy import node
 
 POLICY = Policy.sdk(recovery="rerun", storage_patience=1.0)
+HASTY = Policy.sdk(recovery="rerun", storage_patience=0.1)
 NAMES = ("one", "two")
 
 
 class Chosen(MemoryJournal):
     """Each append and page meets the next of the chosen fates; when they are used up, all is well.
 
-    Fates: "ok"; "lost", done and not acknowledged; "away", not done.
+    Fates: "ok"; "lost", done and not acknowledged; "away", not done; "late", not acknowledged and
+    done later, just before the next append that is done: by then patience may have ended.
     """
 
     def __init__(self, shared: MemoryJournal, fates: list[str]) -> None:
         super().__init__()
         self._logs = shared._logs
         self.fates = fates
+        self.held: list[Sequence[Append]] = []
 
     def append(self, group: Sequence[Append]) -> Sequence[Ack]:
         fate = self._fate()
         if fate == "away":
             raise StorageUnavailable("connection refused")
+        if fate == "late":
+            self.held.append(group)
+            raise StorageUnavailable("connection broke during commit")
+        for held in self.held:
+            super().append(held)
+        self.held.clear()
         acks = super().append(group)
         if fate == "lost":
             raise StorageUnavailable("connection broke during commit")
@@ -57,11 +70,18 @@ class Server:
     """One server on the shared journal, and what clients have been told there."""
 
     def __init__(
-        self, shared: MemoryJournal, name: str, fates: list[str], *, follow_up: bool
+        self,
+        shared: MemoryJournal,
+        name: str,
+        fates: list[str],
+        policy: Policy,
+        *,
+        follow_up: bool,
     ) -> None:
         self.name = name
         self.follow_up = follow_up
-        self.bench: Bench = node(Chosen(shared, fates), name, POLICY)
+        self.bench: Bench = node(Chosen(shared, fates), name, policy)
+        self.bench.clock.run()
         self.sent: list[Answer] = []
 
     def act(self, action: str) -> None:
@@ -86,6 +106,12 @@ class Server:
                 self.bench.emit(status("COMPLETED"))
             case "return":
                 self.bench.returned()
+
+    @property
+    def runs(self) -> bool:
+        """Whether the agent is at work here, as far as this server knows."""
+        runner: Runs = self.bench.system.cells[RUNNER].state
+        return TASK in runner.by_task
 
     def settle(self) -> None:
         for _ in range(100):
@@ -117,12 +143,13 @@ def check(servers: Sequence[Server], log: Sequence[Record]) -> None:
         alone = signed <= {server.name}
         errors = [str(error) for answer in server.sent for error in answer.errors]
         assert not (alone and any("another server" in e or "is taken" in e for e in errors))
+    assert TASK not in servers[0].bench.journal.active() or any(server.runs for server in servers)
     starts = [start.run for server in servers for start in server.bench.agent.starts()]
     assert len(starts) == len(set(starts))
 
 
 ACTIONS = ("send", "send", "recover", "wait", "task", "ask", "end", "return")
-FATES = st.lists(st.sampled_from(["ok", "lost", "away"]), max_size=8)
+FATES = st.lists(st.sampled_from(["ok", "lost", "away", "late"]), max_size=8)
 
 
 @settings(derandomize=True, deadline=None, max_examples=300)
@@ -131,15 +158,22 @@ FATES = st.lists(st.sampled_from(["ok", "lost", "away"]), max_size=8)
     first=FATES,
     second=FATES,
     follow_up=st.booleans(),
+    policy=st.sampled_from([POLICY, HASTY]),
 )
 def test_what_a_server_believes_is_what_is_stored(
-    steps: list[tuple[int, str]], first: list[str], second: list[str], follow_up: bool
+    steps: list[tuple[int, str]],
+    first: list[str],
+    second: list[str],
+    follow_up: bool,
+    policy: Policy,
 ) -> None:
     shared = MemoryJournal()
     if follow_up:
         parked(shared)
     chosen = zip(NAMES, (first, second), strict=True)
-    servers = [Server(shared, name, list(fates), follow_up=follow_up) for name, fates in chosen]
+    servers = [
+        Server(shared, name, list(fates), policy, follow_up=follow_up) for name, fates in chosen
+    ]
     for which, action in steps:
         servers[which].act(action)
     for server in servers:
