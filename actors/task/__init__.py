@@ -15,7 +15,7 @@ The map, each file importing only those above it (and `actors.runtime`, `statech
     runs.py      what agents emit, how runs end
     decide.py    message -> decision             revive.py    from a log to a live task
     actor.py     TaskActor                       views.py     reads, folded
-    lanes.py     what is being stored
+    doubt.py     stored, or fenced?              lanes.py      what is being stored
     journal.py   JournalActor: groups            shell.py     performs them
     runner.py    RunnerActor                     outbox.py    OutboxActor
     core.py      all of it wired, and the asks
