@@ -25,7 +25,7 @@ from actors.simulation.actions import EVERYTHING, Action
 from actors.simulation.choices import Choices
 from actors.simulation.invariants.rule import Invariant, judge
 from actors.simulation.scenarios import Scenario
-from actors.simulation.search import Failure, Outcome, simplest
+from actors.simulation.search import LEAST, Failure, Outcome, simplest
 from actors.simulation.state import StateDigest
 from actors.simulation.world import World
 
@@ -261,7 +261,8 @@ def exhaust(
         report.seconds = time.monotonic() - began
         report.exercised |= outcome.exercised
         if outcome.violations:
-            report.failure = simplest(scenario, outcome, None, held)
+            budget = None if seconds is None else max(LEAST, report.seconds)
+            report.failure = simplest(scenario, outcome, None, held, budget)
         if progress is not None:
             progress(report)
         if report.failure is not None:
