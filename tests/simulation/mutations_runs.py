@@ -226,8 +226,8 @@ MUTATIONS = (
     ),
     Mutation(
         invariants={6, 7},
-        module="actors.task.lanes",
-        old="        if records == self.storing[at].records:\n",
+        module="actors.task.doubt",
+        old="        if records[: len(self.append.records)] == self.append.records:\n",
         new="        if records:\n",
         why="whatever stands in the place of an append is taken for it",
         scenario=anything,
@@ -235,8 +235,8 @@ MUTATIONS = (
     ),
     Mutation(
         invariants={7},
-        module="actors.task.lanes",
-        old="        if records == self.storing[at].records:\n",
+        module="actors.task.doubt",
+        old="        if records[: len(self.append.records)] == self.append.records:\n",
         new="        if not records:\n",
         why="a lost acknowledgement is taken for a fence",
         scenario=anything,
