@@ -58,6 +58,7 @@ class World:
         script: of the agent.
         plan: how many faults there may be.
         webhooks: there is somebody to notify.
+        early: timers may fire although something else could happen.
         detailed: write every delivery into the trace.
     """
 
@@ -69,6 +70,7 @@ class World:
         plan: FaultPlan,
         *,
         webhooks: bool = True,
+        early: bool = True,
         detailed: bool = False,
     ) -> None:
         self.choices = choices
@@ -76,6 +78,7 @@ class World:
         self.script = script
         self.webhooks = webhooks
         self.loop = SimLoop(choices)
+        self.loop.early = early
         self.trace = Trace(detailed=detailed)
         self.trace.table = table_of(policy)
         self.faults = Faults(plan, choices, self.loop.touch, self.loop.time)
