@@ -18,7 +18,7 @@ The map, each file importing only those above it:
     script.py      agents that do as they are told    ports.py     journal, agent, webhooks
     node.py        a server process of the core       clients.py   what clients do and see
     invariants/    what must hold                     world.py     all of it, to quiescence
-    scenarios.py   who is up to what                  server.py, sandbox.py   the same for users
+    scenarios.py   who is up to what    chosen.py, server.py, sandbox.py   the same for users
     search.py      many runs       shrink.py  the simplest       state.py, exhaustive.py  all runs
     report/        what a failure shows               simulate.py, plugin.py  for users' tests
 """
