@@ -23,9 +23,9 @@ from dataclasses import dataclass, field
 
 from actors.simulation.actions import EVERYTHING, Action
 from actors.simulation.choices import Choices
-from actors.simulation.invariants.rule import Invariant, judge
+from actors.simulation.invariants.rule import Invariant
 from actors.simulation.scenarios import Scenario
-from actors.simulation.search import LEAST, Failure, Outcome, simplest
+from actors.simulation.search import LEAST, Failure, Outcome, judged, simplest
 from actors.simulation.state import StateDigest
 from actors.simulation.world import World
 
@@ -283,10 +283,4 @@ def _run(
     choices.end()
     report.transitions += choices.fresh
     report.replayed += choices.again
-    verdict = judge(held, trace, scenario.policy)
-    return Outcome(
-        trace=trace,
-        choices=choices.made,
-        violations=verdict.violations,
-        exercised=verdict.exercised,
-    )
+    return judged(scenario, trace, choices, held)

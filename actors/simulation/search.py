@@ -94,8 +94,14 @@ def run(
     scenario: Runnable, choices: Choices, invariants: Iterable[Invariant] | None = None
 ) -> Outcome:
     """Run a scenario once and judge it, by its own invariants or by others."""
-    trace = scenario(choices)
     held = scenario.invariants if invariants is None else invariants
+    return judged(scenario, scenario(choices), choices, held)
+
+
+def judged(
+    scenario: Runnable, trace: Trace, choices: Choices, held: Iterable[Invariant]
+) -> Outcome:
+    """Hold the trace of one run against invariants."""
     verdict = judge(held, trace, scenario.policy)
     return Outcome(
         trace=trace,
