@@ -15,6 +15,7 @@ The map, each file importing only those above it:
     loop.py        an event loop that asks            outside.py   what it does not have
     traps.py       wall clock, uuid, random: no       disk.py, journal.py   what survives
     process.py     what ends at once                  system.py    actors as actions
+    storing.py     what strikes a journal, and when
     script.py      agents that do as they are told    ports.py     journal, agent, webhooks
     node.py        a server process of the core       clients.py   what clients do and see
     invariants/    what must hold                     world.py     all of it, to quiescence

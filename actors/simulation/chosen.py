@@ -12,9 +12,10 @@ from typing import Any
 
 from actors.runtime import Caller
 from actors.simulation import trace as seen
-from actors.simulation.faults import FAIL, LOSE, Faults
+from actors.simulation.faults import Faults
 from actors.simulation.journal import SimJournal
-from actors.simulation.process import Process, leave_behind
+from actors.simulation.process import Process
+from actors.simulation.storing import Storing
 from actors.simulation.trace import Trace
 from actors.task.ports import Ack, Append, Listing, Query, Snapshot, StorageUnavailable, Stored
 from actors.task.record import Record
@@ -28,10 +29,8 @@ class ChosenJournal:
     def __init__(self, journal: SimJournal, process: Process, faults: Faults, trace: Trace) -> None:
         self._journal = journal
         self._process = process
-        self._faults = faults
         self._trace = trace
-        self.storing: list[tuple[Append, ...]] = []
-        """Groups under way: what a crash may leave on the disk, or not."""
+        self.storing = Storing(process.name, journal, faults, trace)
 
     def lane(self, task: str) -> str:
         """One lane, as the real ones have."""
@@ -40,30 +39,11 @@ class ChosenJournal:
     def append(self, group: Sequence[Append]) -> Awaitable[Sequence[Ack]]:
         """Store a group sometime; or fail, or lose the acknowledgement."""
         whole = tuple(group)
-        self.storing.append(whole)
-        answer = self._soon("append", partial(self._append, whole))
-        answer.add_done_callback(lambda _: self.storing.remove(whole))
+        under_way = self.storing.under_way
+        under_way.append(whole)
+        answer = self._soon("append", partial(self.storing.append, whole))
+        answer.add_done_callback(lambda _: under_way.remove(whole))
         return answer
-
-    def _append(self, group: tuple[Append, ...]) -> Sequence[Ack]:
-        fault = FAIL if self._faults.away() else self._faults.strikes("appends", 2)
-        if fault == FAIL:
-            self._trace.add(seen.Refused(self._process.name, group))
-            raise StorageUnavailable("the simulated journal is full")
-        acks = self._store(group, told=fault != LOSE)
-        if fault == LOSE:
-            raise StorageUnavailable("the simulated connection broke during the commit")
-        return acks
-
-    def _store(self, group: tuple[Append, ...], *, told: bool) -> Sequence[Ack]:
-        acks = self._journal.append(group)
-        for append, ack in zip(group, acks, strict=True):
-            self._trace.add(seen.Stored(self._process.name, append, ack, told))
-        return acks
-
-    def crash(self, survives: str) -> None:
-        """Leave of the groups under way what a crash of the process leaves; see `leave_behind`."""
-        leave_behind(survives, self._journal, self.storing, partial(self._store, told=False))
 
     def read(self, task: str, caller: Caller | None = None) -> Awaitable[Stored | None]:
         """Read a task sometime."""
@@ -94,12 +74,7 @@ class ChosenJournal:
         """Nothing to let go of."""
 
     def _read(self, label: str, work: Callable[[], Any]) -> Awaitable[Any]:
-        def read() -> Any:
-            if self._faults.away() or self._faults.strikes("reads", 1):
-                raise StorageUnavailable("the simulated journal could not be read")
-            return work()
-
-        return self._soon(label, read)
+        return self._soon(label, partial(self.storing.read, work))
 
     def _soon(self, label: str, work: Callable[[], Any]) -> asyncio.Future[Any]:
         answer: asyncio.Future[Any] = self._process.loop.create_future()

@@ -9,7 +9,6 @@ Neighbours: `world.py` (starts and ends nodes), `system.py` (its actors), `ports
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from actors.simulation import trace as seen
@@ -18,7 +17,7 @@ from actors.simulation.faults import Faults
 from actors.simulation.journal import SimJournal
 from actors.simulation.loop import SimLoop
 from actors.simulation.ports import SimAgent, SimShell, SimWebhooks
-from actors.simulation.process import Process, leave_behind
+from actors.simulation.process import Process
 from actors.simulation.script import Script
 from actors.simulation.system import SimSystem
 from actors.simulation.trace import Trace
@@ -85,6 +84,5 @@ class Node(Process):
     def crash(self, survives: str) -> None:
         """End at once; of appends under way that `survives` which `SURVIVES` says."""
         self.trace.add(seen.Crashed(self.name, survives))
-        store = partial(self.shell.store, told=False)
-        leave_behind(survives, self.journal, self.shell.storing, store)
+        self.shell.storing.crash(survives)
         self.end()

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from actors.a2a.queue import CREDIT, emitted
 from actors.runtime import ActorRef, ActorSystem
 from actors.simulation import trace as seen
-from actors.simulation.faults import FAIL, LOSE
 from actors.simulation.script import Program
+from actors.simulation.storing import Storing
 from actors.task.journal import Fetch, ReadBack, StoreGroup
 from actors.task.messages import task_ref
 from actors.task.orders import (
@@ -63,8 +63,7 @@ class SimShell(JournalShell):
         super().__init__(journal, system)
         self._node = node
         self._request: object = None
-        self.storing: list[tuple[Append, ...]] = []
-        """Groups under way: what a crash may leave on the disk, or not."""
+        self.storing = Storing(node.name, node.journal, node.faults, node.trace, node.known)
 
     def perform(self, request: StoreGroup | ReadBack | Fetch, sender: ActorRef[Any]) -> None:
         """Begin a group or a read."""
@@ -78,39 +77,26 @@ class SimShell(JournalShell):
         """Complete what has just begun, sometime."""
         request = self._request
         if isinstance(request, StoreGroup):
-            self.storing.append(request.group)
-            self._node.act("append", partial(self._append_now, request.group, then))
+            group = request.group
+            self.storing.under_way.append(group)
+            self._node.act("append", partial(self._complete, partial(self._append, group), then))
         else:
-            self._node.act(_reading(request), partial(self._read_now, call, then))
+            self._node.act(
+                _reading(request), partial(self._complete, partial(self.storing.read, call), then)
+            )
 
-    def _read_now(self, call: Callable[[], MaybeAwaitable[Any]], then: Then) -> None:
+    def _append(self, group: tuple[Append, ...]) -> Sequence[Ack]:
+        self.storing.under_way.remove(group)
+        return self.storing.append(group)
+
+    def _complete(self, work: Callable[[], Any], then: Then) -> None:
         self._node.loop.touch("journal")
-        if self._node.faults.away() or self._node.faults.strikes("reads", 1):
-            then(None, StorageUnavailable("the simulated journal could not be read"))
+        try:
+            result = work()
+        except StorageUnavailable as error:
+            then(None, error)
         else:
-            then(call(), None)
-
-    def _append_now(self, group: tuple[Append, ...], then: Then) -> None:
-        self._node.loop.touch("journal")
-        self.storing.remove(group)
-        fault = FAIL if self._node.faults.away() else self._node.faults.strikes("appends", 2)
-        if fault == FAIL:
-            self._node.trace.add(seen.Refused(self._node.name, group))
-            then(None, StorageUnavailable("the simulated journal is full"))
-            return
-        acks = self.store(group, told=fault != LOSE)
-        if fault == LOSE:
-            then(None, StorageUnavailable("the simulated connection broke during the commit"))
-        else:
-            then(acks, None)
-
-    def store(self, group: tuple[Append, ...], *, told: bool) -> Sequence[Ack]:
-        """Store a group now and write down what became of each append."""
-        acks = self._node.journal.append(group)
-        for append, ack in zip(group, acks, strict=True):
-            self._node.trace.add(seen.Stored(self._node.name, append, ack, told))
-            self._node.known(append.task)
-        return acks
+            then(result, None)
 
 
 class Run:

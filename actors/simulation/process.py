@@ -10,20 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from actors.simulation.actions import EVERYTHING, PLACE, Action, step_of
 from actors.simulation.loop import SimLoop
-
-if TYPE_CHECKING:
-    from actors.simulation.journal import SimJournal
-    from actors.task.ports import Append
-
-
-SURVIVES = ("nothing", "all", "torn")
-"""What a crash leaves of the appends under way: nothing of them, all (only their acknowledgement is
-lost), or a part of their bytes, as a power cut does."""
 
 
 class Disconnected(ConnectionError):  # noqa: N818 - says what happened
@@ -83,30 +74,6 @@ class Process:
                 answer.set_exception(Disconnected(f"{self.name} crashed"))
                 _heard(answer)  # what a process does by itself is nobody's request
         self.loop.crash(self)
-
-
-def leave_behind(
-    survives: str,
-    journal: SimJournal,
-    storing: Sequence[tuple[Append, ...]],
-    store: Callable[[tuple[Append, ...]], object],
-) -> None:
-    """Let a crash leave of the groups under way what it may.
-
-    Args:
-        survives: one of `SURVIVES`.
-        journal: which they are for.
-        storing: the groups, oldest first.
-        store: stores one, and writes that down.
-    """
-    if survives == "all":
-        for group in storing:
-            store(group)
-    elif survives == "torn":
-        for group in storing:
-            journal.stage(group)
-        journal.disk.crash(journal.disk.tail // 2)
-        journal.open()
 
 
 class Request:

@@ -30,8 +30,9 @@ from actors.simulation.invariants import INVARIANTS
 from actors.simulation.invariants.rule import Invariant
 from actors.simulation.invariants.run import runs_to_its_end
 from actors.simulation.loop import RunsInCircles, SimLoop, Stuck
-from actors.simulation.process import SURVIVES, Process
+from actors.simulation.process import Process
 from actors.simulation.server import Server
+from actors.simulation.storing import SURVIVES
 from actors.simulation.system import SimSystem
 from actors.simulation.trace import Trace
 from actors.simulation.traps import NotRepeatable, Traps
@@ -120,7 +121,7 @@ class Simulation:
         return possible
 
     def _crashes(self, server: Server) -> list[Action]:
-        ways = SURVIVES if server.store.storing else SURVIVES[:1]
+        ways = SURVIVES if server.store.storing.under_way else SURVIVES[:1]
         return [
             Action(f"crash {server.process.name} ({way})", partial(self._crash, server, way))
             for way in ways

@@ -40,7 +40,8 @@ from actors.runtime import ActorStopped, ActorSystem
 from actors.simulation import trace as seen
 from actors.simulation.chosen import ChosenJournal
 from actors.simulation.journal import SimJournal
-from actors.simulation.process import SURVIVES, Disconnected, Process
+from actors.simulation.process import Disconnected, Process
+from actors.simulation.storing import SURVIVES
 from actors.simulation.system import SimSystem
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ class Server:
                 f"{', '.join(map(repr, SURVIVES))}"
             )
         self.trace.add(seen.Crashed(self.process.name, survives))
-        self.store.crash(survives)
+        self.store.storing.crash(survives)
         self.process.end()
         self._begin()
 

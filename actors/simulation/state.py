@@ -61,7 +61,7 @@ class StateDigest:
             node.paused,
             sorted(self._cell(node.name, cells[ref]) for ref in cells),
             [run.state() for run in node.agent.runs.values()],
-            node.shell.storing,
+            node.shell.storing.under_way,
         )
 
     def _cell(self, node: str, cell: Cell) -> bytes:

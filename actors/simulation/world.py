@@ -158,7 +158,7 @@ class World:
             return []
         possible: list[Action] = []
         if self.faults.left("crashes"):
-            possible += self._crashes if node.shell.storing else self._crashes[:1]
+            possible += self._crashes if node.shell.storing.under_way else self._crashes[:1]
         if self.faults.left("pauses"):
             possible.append(self._pauses)
         if self.faults.left("outages"):

@@ -100,7 +100,7 @@ def test_a_crash_leaves_of_an_append_under_way_what_it_is_told_to() -> None:
     async def left(sim: Simulation, survives: str) -> None:
         server = sim.serve(Agent())
         asked = asyncio.ensure_future(server.send("work"))
-        while not server.store.storing:  # noqa: ASYNC110 - a step of the loop at a time
+        while not server.store.storing.under_way:  # noqa: ASYNC110 - a step of the loop at a time
             await asyncio.sleep(0)
         server.crash(survives)
         with pytest.raises(Disconnected):
