@@ -9,8 +9,9 @@ The map, each file importing only those above it:
     queue.py      the EventQueue an agent writes to
     agent.py      AgentPort: awaits user code      webhook.py  WebhookPort: the user's sender
     answers.py    forms of answers
-    listing.py    ListTasks            push.py     webhook configurations
+    listing.py    ListTasks           push.py     webhook configurations
     runtime.py    the core on a loop   (alone in knowing actors.storage)
+    once.py       one after another with the same key
     entry.py      who asks, about which task
     handler.py    RequestHandler
     wire.py       SSE with ids
@@ -20,5 +21,6 @@ The map, each file importing only those above it:
 import actors.task  # noqa: F401 - first, since it says which extra is missing
 from actors.a2a.handler import RequestHandler
 from actors.task.policy import Policy
+from actors.task.retention import Limit, Retention
 
-__all__ = ["Policy", "RequestHandler"]
+__all__ = ["Limit", "Policy", "RequestHandler", "Retention"]

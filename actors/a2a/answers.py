@@ -16,11 +16,12 @@ from typing import NamedTuple
 from a2a.types import Message, StreamResponse, Task, TaskState
 from a2a.utils.errors import TaskNotCancelableError, UnsupportedOperationError
 
+from actors.runtime.journal.record import Record
 from actors.task.fold import TERMINAL
 from actors.task.messages import Admitted, Settled
 from actors.task.orders import Page
 from actors.task.policy import Policy
-from actors.task.record import CANCEL_RAISED, Failure, Kind, Record
+from actors.task.record import CANCEL_RAISED, Failure, Kind
 
 
 class Sequenced(NamedTuple):
@@ -28,6 +29,8 @@ class Sequenced(NamedTuple):
 
     seq: int
     event: StreamResponse
+    snapshot: bool = False
+    """The Task as it is stands for records that are no longer kept."""
 
 
 def sent(policy: Policy, settled: Settled) -> Task | Message:
@@ -88,14 +91,14 @@ async def send_stream(
     async for item in _items(pages):
         if isinstance(item, Sequenced):
             yield item
-        elif item.kind.public:
+        elif item.public:
             yield Sequenced(item.seq, StreamResponse.FromString(item.payload))
             if by_state and _ends(item, mine=mine):
                 return
         else:
-            mine = mine or (item.kind is Kind.STARTED and _own(item, admitted))
+            mine = mine or (item.kind == Kind.STARTED and _own(item, admitted))
             _raise_failure(policy, item, admitted.message)
-            if not by_state and item.kind is Kind.ENDED and _own(item, admitted):
+            if not by_state and item.kind == Kind.ENDED and _own(item, admitted):
                 return
 
 
@@ -112,7 +115,7 @@ async def subscription(
     async for item in _items(pages):
         if isinstance(item, Sequenced):
             yield item
-        elif item.kind.public:
+        elif item.public:
             yield Sequenced(item.seq, StreamResponse.FromString(item.payload))
         else:
             _raise_failure(policy, item, 0)
@@ -131,22 +134,22 @@ async def _items(pages: AsyncGenerator[Page, None]) -> AsyncIterator[Record | Se
         async for page in pages:
             for record in page.records:
                 yield record
-            if page.snapshot is not None:
+            if page.snapshot is not None and page.snapshot.task:
                 task = Task.FromString(page.snapshot.task)
-                yield Sequenced(page.snapshot.version, StreamResponse(task=task))
+                yield Sequenced(page.snapshot.version, StreamResponse(task=task), snapshot=True)
             if page.end is not None and page.end.failure is not None:
                 raise page.end.failure.exception()
 
 
 def _raise_failure(policy: Policy, record: Record, message: int) -> None:
     """Raise what ended a run, for every open stream; a refusal only for the message refused."""
-    if record.kind is Kind.REFUSED and record.number("message") == message:
+    if record.kind == Kind.REFUSED and record.number("message") == message:
         _raise(record)
     if record.facts.get("outcome") == CANCEL_RAISED:
         return  # streams see the FAILED Task; the caller of the cancel hears what it raised
-    if record.kind is Kind.ENDED and policy.raised == "error":
+    if record.kind == Kind.ENDED and policy.raised == "error":
         _raise(record)
-    if record.kind is Kind.ENDED and not record.number("final"):
+    if record.kind == Kind.ENDED and not record.number("final"):
         _raise(record)  # no Task says it, so an error must
 
 
@@ -168,10 +171,10 @@ def _ends(record: Record, *, mine: bool) -> bool:
     the next to run.
     """
     event = StreamResponse.FromString(record.payload)
-    if record.kind is Kind.REPLY:
+    if record.kind == Kind.REPLY:
         return True
-    if record.kind is Kind.ARTIFACT:
+    if record.kind == Kind.ARTIFACT:
         return False
-    status = event.task.status if record.kind is Kind.TASK else event.status_update.status
+    status = event.task.status if record.kind == Kind.TASK else event.status_update.status
     asks = mine and status.state == TaskState.TASK_STATE_INPUT_REQUIRED
     return asks or status.state in TERMINAL

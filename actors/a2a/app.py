@@ -15,13 +15,21 @@ from a2a.server.routes import create_agent_card_routes
 from a2a.types import AgentCard, AgentInterface
 from a2a.types.a2a_pb2_grpc import add_A2AServiceServicer_to_server
 from a2a.utils.constants import PROTOCOL_VERSION_1_0, TransportProtocol
+from a2a.utils.errors import A2AError
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from actors.a2a.handler import RequestHandler
 from actors.a2a.wire import jsonrpc_routes, rest_routes
 
 REST_PREFIX = "/rest"
 """REST lives beside JSON-RPC: its tenant routes would swallow any one-segment path at the root."""
+
+
+READY = "/ready"
+"""Answers 200 once every task that a crash had interrupted is settled, 503 before that."""
 
 
 def interfaces(host: str, port: int, grpc_port: int | None) -> list[AgentInterface]:
@@ -41,6 +49,9 @@ def build_app(
 ) -> Starlette:
     """Return the ASGI application of an agent; gRPC starts and stops with it.
 
+    `GET /ready` says whether the tasks that a crash had interrupted are settled; requests are
+    answered before that, too.
+
     Args:
         handler: serves the operations; closed when the application shuts down.
         card: served at the well-known path.
@@ -59,7 +70,18 @@ def build_app(
         finally:
             await handler.aclose()
 
+    async def ready(_: Request) -> Response:
+        """Tell a load balancer, and how far recovery is to whoever wants to know."""
+        try:
+            found = await handler.recovery()
+        except A2AError as error:
+            return JSONResponse({"ready": False, "error": str(error)}, 503)
+        recovery = {"done": found.done, "settled": found.settled, "failed": found.failed}
+        body = {"ready": found.done, "recovery": recovery}
+        return JSONResponse(body, 200 if found.done else 503)
+
     routes = [
+        Route(READY, ready),
         *create_agent_card_routes(card),
         *rest_routes(handler, REST_PREFIX, enable_v0_3_compat=True),
         *jsonrpc_routes(handler, "/", enable_v0_3_compat=True),

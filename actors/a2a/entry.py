@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from a2a.server.agent_execution import RequestContext, RequestContextBuilder
 from a2a.server.context import ServerCallContext
@@ -18,9 +19,17 @@ from a2a.utils.errors import InvalidParamsError, TaskNotFoundError
 from actors.a2a.errors import client_error
 from actors.a2a.requests import Calls
 from actors.a2a.runtime import RuntimeHolder
-from actors.runtime import Caller
+from actors.runtime import Caller, ReplyTo
 from actors.task.core import TaskCore
 from actors.task.messages import Admitted, Send, Settled, Wait
+
+
+class Keyed(NamedTuple):
+    """A message that must not be carried out twice."""
+
+    key: str
+    stored: ReplyTo[None]
+    """Resolved once it is stored."""
 
 
 class Entry:
@@ -112,6 +121,7 @@ class Entry:
         wait: Wait,
         *,
         new: bool,
+        keyed: Keyed | None = None,
     ) -> Admitted | Settled:
         """Hand a resolved message to its task; the call behind it is kept until its run is over."""
         core = await self.core()
@@ -122,6 +132,8 @@ class Entry:
             extensions=tuple(sorted(context.requested_extensions)),
             wait=wait,
             new=new,
+            key=keyed.key if keyed else "",
+            stored=keyed.stored if keyed else None,
         )
         try:
             with client_errors():

@@ -19,7 +19,7 @@ from a2a.utils.errors import (
 )
 
 from actors.runtime import ActorCrashed, ActorStopped, AskTimeout, MailboxFull
-from actors.task.ports import StorageError, StorageRejected, StorageUnavailable
+from actors.runtime.journal.errors import StorageError, StorageRejected, StorageUnavailable
 
 
 class RetryableError(InternalError):

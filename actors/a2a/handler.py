@@ -48,13 +48,17 @@ from a2a.utils.task import apply_history_length, validate_history_length, valida
 
 from actors.a2a import answers, listing
 from actors.a2a.answers import Sequenced
-from actors.a2a.entry import Entry, client_errors
+from actors.a2a.entry import Entry, Keyed, client_errors
+from actors.a2a.once import Once, idempotency_key
 from actors.a2a.push import PushConfigs
 from actors.a2a.requests import Calls
-from actors.a2a.runtime import Recipe, RuntimeHolder, journal_recipe
-from actors.runtime import ActorSystem, LoopClock
+from actors.a2a.runtime import Durability, Recipe, RuntimeHolder, journal_recipe
+from actors.runtime import ActorSystem, AskTimeout, LoopClock
+from actors.task.again import answer_again, stream_again
 from actors.task.messages import Admitted, Settled, Wait
 from actors.task.policy import Policy
+from actors.task.recovery import Recovery
+from actors.task.retention import Retention
 
 if TYPE_CHECKING:
     from a2a.server.cluster.event_stream import TaskEventStream
@@ -65,7 +69,7 @@ if TYPE_CHECKING:
         TaskStore,
     )
 
-    from actors.task.ports import Journal
+    from actors.runtime.journal.port import Journal
 
 logger = logging.getLogger("actors.a2a")
 
@@ -100,10 +104,12 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
         interrupted_task_timeout: accepted for compatibility: a task that waits for input costs
             no memory here, so there is nothing to release.
         policy: `Policy.sdk()` unless given.
-        database: file of the SQLite journal that is used when neither `task_store` nor `journal`
-            is given.
+        database: where tasks are kept when neither `task_store` nor `journal` is given: a file
+            (SQLite), or a DSN (postgresql://...).
+        durability: of a file: what was acknowledged survives the `process`, or a `power` cut.
         journal: another journal than SQLite.
         owner_resolver: who owns what a caller creates; by default the user's name.
+        retention: what is kept of tasks, in a journal of ours; by default everything, for ever.
 
     No loop, task, lock or thread is created here: the runtime begins with the first request, on
     its loop, and moves to another loop when that one has ended.
@@ -128,8 +134,10 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
         *,
         policy: Policy | None = None,
         database: str | Path = DEFAULT_DATABASE,
+        durability: Durability = "process",
         journal: Journal | None = None,
         owner_resolver: OwnerResolver = resolve_user_scope,
+        retention: Retention | None = None,
     ) -> None:
         if agent_card is None:
             raise TypeError("RequestHandler needs agent_card: the card says what the agent can do")
@@ -154,11 +162,13 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
                 builder=builder,
                 calls=calls,
                 policy=self.policy,
-                journal=journal_recipe(calls, task_store, journal, Path(database)),
+                journal=journal_recipe(calls, task_store, journal, database, durability),
                 push_sender=push_sender,
+                retention=retention,
                 system=self.new_system,
             )
         )
+        self._once = Once()
         self._entry = Entry(self._runtime, calls, builder, owner_resolver)
         for card, name in ((agent_card, "agent_card"), (extended_agent_card, "extended card")):
             if card is not None:
@@ -171,6 +181,15 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
     async def start(self) -> None:
         """Start on the running loop before the first request, and settle what a crash has left."""
         await self._entry.core()
+
+    async def recovery(self) -> Recovery:
+        """Return how far the tasks are settled that were going on when the last process ended.
+
+        Requests are answered meanwhile; whoever asks for such a task settles it by that.
+        """
+        core = await self._entry.core()
+        with client_errors():
+            return await core.recovery()
 
     async def aclose(self) -> None:
         """Stop taking requests, let runs end within the policy's drain time, answer everyone.
@@ -251,11 +270,38 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
         validate_history_length(params.configuration)
         if self._validate_input_modes:
             check_input_modes(params.message, self._agent_card)
+        if not self.policy.deduplicate:
+            return await self._send_new(params, context, wait)
+        caller = self._entry.caller(context)
+        key = idempotency_key(caller, params)
+        async with self._once.turn(key) as turn:
+            core = await self._entry.core()
+            with client_errors():
+                place = await core.find(key)
+            if place is None:
+                new = self._send_new(params, context, wait, Keyed(key, turn))
+                return await turn.send(new, lambda answer: core.let_out(*answer))
+        with client_errors():
+            if wait is Wait.STREAM:
+                return place.log, await stream_again(core, place, caller)
+            try:
+                async with asyncio.timeout(self.policy.request_deadline):
+                    return place.log, await answer_again(core, place, wait, caller)
+            except TimeoutError:
+                raise AskTimeout("the first answer is still waited for") from None
+
+    async def _send_new(
+        self,
+        params: SendMessageRequest,
+        context: ServerCallContext,
+        wait: Wait,
+        keyed: Keyed | None = None,
+    ) -> tuple[str, Admitted | Settled]:
         new = not params.message.task_id
         request = await self._entry.resolve(params, context)
         task = str(request.task_id)
         await self._keep_push_config(task, params, context)
-        return task, await self._entry.send(params, request, context, wait, new=new)
+        return task, await self._entry.send(params, request, context, wait, new=new, keyed=keyed)
 
     # -- cancel
 

@@ -14,8 +14,9 @@ from a2a.utils.errors import InvalidParamsError
 from a2a.utils.task import apply_history_length
 
 from actors.runtime import Caller
+from actors.runtime.journal.projection import Query
+from actors.task.listing import TASKS
 from actors.task.orders import TaskPage
-from actors.task.ports import Query
 
 DEFAULT_PAGE = 50
 """R72."""
@@ -34,13 +35,18 @@ def query(params: ListTasksRequest, caller: Caller, *, external: bool) -> Query:
     """
     since = params.HasField("status_timestamp_after")
     token = "" if external else params.page_token
+    where: dict[str, str | int] = {}
+    if params.context_id:
+        where["context"] = params.context_id
+    if params.status:
+        where["state"] = int(params.status)
     return Query(
+        projection=TASKS,
         owner=caller.owner,
         tenant=caller.tenant,
-        context=params.context_id,
-        state=params.status,
+        where=where,
         # R73, inclusive: journals keep milliseconds, cut off as this is.
-        status_from=params.status_timestamp_after.ToMilliseconds() if since else None,
+        since=params.status_timestamp_after.ToMilliseconds() if since else None,
         size=params.page_size or DEFAULT_PAGE,
         after=_decoded(token) if token else None,
         caller=caller,

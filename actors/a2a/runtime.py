@@ -27,10 +27,13 @@ from actors.a2a.agent import Agent
 from actors.a2a.requests import Calls
 from actors.a2a.webhook import Webhooks
 from actors.runtime import ActorStopped, ActorSystem
-from actors.storage import ForeignJournal, SqliteJournal
+from actors.runtime.journal.port import Journal
+from actors.storage import ForeignJournal
+from actors.storage.choose import Durability as Durability  # the handler takes one
+from actors.storage.choose import journal_at
 from actors.task.core import TaskCore
 from actors.task.policy import Policy
-from actors.task.ports import Journal
+from actors.task.retention import Retention
 
 logger = logging.getLogger("actors.a2a")
 
@@ -45,6 +48,7 @@ class Recipe:
     policy: Policy
     journal: Callable[[], Journal]
     push_sender: PushNotificationSender | None
+    retention: Retention | None
     system: Callable[[asyncio.AbstractEventLoop], ActorSystem]
 
     def build(self, loop: asyncio.AbstractEventLoop) -> Runtime:
@@ -52,7 +56,12 @@ class Recipe:
         system = self.system(loop)
         pushes = self.push_sender is not None
         core = TaskCore(
-            system, self.journal(), self.policy, pushes=pushes, incarnation=uuid.uuid4().hex
+            system,
+            self.journal(),
+            self.policy,
+            pushes=pushes,
+            retention=self.retention,
+            incarnation=uuid.uuid4().hex,
         )
         ports: dict[str, Agent | Webhooks] = {
             "agent": Agent(self.executor, self.builder, self.calls, system, loop)
@@ -63,9 +72,17 @@ class Recipe:
 
 
 def journal_recipe(
-    calls: Calls, task_store: Any | None, journal: Journal | None, database: Path
+    calls: Calls,
+    task_store: Any | None,
+    journal: Journal | None,
+    database: str | Path,
+    durability: Durability,
 ) -> Callable[[], Journal]:
-    """Return how to make the journal of a handler: the user's store, their journal, or SQLite."""
+    """Return how to make the journal of a handler: the user's store, their journal, or ours.
+
+    Raises:
+        StorageError, ValueError: as `journal_at`.
+    """
     if task_store is not None:
         logger.info(
             "tasks are kept in %s; a durable queue, deduplication, a webhook outbox and crash "
@@ -75,7 +92,8 @@ def journal_recipe(
         return lambda: ForeignJournal(task_store, calls.context_of)
     if journal is not None:
         return lambda: journal
-    return lambda: SqliteJournal(database)
+    journal_at(database, durability)  # whatever is wrong with these is said now
+    return lambda: journal_at(database, durability)
 
 
 class Runtime:

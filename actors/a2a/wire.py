@@ -2,7 +2,9 @@
 
 `SendStreamingMessage` and `SubscribeToTask`, over JSON-RPC and REST, carry the sequence number of
 each event as its SSE `id`; `Last-Event-ID` on a subscription resumes after that event, also when
-the task has ended by now. Frames are otherwise those of the SDK, so its client reads them.
+the task has ended by now. Where the events after it are no longer kept, the stream says so: it
+begins with the Task, under the SSE event name `snapshot`. Comments keep silent connections open.
+Frames are otherwise those of the SDK, so its client reads them.
 
 Whatever is not a well-formed request for one of these methods falls through to the SDK's
 dispatcher, which then says what is wrong with it.
@@ -45,6 +47,9 @@ logger = logging.getLogger("actors.a2a")
 Params = SendMessageRequest | SubscribeToTaskRequest
 Stream = AsyncGenerator[Sequenced, None]
 
+KEEP_ALIVE = 15.0
+"""Seconds of silence after which a stream sends a comment, so that no proxy takes it for dead."""
+
 _METHODS: dict[str, type[Params]] = {
     "SendStreamingMessage": SendMessageRequest,
     "SubscribeToTask": SubscribeToTaskRequest,
@@ -57,9 +62,10 @@ def jsonrpc_routes(
     context_builder: ServerCallContextBuilder | None = None,
     *,
     enable_v0_3_compat: bool = False,
+    keep_alive: float = KEEP_ALIVE,
 ) -> list[BaseRoute]:
     """Return the JSON-RPC route: our streams, the SDK's everything else."""
-    wire = Wire(handler, context_builder)
+    wire = Wire(handler, context_builder, keep_alive)
     dispatcher = JsonRpcDispatcher(handler, context_builder, enable_v0_3_compat)
 
     async def endpoint(request: Request) -> Response:
@@ -74,9 +80,10 @@ def rest_routes(
     context_builder: ServerCallContextBuilder | None = None,
     *,
     enable_v0_3_compat: bool = False,
+    keep_alive: float = KEEP_ALIVE,
 ) -> list[BaseRoute]:
     """Return the REST routes: our streams before the SDK's."""
-    wire = Wire(handler, context_builder)
+    wire = Wire(handler, context_builder, keep_alive)
     ours = [
         Route(f"{path_prefix}/message:stream", wire.rest_send, methods=["POST"]),
         Route(
@@ -93,9 +100,13 @@ class Wire:
     """The endpoints of the streaming methods."""
 
     def __init__(
-        self, handler: RequestHandler, context_builder: ServerCallContextBuilder | None = None
+        self,
+        handler: RequestHandler,
+        context_builder: ServerCallContextBuilder | None = None,
+        keep_alive: float = KEEP_ALIVE,
     ) -> None:
         self._handler = handler
+        self._keep_alive = keep_alive
         self._contexts = context_builder or DefaultServerCallContextBuilder()
 
     # -- JSON-RPC
@@ -123,7 +134,7 @@ class Wire:
         try:
             await _check_version(context)
             stream = self._stream(params, context, _last_event_id(request))
-            return await _sse(stream, frame, error)
+            return await self._sse(stream, frame, error)
         except Exception as raised:  # noqa: BLE001 - a user's own parts may raise anything
             # 200, as the SDK's routes answer: its client reads the error only then.
             return JSONResponse(error(raised), headers=_retry_after(raised))
@@ -146,7 +157,7 @@ class Wire:
             if isinstance(params, SendMessageRequest):
                 Parse(await request.body(), params, ignore_unknown_fields=True)
             stream = self._stream(params, context, _last_event_id(request))
-            return await _sse(
+            return await self._sse(
                 stream, lambda sequenced: MessageToDict(sequenced.event), build_rest_error_payload
             )
         except Exception as raised:  # noqa: BLE001 - a user's own parts may raise anything
@@ -171,6 +182,31 @@ class Wire:
         async with aclosing(self._handler.send_stream(params, context)) as stream:
             async for sequenced in stream:
                 yield _trimmed(sequenced, params)
+
+    async def _sse(
+        self,
+        stream: Stream,
+        frame: Callable[[Sequenced], dict[str, Any]],
+        error: Callable[[Exception], dict[str, Any]],
+    ) -> Response:
+        """Answer with a stream; an error before its first event is raised, for its own status."""
+        try:
+            first: Sequenced | None = await anext(stream)
+        except StopAsyncIteration:
+            first = None
+
+        async def events() -> AsyncIterator[ServerSentEvent]:
+            async with aclosing(stream):
+                try:
+                    if first is not None:
+                        yield _event(first, frame)
+                    async for sequenced in stream:
+                        yield _event(sequenced, frame)
+                except Exception as raised:  # noqa: BLE001 - the stream says why it ends
+                    _log(raised)
+                    yield ServerSentEvent(json_utils.dumps(error(raised)), event="error")
+
+        return EventSourceResponse(events(), ping=self._keep_alive)
 
 
 def _trimmed(sequenced: Sequenced, params: SendMessageRequest) -> Sequenced:
@@ -230,30 +266,6 @@ def _retry_after(error: Exception) -> dict[str, str]:
     return {}
 
 
-async def _sse(
-    stream: Stream,
-    frame: Callable[[Sequenced], dict[str, Any]],
-    error: Callable[[Exception], dict[str, Any]],
-) -> Response:
-    """Answer with a stream; an error before its first event is raised and gets its own status."""
-    try:
-        first: Sequenced | None = await anext(stream)
-    except StopAsyncIteration:
-        first = None
-
-    async def events() -> AsyncIterator[ServerSentEvent]:
-        async with aclosing(stream):
-            try:
-                if first is not None:
-                    yield _event(first, frame)
-                async for sequenced in stream:
-                    yield _event(sequenced, frame)
-            except Exception as raised:  # noqa: BLE001 - the stream says why it ends
-                _log(raised)
-                yield ServerSentEvent(json_utils.dumps(error(raised)), event="error")
-
-    return EventSourceResponse(events())
-
-
 def _event(sequenced: Sequenced, frame: Callable[[Sequenced], dict[str, Any]]) -> ServerSentEvent:
-    return ServerSentEvent(json_utils.dumps(frame(sequenced)), id=str(sequenced.seq))
+    name = "snapshot" if sequenced.snapshot else None
+    return ServerSentEvent(json_utils.dumps(frame(sequenced)), event=name, id=str(sequenced.seq))

@@ -1,4 +1,4 @@
-"""The command line: `actors serve | send | tail | simulate | demo`.
+"""The command line: `actors serve | send | tail | tasks | replay | fork | journal | ...`.
 
 The map, each file importing only those above it:
 
@@ -11,7 +11,11 @@ The map, each file importing only those above it:
     serve.py     a server process       send.py   one message       tail.py   one task's stream
     courses.py   what to simulate       summary.py   what was found
     simulate.py  many runs
-    app.py       options and help; imports the rest when a command runs
+    journals.py  which journal an operator means
+    tasks.py     what there is              replay.py  what happened   fork.py  and what if
+    sdk_rows.py  tasks of a2a-sdk's store   journal.py a whole journal
+    options.py   options of several commands
+    tasks_app.py, journal_app.py, app.py    options and help; import the rest when a command runs
 
 The command line needs two extras that the library does not, so nothing of them is imported here.
 """

@@ -1,6 +1,7 @@
 """The commands: options and help. What they do is imported when one runs, so that help is quick.
 
-Neighbours: `serve.py`, `send.py`, `tail.py`, `simulate.py`, `actors/demo/tour.py`.
+Neighbours: `serve.py`, `send.py`, `tail.py`, `simulate.py`, `actors/demo/tour.py`; the operator's
+commands are declared in `journal_app.py` and `tasks_app.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from actors.cli import journal_app, tasks_app
 from actors.cli.failure import CommandError
+from actors.cli.options import Json
 from actors.cli.words import DEFAULT_URL, Binding, Level, Preset, Recovery, duration
 
 app = typer.Typer(
@@ -27,8 +30,6 @@ app = typer.Typer(
 )
 
 Url = Annotated[str, typer.Option(help="Where the server is.", envvar="ACTORS_URL")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object per line, for programs.")]
-
 
 _SERVE_EXAMPLES = """
 Examples:
@@ -261,6 +262,10 @@ def demo() -> None:
     from actors.demo import tour
 
     asyncio.run(tour.tour(Console()))
+
+
+tasks_app.register(app)
+app.add_typer(journal_app.app, name="journal")
 
 
 def run() -> int:

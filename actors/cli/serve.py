@@ -27,7 +27,7 @@ from actors.a2a import Policy, RequestHandler
 from actors.a2a.app import build_app, interfaces
 from actors.cli.failure import CommandError
 from actors.cli.load import card_of, load
-from actors.task.ports import StorageError
+from actors.runtime.journal.errors import StorageError
 
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - recognised, not bound to
 

@@ -75,7 +75,7 @@ class Printer:
 
     def _task(self, task: Task, number: int | None) -> None:
         self.task = task.id
-        self._say(Text.assemble(("task ", "bold"), _safe(task.id)))
+        self._say(Text.assemble(("task ", "bold"), plain(task.id)))
         self._status(task.status, number)
         for artifact in task.artifacts:
             self._chunk(artifact, None)
@@ -97,16 +97,16 @@ class Printer:
         if self._artifact != artifact.artifact_id:
             self.end()
             name = artifact.name or artifact.artifact_id
-            label = Text.assemble(("artifact ", "bold"), _safe(name), ": ")
+            label = Text.assemble(("artifact ", "bold"), plain(name), ": ")
             self._console.print(label, end="", soft_wrap=True)
             self._artifact = artifact.artifact_id
-        chunk = Text(_safe(parts_text(artifact.parts)))
+        chunk = Text(plain(parts_text(artifact.parts)))
         if self._numbered and number is not None:
             chunk = Text.assemble((f"[{number}]", "dim"), chunk)
         self._console.print(chunk, end="", soft_wrap=True)
 
     def _speech(self, message: Message) -> None:
-        self._say(Text.assemble(("  agent: ", "bold"), _safe(parts_text(message.parts))))
+        self._say(Text.assemble(("  agent: ", "bold"), plain(parts_text(message.parts))))
 
     def _say(self, text: Text) -> None:
         self.end()
@@ -146,6 +146,6 @@ def _label(name: str, style: str, number: int | None) -> Text:
     return Text.assemble((prefix, "dim"), ("● ", style), (name, f"bold {style}".strip()))
 
 
-def _safe(text: str) -> str:
+def plain(text: str) -> str:
     """Drop what a terminal would obey instead of showing."""
     return "".join(char for char in text if char.isprintable() or char in "\n\t")

@@ -46,6 +46,17 @@ class Message:
     """Wakes a passivated actor; any other message to one is a dead letter."""
 
 
+class Internal(Message):
+    """Told by one part of a whole to another, and always admitted.
+
+    How many of them can wait is bounded by construction.
+    """
+
+    __slots__ = ()
+
+    overflow: ClassVar[Overflow] = Overflow.ADMIT
+
+
 M = TypeVar("M", bound=Message)
 
 

@@ -10,10 +10,12 @@
 
 The map, each file importing only those above it:
 
-    choices.py     the one source of what is open     trace.py     what happened
+    choices.py     the one source of what is open     writes.py    what changes a journal
+    trace.py       what happened
     actions.py, timers.py     what can happen         faults.py    what may fail
     loop.py        an event loop that asks            outside.py   what it does not have
-    traps.py       wall clock, uuid, random: no       disk.py, journal.py   what survives
+    traps.py       wall clock, uuid, random: no
+    disk.py, frames.py, index.py, journal.py, history.py   what survives, and what there was
     process.py     what ends at once                  system.py    actors as actions
     storing.py     what strikes a journal, and when
     script.py      agents that do as they are told    ports.py     journal, agent, webhooks

@@ -11,14 +11,17 @@ from functools import partial
 from typing import Any
 
 from actors.runtime import Caller
+from actors.runtime.journal.errors import StorageUnavailable
+from actors.runtime.journal.port import Ack, Append, Head, Listing, Place, Snapshot, Stored
+from actors.runtime.journal.projection import Keep, Projection, Query, Row
+from actors.runtime.journal.record import Record
 from actors.simulation import trace as seen
 from actors.simulation.faults import Faults
 from actors.simulation.journal import SimJournal
 from actors.simulation.process import Process
 from actors.simulation.storing import Storing
 from actors.simulation.trace import Trace
-from actors.task.ports import Ack, Append, Listing, Query, Snapshot, StorageUnavailable, Stored
-from actors.task.record import Record
+from actors.simulation.writes import Begin, Consume, Cut, Drop, Group, Write, said
 
 
 class ChosenJournal:
@@ -32,46 +35,96 @@ class ChosenJournal:
         self._trace = trace
         self.storing = Storing(process.name, journal, faults, trace)
 
-    def lane(self, task: str) -> str:
-        """One lane, as the real ones have."""
-        return self._journal.lane(task)
-
-    def append(self, group: Sequence[Append]) -> Awaitable[Sequence[Ack]]:
-        """Store a group sometime; or fail, or lose the acknowledgement."""
-        whole = tuple(group)
-        under_way = self.storing.under_way
-        under_way.append(whole)
-        answer = self._soon("append", partial(self.storing.append, whole))
-        answer.add_done_callback(lambda _: under_way.remove(whole))
-        return answer
-
-    def read(self, task: str, caller: Caller | None = None) -> Awaitable[Stored | None]:
-        """Read a task sometime."""
-        return self._read(f"read {task}", lambda: self._journal.read(task, caller))
-
-    def page(self, task: str, after: int, limit: int) -> Awaitable[tuple[Record, ...] | None]:
-        """Read records sometime."""
-        return self._read(f"read {task}", lambda: self._journal.page(task, after, limit))
-
-    def list(self, query: Query) -> Awaitable[Listing]:
-        """List tasks sometime."""
-        return self._read("list", lambda: self._journal.list(query))
-
-    def active(self) -> Sequence[str]:
-        """What a new process must settle."""
-        return self._journal.active()
-
-    def save_snapshot(self, task: str, snapshot: Snapshot) -> None:
-        """Keep a snapshot."""
-        self._trace.add(seen.Kept(self._process.name, task, snapshot))
-        self._journal.save_snapshot(task, snapshot)
-
-    def open(self) -> None:
+    def open(self, *projections: Projection) -> None:
         """Open it again: what the process before has left is there."""
-        self._journal.open()
+        self._journal.open(*projections)
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+    def lane(self, log: str) -> str:
+        """One lane, as the real ones have."""
+        return self._journal.lane(log)
+
+    # -- what is written: it may fail, or be stored without an acknowledgement
+
+    def append(self, group: Sequence[Append]) -> Awaitable[Sequence[Ack]]:
+        """Store a group sometime."""
+        return self._write(Group(tuple(group)))
+
+    def consumed(self, consumer: str, place: Place) -> Awaitable[None]:
+        """Move a consumer sometime."""
+        return self._write(Consume(consumer, place))
+
+    def compact(self, log: str, upto: int) -> Awaitable[bool]:
+        """Let go of records sometime."""
+        return self._write(Cut(log, upto))
+
+    def remove(self, head: Head) -> Awaitable[bool]:
+        """Let go of a log sometime."""
+        return self._write(Drop(head))
+
+    def restore(self, head: Head, snapshot: Snapshot, row: Row | None = None) -> Awaitable[bool]:
+        """Begin a log at a snapshot sometime."""
+        return self._write(Begin(head, snapshot, row))
+
+    def save_snapshot(self, log: str, snapshot: Snapshot) -> None:
+        """Keep a snapshot."""
+        self._trace.add(seen.Kept(self._process.name, log, snapshot))
+        self._journal.save_snapshot(log, snapshot)
+
+    # -- what is read: it may fail
+
+    def read(self, log: str, caller: Caller | None = None) -> Awaitable[Stored | None]:
+        """Read a log sometime."""
+        return self._read(f"read {log}", lambda: self._journal.read(log, caller))
+
+    def page(self, log: str, after: int, limit: int) -> Awaitable[tuple[Record, ...] | None]:
+        """Read records sometime."""
+        return self._read(f"read {log}", lambda: self._journal.page(log, after, limit))
+
+    def find(self, key: str) -> Awaitable[Place | None]:
+        """Look a key up sometime."""
+        return self._read(f"find {key}", lambda: self._journal.find(key))
+
+    def list(self, query: Query) -> Awaitable[Listing]:
+        """List logs sometime."""
+        return self._read("list", lambda: self._journal.list(query))
+
+    def head(self, log: str) -> Awaitable[Head | None]:
+        """Read where a log ends sometime."""
+        return self._read(f"head {log}", lambda: self._journal.head(log))
+
+    def heads(
+        self, after: str = "", limit: int = 256, *, active: bool = False
+    ) -> Awaitable[Sequence[Head]]:
+        """Read logs by name sometime."""
+        work = partial(self._journal.heads, after, limit, active=active)
+        return self._read(f"heads after {after!r}", work)
+
+    def unconsumed(
+        self, consumer: str, after: str = "", limit: int = 256
+    ) -> Awaitable[Sequence[Place]]:
+        """Read what is left for a consumer sometime."""
+        work = partial(self._journal.unconsumed, consumer, after, limit)
+        return self._read(f"left for {consumer}", work)
+
+    def surplus(self, keep: Keep, limit: int = 256) -> Awaitable[Sequence[Head]]:
+        """Read what is beyond what is to be kept sometime."""
+        return self._read("surplus", lambda: self._journal.surplus(keep, limit))
+
+    # -- how
+
+    def _write(self, write: Write) -> Awaitable[Any]:
+        self.storing.under_way.append(write)
+        answer = self._soon(said(write), partial(self.storing.write, write))
+        answer.add_done_callback(lambda done: self._gone(done, write))
+        return answer
+
+    def _gone(self, done: asyncio.Future[Any], write: Write) -> None:
+        """Forget a write that whoever asked for it has taken back."""
+        if done.cancelled():
+            self.storing.under_way.remove(write)
 
     def _read(self, label: str, work: Callable[[], Any]) -> Awaitable[Any]:
         return self._soon(label, partial(self.storing.read, work))

@@ -209,9 +209,9 @@ class Client:
         async def serve() -> None:
             nonlocal got
             async with aclosing(events()) as stream:
-                async for seq, event in stream:
-                    self.world.trace.add(seen.Streamed(number, seq, event))
-                    self.cursor = seq
+                async for each in stream:
+                    self.world.trace.add(seen.Streamed(number, *each))
+                    self.cursor = each.seq
                     got += 1
                     await self._pace(number, got, reading, request)
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from types import MappingProxyType
 
-from actors.task.ports import Snapshot
+from actors.runtime.journal.port import Snapshot
 
 _BLOCK = 1024
 """Bytes of the durable part that are hashed once and for all."""
@@ -74,7 +74,7 @@ class Disk:
 
     @property
     def snapshots(self) -> Mapping[str, Snapshot]:
-        """The cache, by task."""
+        """The cache, by the names that the journal gives them."""
         return MappingProxyType(self._snapshots)
 
     def read(self, start: int = 0) -> bytes:
@@ -128,12 +128,19 @@ class Disk:
         self._tail = b""
         self.unclean = False
 
-    def keep(self, task: str, snapshot: Snapshot) -> None:
+    def keep(self, name: str, snapshot: Snapshot) -> None:
         """Put a snapshot into the cache, unless that has a newer one."""
-        known = self._snapshots.get(task)
+        known = self._snapshots.get(name)
         if known is None or known.seq < snapshot.seq:
-            self._snapshots[task] = snapshot
-            self._cached ^= _mark(task, snapshot) ^ (_mark(task, known) if known else 0)
+            self.drop(name)
+            self._snapshots[name] = snapshot
+            self._cached ^= _mark(name, snapshot)
+
+    def drop(self, name: str) -> None:
+        """Take a snapshot out of the cache, if it is there."""
+        known = self._snapshots.pop(name, None)
+        if known is not None:
+            self._cached ^= _mark(name, known)
 
     def digest(self) -> bytes:
         """A hash of what is on the disk and how far it is durable, however it came to be so.
@@ -150,7 +157,7 @@ class Disk:
         return blake2b(facts + self._chain + rest, digest_size=_DIGEST).digest()
 
 
-def _mark(task: str, snapshot: Snapshot) -> int:
+def _mark(name: str, snapshot: Snapshot) -> int:
     """What one snapshot adds to the digest; exclusive-or takes it out again, in any order."""
-    told = f"{task!r} {snapshot.seq} ".encode() + snapshot.payload
+    told = f"{name!r} {snapshot.seq} ".encode() + snapshot.payload
     return int.from_bytes(blake2b(told, digest_size=_DIGEST).digest(), "big")

@@ -10,43 +10,46 @@ Neighbours: `node.py` (owns these), `journal.py` (what is stored), `script.py` (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from actors.a2a.queue import CREDIT, emitted
 from actors.runtime import ActorRef, ActorSystem
+from actors.runtime.journal.actor import Fetch, ReadBack, StoreGroup
+from actors.runtime.journal.errors import StorageUnavailable
+from actors.runtime.journal.messages import (
+    Compact,
+    Consumed,
+    FindKey,
+    Heads,
+    KeepSnapshot,
+    ListLogs,
+    NextRecords,
+    ReadPage,
+    Remove,
+    Surplus,
+    Unconsumed,
+)
+from actors.runtime.journal.port import Journal, MaybeAwaitable
+from actors.runtime.journal.shell import JournalShell, Then
 from actors.simulation import trace as seen
 from actors.simulation.script import Program
 from actors.simulation.storing import Storing
-from actors.task.journal import Fetch, ReadBack, StoreGroup
+from actors.simulation.writes import Consume, Cut, Drop, Group, Write, said
 from actors.task.messages import task_ref
-from actors.task.orders import (
-    OUTBOX,
-    RUNNER,
-    Delivered,
-    KeepSnapshot,
-    ListTasks,
-    ReadPage,
-    RunReported,
-)
+from actors.task.orders import OUTBOX, RUNNER, Delivered, RunReported
 from actors.task.ports import (
     AbandonRun,
-    Ack,
     AgentRequest,
-    Append,
     CancelRun,
     ForgetRequest,
     GrantCredit,
-    Journal,
-    MaybeAwaitable,
     Notify,
     RunId,
     StartRun,
-    StorageUnavailable,
 )
 from actors.task.record import Failure
-from actors.task.shell import JournalShell, Then
 
 if TYPE_CHECKING:
     from actors.simulation.node import Node
@@ -70,24 +73,18 @@ class SimShell(JournalShell):
         self._request = request
         if isinstance(request, Fetch) and isinstance(request.asked, KeepSnapshot):
             kept = request.asked
-            self._node.trace.add(seen.Kept(self._node.name, kept.task, kept.snapshot))
+            self._node.trace.add(seen.Kept(self._node.name, kept.log, kept.snapshot))
         super().perform(request, sender)
 
     def _run(self, call: Callable[[], MaybeAwaitable[Any]], then: Then) -> None:
         """Complete what has just begun, sometime."""
-        request = self._request
-        if isinstance(request, StoreGroup):
-            group = request.group
-            self.storing.under_way.append(group)
-            self._node.act("append", partial(self._complete, partial(self._append, group), then))
+        write = _writing(self._request)
+        if write is None:
+            label, work = _reading(self._request), partial(self.storing.read, call)
         else:
-            self._node.act(
-                _reading(request), partial(self._complete, partial(self.storing.read, call), then)
-            )
-
-    def _append(self, group: tuple[Append, ...]) -> Sequence[Ack]:
-        self.storing.under_way.remove(group)
-        return self.storing.append(group)
+            self.storing.under_way.append(write)
+            label, work = said(write), partial(self.storing.write, write)
+        self._node.act(label, partial(self._complete, work, then))
 
     def _complete(self, work: Callable[[], Any], then: Then) -> None:
         self._node.loop.touch("journal")
@@ -240,17 +237,43 @@ class SimWebhooks:
             told()
 
 
+def _writing(request: object) -> Write | None:
+    """Return what changes the file; None if nothing does."""
+    match request:
+        case StoreGroup(_, group):
+            return Group(group)
+        case Fetch(Consumed(_, consumer, place), _):
+            return Consume(consumer, place)
+        case Fetch(Compact(_, place), _):
+            return Cut(place.log, place.seq)
+        case Fetch(Remove(_, head), _):
+            return Drop(head)
+        case _:
+            return None
+
+
 def _reading(request: object) -> str:
     """Say what is read; two reads that are alike have the same name."""
     match request:
-        case Fetch(ListTasks() as asked, _):
+        case Fetch(ListLogs() as asked, _):
             return f"read {type(asked).__name__}"
-        case Fetch(ReadPage(task, after, limit), _):
-            return f"read {task} after {after} at most {limit}"
+        case Fetch(ReadPage(log, after, limit), _):
+            return f"read {log} after {after} at most {limit}"
+        case Fetch(NextRecords(to, place, limit), _):
+            return f"read {place.log} after {place.seq} at most {limit} for {to}"
+        case Fetch(Heads(to, after, limit, active), _):
+            return f"read {limit} heads after {after!r} for {to} {active=}"
+        case Fetch(Unconsumed(to, consumer, after, limit), _):
+            return f"read {limit} places for {consumer} after {after!r} for {to}"
+        case Fetch(Surplus(to, keep, limit), _):
+            rest = (keep.projection.name, keep.state, keep.since, keep.count, keep.size)
+            return f"read {limit} of what is beyond {rest} for {to}"
+        case Fetch(FindKey(key), _):
+            return f"find {key}"
         case Fetch(asked, _):
-            return f"read {type(asked).__name__} {getattr(asked, 'task', '')}"
+            return f"read {type(asked).__name__} {getattr(asked, 'log', '')}"
         case ReadBack(_, append):
-            return f"read back {append.task} after {append.expected}"
+            return f"read back {append.log} after {append.expected}"
         case _:
             return "read"
 

@@ -26,6 +26,7 @@ from actors.simulation import trace as seen
 from actors.simulation.actions import Action
 from actors.simulation.choices import Choices
 from actors.simulation.faults import FaultPlan, Faults
+from actors.simulation.history import histories
 from actors.simulation.invariants import INVARIANTS
 from actors.simulation.invariants.rule import Invariant
 from actors.simulation.invariants.run import runs_to_its_end
@@ -208,8 +209,7 @@ class UserScenario:
             for trapped in sim.traps.found:
                 sim.trace.add(seen.NotRepeated(str(NotRepeatable(trapped))))
         for server in sim.servers:
-            for task in server.journal.tasks():
-                sim.trace.logs[task] = server.journal.page(task, 0, 1_000_000)
+            sim.trace.logs |= histories(server.journal)
         broke = any(sim.trace.all(seen.Broke))
         sim.trace.add(seen.Quiet(() if broke else tuple(sim.leftovers())))
 

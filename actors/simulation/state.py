@@ -79,6 +79,7 @@ class StateDigest:
                     list(mailbox.system),
                     list(mailbox.normal),
                     list(cell.stash),
+                    list(cell.watching),
                     [(timer.name, timer.live, _due(timer)) for timer in cell.timers.values()],
                 )
             )

@@ -6,18 +6,19 @@ Neighbours: `ports.py` and `chosen.py` (say when it happens), `journal.py` (stor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+from actors.runtime.journal.errors import StorageUnavailable
 from actors.simulation import trace as seen
 from actors.simulation.faults import FAIL, LOSE, Faults
 from actors.simulation.journal import SimJournal
 from actors.simulation.trace import Trace
-from actors.task.ports import Ack, Append, StorageUnavailable
+from actors.simulation.writes import Group, Write
 
 T = TypeVar("T")
 SURVIVES = ("nothing", "all", "torn")
-"""What a crash may leave of appends under way: nothing; all, so that only their acknowledgement is
+"""What a crash may leave of writes under way: nothing; all, so that only their acknowledgement is
 lost; or a part of their bytes, as a power cut does."""
 
 
@@ -45,23 +46,24 @@ class Storing:
         self._faults = faults
         self._trace = trace
         self._known = known
-        self.under_way: list[tuple[Append, ...]] = []
-        """Groups that a crash may leave on the disk, or not."""
+        self.under_way: list[Write] = []
+        """What a crash may leave on the disk, or not."""
 
-    def append(self, group: tuple[Append, ...]) -> Sequence[Ack]:
-        """Store a group now.
+    def write(self, write: Write) -> Any:
+        """Do a write now that was under way; what the port says to it.
 
         Raises:
             StorageUnavailable: nothing is stored, or all of it and the word of that is lost.
         """
+        self.under_way.remove(write)
         fault = FAIL if self._faults.away() else self._faults.strikes("appends", 2)
         if fault == FAIL:
-            self._trace.add(seen.Refused(self._name, group))
+            self._trace.add(_refused(self._name, write))
             raise StorageUnavailable("the simulated journal is full")
-        acks = self._store(group, told=fault != LOSE)
+        answer = self._store(write, told=fault != LOSE)
         if fault == LOSE:
             raise StorageUnavailable("the simulated connection broke during the commit")
-        return acks
+        return answer
 
     def read(self, work: Callable[[], T]) -> T:
         """Read something now.
@@ -74,19 +76,28 @@ class Storing:
         return work()
 
     def crash(self, survives: str) -> None:
-        """Leave of the groups under way what `survives` (one of `SURVIVES`) says."""
+        """Leave of the writes under way what `survives` (one of `SURVIVES`) says."""
         if survives == "all":
-            for group in self.under_way:
-                self._store(group, told=False)
+            for write in self.under_way:
+                self._store(write, told=False)
         elif survives == "torn":
-            for group in self.under_way:
-                self._journal.stage(group)
+            for write in self.under_way:
+                self._journal.prepare(write)
             self._journal.disk.crash(self._journal.disk.tail // 2)
             self._journal.open()
 
-    def _store(self, group: tuple[Append, ...], *, told: bool) -> Sequence[Ack]:
-        acks = self._journal.append(group)
-        for append, ack in zip(group, acks, strict=True):
+    def _store(self, write: Write, *, told: bool) -> Any:
+        answer = self._journal.write(write)
+        if not isinstance(write, Group):
+            self._trace.add(seen.Tended(self._name, write, answer, told))
+            return answer
+        for append, ack in zip(write.appends, answer, strict=True):
             self._trace.add(seen.Stored(self._name, append, ack, told))
-            self._known(append.task)
-        return acks
+            self._known(append.log)
+        return answer
+
+
+def _refused(name: str, write: Write) -> seen.Refused | seen.Untended:
+    if isinstance(write, Group):
+        return seen.Refused(name, write.appends)
+    return seen.Untended(name, write)

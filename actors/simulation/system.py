@@ -30,17 +30,20 @@ from actors.runtime import (
     Step,
     Stop,
     Unstash,
+    Unwatch,
+    Watch,
 )
 from actors.runtime.cell import Cell
 from actors.runtime.clock import Clock, TimerHandle
+from actors.runtime.journal.messages import Appended, AppendFailed
 from actors.simulation import trace as seen
 from actors.simulation.actions import PLACE, Action
 from actors.simulation.loop import SimLoop
 from actors.simulation.process import Process
 from actors.simulation.trace import Trace
-from actors.task.messages import Appended, AppendFailed
 
-LEAVING = (Passivate, Stop, Unstash)
+BY_THE_BOOK = (Passivate, Stop, Unstash, Watch, Unwatch)
+"""Effects that depend on who lives, and on what waits."""
 
 
 class SimClock:
@@ -223,7 +226,7 @@ class SimSystem(ActorSystem):
 
     def _made(self, ref: ActorRef[Any], effects: tuple[Effect, ...]) -> None:
         """Note what a step asks for; leaving depends on what waits, so it commutes with no tell."""
-        if self._loop.touched is not None and any(isinstance(e, LEAVING) for e in effects):
+        if self._loop.touched is not None and any(isinstance(e, BY_THE_BOOK) for e in effects):
             self._loop.touch(("tail", self.name, ref), ("book", self.name))
         for effect in effects:
             if isinstance(effect, StartTimer):

@@ -13,8 +13,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from actors.runtime import ActorRef
-from actors.task.ports import Ack, Append, CancelRun, Notify, RunId, Snapshot, StartRun
-from actors.task.record import Failure, Record
+from actors.runtime.journal.port import Ack, Append, Snapshot
+from actors.runtime.journal.record import Record
+from actors.simulation.writes import Upkeep
+from actors.task.ports import CancelRun, Notify, RunId, StartRun
+from actors.task.record import Failure
 
 # -- clients
 
@@ -48,6 +51,8 @@ class Streamed(NamedTuple):
     seq: int
     event: Any
     """The `StreamResponse`."""
+    snapshot: bool = False
+    """The Task as it is then, in place of events that are no longer kept."""
 
 
 class Left(NamedTuple):
@@ -85,6 +90,23 @@ class Refused(NamedTuple):
 
     node: str
     group: tuple[Append, ...]
+
+
+class Tended(NamedTuple):
+    """The journal did what is no append, at this moment; `told` is False if its word got lost."""
+
+    node: str
+    write: Upkeep
+    done: bool | None
+    """As the port says it: a log that is gone, records that are; None for what only moves on."""
+    told: bool
+
+
+class Untended(NamedTuple):
+    """The journal could not do what is no append: nothing has changed."""
+
+    node: str
+    write: Upkeep
 
 
 class Verdict(NamedTuple):

@@ -14,11 +14,13 @@ from collections.abc import Coroutine, Iterator
 from functools import cache, partial
 from typing import Any
 
+from actors.runtime.journal.messages import JOURNAL
 from actors.simulation import trace as seen
 from actors.simulation.actions import EVERYTHING, Action
 from actors.simulation.choices import Choices
 from actors.simulation.clients import Client
 from actors.simulation.faults import FaultPlan, Faults
+from actors.simulation.history import history
 from actors.simulation.journal import SimJournal
 from actors.simulation.loop import RunsInCircles, SimLoop
 from actors.simulation.node import Node
@@ -26,11 +28,11 @@ from actors.simulation.script import Script
 from actors.simulation.trace import Trace
 from actors.simulation.unheard import unheard
 from actors.task.chart import task_chart
-from actors.task.orders import JOURNAL, OUTBOX, RUNNER
+from actors.task.orders import OUTBOX, RECOVERY, RETENTION, RUNNER
 from actors.task.policy import Policy
 from statechart import Table
 
-STANDING = frozenset({JOURNAL, RUNNER, OUTBOX})
+STANDING = frozenset({JOURNAL, RUNNER, OUTBOX, RECOVERY, RETENTION})
 """Actors that live as long as their process."""
 
 
@@ -59,6 +61,7 @@ class World:
         plan: how many faults there may be.
         webhooks: there is somebody to notify.
         early: timers may fire although something else could happen.
+        settled: a process that starts finds out at once what is to be recovered.
         detailed: write every delivery into the trace.
     """
 
@@ -71,6 +74,7 @@ class World:
         *,
         webhooks: bool = True,
         early: bool = True,
+        settled: bool = False,
         detailed: bool = False,
     ) -> None:
         self.choices = choices
@@ -93,6 +97,7 @@ class World:
         ]
         self._pauses = Action("pause", self._pause)
         self._outages = Action("the storage goes away", self._lose_storage)
+        self._settled = settled
         self._start_node()
 
     # -- what clients ask of the world
@@ -150,6 +155,15 @@ class World:
                 known=self.known,
             )
         )
+        if self._settled:
+            self._settle(self.node)
+
+    def _settle(self, node: Node) -> None:
+        """Let its standing actors start, and learn what is to be recovered, before all else."""
+        ready = self.loop.ready
+        while starts := [each for each in ready if each.place is node and _standing(each)]:
+            ready.remove(starts[0])
+            starts[0].run()
 
     def _possible(self) -> list[Action]:
         """What may go wrong at this moment."""
@@ -231,8 +245,16 @@ class World:
             self.loop.horizon = self.loop.time() + HORIZON
             self.loop.run()
         for task in sorted(self._begun):
-            self.trace.logs[task] = self.journal.page(task, 0, 1_000_000)
+            self.trace.logs[task] = history(self.journal, task)
+        self._end_sweeps()
         self.trace.add(seen.Quiet(tuple(self._leftovers())))
+
+    def _end_sweeps(self) -> None:
+        """Take back the next sweep of each retention: there is always one to come."""
+        for node in self.nodes:
+            cell = node.system.cells.get(RETENTION)
+            if cell is not None and not node.down:
+                cell.forget_timers()
 
     def _leftovers(self) -> list[str]:
         left = [f"request of {task.get_name()}" for task in self.loop.pending]
@@ -243,6 +265,11 @@ class World:
             if not node.down:
                 left += [f"{node.name} {each}" for each in _left_in(node)]
         return left
+
+
+def _standing(action: Action) -> bool:
+    """Tell whether no task takes part in it."""
+    return "deliver task:" not in action.label
 
 
 def _left_in(node: Node) -> Iterator[str]:

@@ -1,34 +1,44 @@
-"""Codec: a record as a msgpack frame around its protobuf payload, and back.
+"""Codec: a record as a msgpack frame around its payload, and back.
 
-Format version 1 is one msgpack array, the CRC always its last four bytes:
+Format version 2 is one msgpack array, the CRC always its last four bytes:
 
     [version, epoch, seq, at, kind, payload, facts, crc]
 
-The CRC-32 covers the task's id and every byte before the CRC, so that a flipped bit, a torn write
-and a frame that ended up under another task are all found. The task's id is not repeated in the
+Version 1 differs in the kinds alone (see `_claim_was_21`). Both may stand in one log: `encode`
+writes the present format, and `decode` reads every one by lifting the fields of an older version
+to the next, step by step. So a new version needs one function here, and no old one goes away
+(golden frames in the tests).
+
+The CRC-32 covers the name of the log and every byte before the CRC, so that a flipped bit, a torn
+write and a frame that ended up under another log are all found. The name is not repeated in the
 frame: whoever stores frames knows it. Decoding is strict and builds nothing but data.
 
-Neighbours: `actors/task/record.py` (what is encoded), the journals beside this file. A new format
-version gets a new decoder here; version 1 stays readable for ever (golden frames in the tests).
+Neighbours: `actors/runtime/journal/record.py` (what is encoded), the journals beside this file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from reprlib import Repr
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 from zlib import crc32
 
 import msgpack
 
-from actors.task.ports import JournalCorrupt, StorageError
-from actors.task.record import NO_FACTS, Fact, Kind, Record
+from actors.runtime.journal.errors import JournalCorrupt, StorageError
+from actors.runtime.journal.record import CLAIM, NO_FACTS, Fact, Record
 
-FORMAT = 1
+FORMAT: Final = 2
 MAX_FRAME = 64 * 1024 * 1024
 """Bytes. A bound so that a damaged length cannot ask for the whole memory."""
+MAX_KIND: Final = 2**31 - 1
+
+Fields = list[Any]
+"""What stands in the array, as msgpack read it: nothing is checked yet but the CRC."""
 
 _FIELDS = 8
+_KIND = 4
 _CRC_BYTES = 4
 _CRC_ROOM = 0xFFFF_FFFF
 """Packs into the five bytes that the real CRC then overwrites four of."""
@@ -36,78 +46,107 @@ _ARRAY_OF_FIELDS = 0x90 | _FIELDS
 _UINT32 = 0xCE
 _PACKER = msgpack.Packer()
 """Shared, as making one costs more than packing a record; holds nothing between two calls."""
-_KINDS: Mapping[int, Kind] = MappingProxyType({int(kind): kind for kind in Kind})
+_KINDS_OF_1 = frozenset({1, 2, 3, 4, 16, 17, 18, 19, 20, 21})
+_TOLD = Repr()
+"""How what was found is told: not all of it, since it may be a whole payload."""
+_TOLD.maxother = _TOLD.maxstring = 100
 
 
-def encode(record: Record, task: str) -> bytes:
-    """The frame that stores `record` in the log of `task`.
+def encode(record: Record, log: str) -> bytes:
+    """The frame that stores `record` in `log`.
 
     Raises:
         StorageError: the record is larger than MAX_FRAME.
         TypeError: a fact is no int, str or list of str (a defect of the caller).
+        ValueError: a kind is out of range (likewise).
     """
     seq, epoch, at, kind, payload, given = record
+    if not 0 <= kind <= MAX_KIND:
+        raise ValueError(f"record {seq} of log {log!r} is of kind {kind}, expected 0 to {MAX_KIND}")
     facts = {name: _plain(name, fact) for name, fact in given.items()} if given else {}
     fields = (FORMAT, epoch, seq, at, kind, payload, facts, _CRC_ROOM)
     rest: bytes = _PACKER.pack(fields)[:-_CRC_BYTES]
     if len(rest) + _CRC_BYTES > MAX_FRAME:
         raise StorageError(
-            f"record {seq} of task {task!r} takes {len(rest)} bytes, the journal stores at "
-            f"most {MAX_FRAME}: send large artifacts in several chunks, or as a URL"
+            f"record {seq} of log {log!r} takes {len(rest)} bytes, the journal stores at "
+            f"most {MAX_FRAME}: send what is large in several chunks, or as a URL"
         )
-    return rest + _crc(rest, task)
+    return rest + _crc(rest, log)
 
 
-def decode(frame: object, task: str) -> Record:
-    """The record in a frame that was stored in the log of `task`.
+def decode(frame: object, log: str) -> Record:
+    """The record in a frame that was stored in `log`.
 
     Raises:
-        JournalCorrupt: these are not bytes that `encode` made for this task.
+        JournalCorrupt: these are not bytes that `encode`, of this release or an earlier one, made
+            for this log.
     """
     if not isinstance(frame, bytes):
-        _corrupt(task, f"a {type(frame).__name__}", "the bytes of a frame")
-    _check_frame(frame, task)
+        _corrupt(log, f"a {type(frame).__name__}", "the bytes of a frame")
+    _check_frame(frame, log)
     try:
-        fields = msgpack.unpackb(frame, raw=False, strict_map_key=True, max_ext_len=0)
+        fields: Fields = msgpack.unpackb(frame, raw=False, strict_map_key=True, max_ext_len=0)
     except Exception as error:  # noqa: BLE001 - msgpack raises whatever the bytes provoke
-        _corrupt(task, f"no msgpack ({error!r})", "a msgpack array")
-    _, epoch, seq, at, number, payload, facts, _ = fields
+        _corrupt(log, f"no msgpack ({_TOLD.repr(error)})", "a msgpack array")
+    crc = int.from_bytes(frame[-_CRC_BYTES:], "big")
+    if type(fields[-1]) is not int or fields[-1] != crc:
+        _corrupt(log, f"{_TOLD.repr(fields[-1])} as last field", f"the CRC, {crc}")
+    for version in range(frame[1], FORMAT):
+        fields = UPCASTERS[version](fields, log)
+    _, epoch, seq, at, kind, payload, facts, _ = fields
     for name, value, least in (("epoch", epoch, 1), ("seq", seq, 1), ("at", at, 0)):
         if type(value) is not int or value < least:
-            _corrupt(task, f"{name} {value!r}", f"an integer of at least {least}")
-    kind = _KINDS.get(number) if type(number) is int else None
-    if kind is None:
-        _corrupt(task, f"record kind {number!r}", f"one of {sorted(_KINDS)}", seq)
+            _corrupt(log, f"{name} {_TOLD.repr(value)}", f"an integer of at least {least}")
+    if type(kind) is not int or not 0 <= kind <= MAX_KIND:
+        found = f"record kind {_TOLD.repr(kind)}"
+        _corrupt(log, found, f"an integer from 0 to {MAX_KIND}", seq)
     if type(payload) is not bytes:
-        _corrupt(task, f"a {type(payload).__name__} as payload", "bytes", seq)
-    return Record(seq, epoch, at, kind, payload, _checked_facts(facts, task, seq))
+        _corrupt(log, f"a {type(payload).__name__} as payload", "bytes", seq)
+    return Record(seq, epoch, at, kind, payload, _checked_facts(facts, log, seq))
 
 
-def checksum(payload: bytes, task: str, seq: int) -> int:
-    """CRC-32 of a snapshot's payload, bound to its task and sequence number."""
-    return crc32(payload, crc32(f"{task}/{seq}".encode()))
+def checksum(payload: bytes, log: str, seq: int) -> int:
+    """CRC-32 of a snapshot's payload, bound to its log and sequence number."""
+    return crc32(payload, crc32(f"{log}/{seq}".encode()))
 
 
-def _check_frame(frame: bytes, task: str) -> None:
+def _claim_was_21(fields: Fields, log: str) -> Fields:
+    """Version 1 knew the kinds of the task core alone, and a claim of an epoch as 21 of them."""
+    kind = fields[_KIND]
+    if type(kind) is not int or kind not in _KINDS_OF_1:
+        found = f"record kind {_TOLD.repr(kind)} in format 1"
+        _corrupt(log, found, f"one of {sorted(_KINDS_OF_1)}")
+    if kind == 21:
+        fields[_KIND] = CLAIM
+    return fields
+
+
+UPCASTERS: Final[Mapping[int, Callable[[Fields, str], Fields]]] = MappingProxyType(
+    {1: _claim_was_21}
+)
+"""Version -> what makes its fields those of the next one."""
+
+
+def _check_frame(frame: bytes, log: str) -> None:
     if not _FIELDS < len(frame) <= MAX_FRAME:
-        _corrupt(
-            task, f"a frame of {len(frame)} bytes", f"more than {_FIELDS}, at most {MAX_FRAME}"
-        )
+        _corrupt(log, f"a frame of {len(frame)} bytes", f"more than {_FIELDS}, at most {MAX_FRAME}")
     if frame[0] != _ARRAY_OF_FIELDS:
-        _corrupt(task, f"first byte {frame[0]:#04x}", f"{_ARRAY_OF_FIELDS:#04x}")
+        _corrupt(log, f"first byte {frame[0]:#04x}", f"{_ARRAY_OF_FIELDS:#04x}")
     if frame[-_CRC_BYTES - 1] != _UINT32:
-        _corrupt(task, f"{frame[-_CRC_BYTES - 1]:#04x} before the CRC", f"{_UINT32:#04x}")
-    if frame[1] != FORMAT:
+        _corrupt(log, f"{frame[-_CRC_BYTES - 1]:#04x} before the CRC", f"{_UINT32:#04x}")
+    if not 1 <= frame[1] <= FORMAT:
         _corrupt(
-            task, f"format version {frame[1]}", f"{FORMAT}: a newer release may have written it"
+            log,
+            f"format version {frame[1]}",
+            f"1 to {FORMAT}: a newer release may have written it",
         )
-    found, expected = frame[-_CRC_BYTES:], _crc(frame[:-_CRC_BYTES], task)
+    found, expected = frame[-_CRC_BYTES:], _crc(frame[:-_CRC_BYTES], log)
     if found != expected:
-        _corrupt(task, f"CRC {found.hex()}", f"{expected.hex()} for these bytes and this task")
+        _corrupt(log, f"CRC {found.hex()}", f"{expected.hex()} for these bytes and this log")
 
 
-def _crc(rest: bytes, task: str) -> bytes:
-    return crc32(rest, crc32(task.encode())).to_bytes(_CRC_BYTES, "big")
+def _crc(rest: bytes, log: str) -> bytes:
+    return crc32(rest, crc32(log.encode())).to_bytes(_CRC_BYTES, "big")
 
 
 def _plain(name: str, fact: object) -> Fact:
@@ -119,14 +158,15 @@ def _plain(name: str, fact: object) -> Fact:
     raise TypeError(f"fact {name!r} is {fact!r}; a fact is an int, a str or a list of str")
 
 
-def _checked_facts(facts: object, task: str, seq: int) -> Mapping[str, Fact]:
+def _checked_facts(facts: object, log: str, seq: int) -> Mapping[str, Fact]:
     if type(facts) is not dict:
-        _corrupt(task, f"a {type(facts).__name__} as facts", "a map", seq)
+        _corrupt(log, f"a {type(facts).__name__} as facts", "a map", seq)
     for name, value in facts.items():
         if type(name) is not str:
-            _corrupt(task, f"{name!r} as name of a fact", "text", seq)
+            _corrupt(log, f"{_TOLD.repr(name)} as name of a fact", "text", seq)
         if type(value) not in (int, str) and not (type(value) is list and _all_text(value)):
-            _corrupt(task, f"fact {name!r} = {value!r}", "an int, a str or a list of str", seq)
+            found = f"fact {_TOLD.repr(name)} = {_TOLD.repr(value)}"
+            _corrupt(log, found, "an int, a str or a list of str", seq)
     return facts or NO_FACTS
 
 
@@ -134,8 +174,8 @@ def _all_text(items: list[Any]) -> bool:
     return all(type(item) is str for item in items)
 
 
-def _corrupt(task: str, found: str, expected: str, seq: int | None = None) -> NoReturn:
+def _corrupt(log: str, found: str, expected: str, seq: int | None = None) -> NoReturn:
     record = "a record" if seq is None else f"record {seq}"
     raise JournalCorrupt(
-        f"{record} of task {task!r} cannot be read: found {found}, expected {expected}"
+        f"{record} of log {log!r} cannot be read: found {found}, expected {expected}"
     )

@@ -18,12 +18,15 @@ from itertools import islice
 from a2a.types import ListTasksRequest, StreamResponse, Task
 
 from actors.runtime import NOBODY, Caller
+from actors.runtime.journal.port import Ack, Append, Head, Listing, Place, Snapshot, Stored
+from actors.runtime.journal.projection import Keep, Projection, Query, Row
+from actors.runtime.journal.record import Record
 from actors.storage.fencing import check, holds
-from actors.storage.remembered import Memories, Memory
+from actors.storage.remembered import Memories, Memory, row_of
 from actors.storage.taskstore import Conflict, TaskStore, VersionedTaskStore, store_port
 from actors.task.fold import Fold
-from actors.task.ports import Ack, Append, Listing, Query, Row, Snapshot, Stored
-from actors.task.record import Kind, Record
+from actors.task.listing import TaskRow, task_row
+from actors.task.record import Kind
 
 
 class ForeignJournal:
@@ -61,8 +64,8 @@ class ForeignJournal:
         if not group:
             return []
         _check_lane(group)
-        task, row = group[0].task, group[0].row
-        memory = self._known.get(task) or Memory(row, fold=Fold())
+        task = group[0].log
+        memory = self._known.get(task) or Memory(task, row_of(group[0]), fold=Fold())
         if memory.saving:
             raise RuntimeError(f"two groups of task {task!r} in flight: await the first, then send")
         acks, stored = _judge(group, memory)
@@ -73,29 +76,29 @@ class ForeignJournal:
             return self._save(memory, acks, stored, records)
         for record in records:
             memory.fold.apply(record)
-        memory.advance(memory.fold, stored[-1].row, records)
+        memory.advance(memory.fold, stored[-1], records)
         self._known.keep(task, memory)
         return acks
 
     async def _save(
         self, memory: Memory, acks: list[Ack], stored: Sequence[Append], records: list[Record]
     ) -> Sequence[Ack]:
-        row = stored[-1].row
+        last = stored[-1]
         memory.saving = True
-        self._known.keep(row.task, memory)
+        self._known.keep(last.log, memory)
         try:
-            draft = await self._draft(memory, stored[-1], records)
+            draft = await self._draft(memory, last, records)
         except BaseException as error:
-            memory.discard(row)
+            memory.discard(last)
             if not isinstance(error, Conflict):
                 raise
             return [Ack.FENCED] * len(acks)
         else:
-            memory.advance(draft, row, records)
+            memory.advance(draft, last, records)
             return acks
         finally:
             memory.saving = False
-            self._known.keep(row.task, memory)
+            self._known.keep(last.log, memory)
 
     async def _draft(self, memory: Memory, last: Append, records: list[Record]) -> Fold:
         """Save a fold with `records`. What is in memory stays as it is until the store agreed.
@@ -103,11 +106,12 @@ class ForeignJournal:
         Raises:
             Conflict: the stored Task is not the one that the records were decided on.
         """
-        caller = last.caller if last.caller != NOBODY else Caller(last.row.owner, last.row.tenant)
+        row = row_of(last)
+        caller = last.caller if last.caller != NOBODY else Caller(row.owner, row.tenant)
         context = self._context_of(caller)
         base, version = memory.fold, memory.version
         if base is None:
-            found = await self._store.get(last.task, context)
+            found = await self._store.get(last.log, context)
             if found is None or (version is not None and found.version != version):
                 raise Conflict
             base, version = memory.fold_of(found.task), found.version
@@ -131,7 +135,7 @@ class ForeignJournal:
         """
         known = self._known.get(task)
         before = max(1, known.head) if known else 1
-        row = known.row if known else Row(task, "", "", "")
+        row = known.row if known else TaskRow("", "", "")
         asking = Caller(row.owner, row.tenant) if caller is None else caller
         found = await self._store.get(task, self._context_of(asking))
         memory = self._known.get(task)
@@ -140,7 +144,7 @@ class ForeignJournal:
         if memory is not None and memory.knows_better(found.version):
             assert memory.fold is not None  # noqa: S101 - for the type checker
             return _for(asking, memory.stored(memory.fold))
-        seen = memory or Memory(Row(task, asking.owner, asking.tenant, ""), head=1)
+        seen = memory or Memory(task, TaskRow(asking.owner, asking.tenant, ""), head=1)
         overtaken = seen.saving or seen.head != before
         if not overtaken:
             seen.adopt(found.version)
@@ -182,20 +186,53 @@ class ForeignJournal:
         asking = Caller(query.owner, query.tenant)
         tasks = []
         for task in answer.tasks:
-            row = Row(task.id, query.owner, query.tenant, task.context_id)
-            memory = self._known.get(task.id) or Memory(row, head=1)
+            row = TaskRow(query.owner, query.tenant, task.context_id)
+            memory = self._known.get(task.id) or Memory(task.id, row, head=1)
             tasks.append(_for(asking, memory.stored(memory.fold_of(task))))
         following = (0, answer.next_page_token) if answer.next_page_token else None
         return Listing(tuple(tasks), answer.total_size, following)
 
-    def active(self) -> Sequence[str]:
-        """None: a store does not say which tasks were at work."""
-        return []
-
     def save_snapshot(self, task: str, snapshot: Snapshot) -> None:
         """Nothing to do: the store holds the Task itself."""
 
-    def open(self) -> None:
+    def find(self, key: str) -> None:
+        """None: a store keeps no keys."""
+
+    # -- upkeep: a store's tasks are its owner's to look after
+
+    def head(self, log: str) -> Head | None:
+        """Where the log of a task ends, as far as memory goes."""
+        memory = self._known.get(log)
+        return None if memory is None else Head(log, memory.head, memory.epoch, memory.active)
+
+    def heads(self, after: str = "", limit: int = 256, *, active: bool = False) -> Sequence[Head]:
+        """None: a store does not say which tasks were at work."""
+        return []
+
+    def consumed(self, consumer: str, place: Place) -> None:
+        """Nothing to do: nobody goes on where a process has ended."""
+
+    def unconsumed(self, consumer: str, after: str = "", limit: int = 256) -> Sequence[Place]:
+        """None, as nothing is remembered of what was consumed."""
+        return []
+
+    def surplus(self, keep: Keep, limit: int = 256) -> Sequence[Head]:
+        """None."""
+        return []
+
+    def compact(self, log: str, upto: int) -> bool:
+        """Nothing to let go of."""
+        return False
+
+    def remove(self, head: Head) -> bool:
+        """Nothing: the store is its owner's."""
+        return False
+
+    def restore(self, head: Head, snapshot: Snapshot, row: Row | None = None) -> bool:
+        """Nothing: a Task goes into a store by way of that store."""
+        return False
+
+    def open(self, *projections: Projection) -> None:
         """Nothing to get ready; the store is its owner's."""
 
     def close(self) -> None:
@@ -203,12 +240,12 @@ class ForeignJournal:
 
 
 def _check_lane(group: Sequence[Append]) -> None:
-    task = group[0].task
+    task = group[0].log
     for append in group:
         check(append)
-        if append.task != task:
+        if append.log != task:
             raise ValueError(
-                f"one group for tasks {task!r} and {append.task!r}: these are two lanes"
+                f"one group for tasks {task!r} and {append.log!r}: these are two lanes"
             )
 
 
@@ -221,26 +258,27 @@ def _judge(group: Sequence[Append], memory: Memory) -> tuple[list[Ack], list[App
         acks.append(Ack.STORED if held else Ack.FENCED)
         if held:
             stored.append(append)
-            head, epoch = append.row.head, append.epoch
+            head, epoch = append.seq, append.epoch
     return acks, stored
 
 
 def _changes_task(base: Fold, records: Sequence[Record]) -> bool:
     """Whether the store must hear of `records`: a public one, or a message entering the history."""
     return any(
-        (record.kind.public and record.kind is not Kind.REPLY)
-        or (record.kind is Kind.STARTED and base.task is not None and record.number("message"))
+        (record.public and record.kind != Kind.REPLY)
+        or (record.kind == Kind.STARTED and base.task is not None and record.number("message"))
         for record in records
     )
 
 
 def _events(records: Sequence[Record]) -> list[StreamResponse]:
-    return [StreamResponse.FromString(r.payload) for r in records if r.kind.public]
+    return [StreamResponse.FromString(r.payload) for r in records if r.public]
 
 
 def _for(caller: Caller, stored: Stored) -> Stored:
     """As seen by `caller`: whom a store shows a task is its own affair."""
-    return stored._replace(row=stored.row._replace(owner=caller.owner, tenant=caller.tenant))
+    row = task_row(stored)._replace(owner=caller.owner, tenant=caller.tenant)
+    return stored._replace(row=row)
 
 
 def _request(query: Query) -> ListTasksRequest:
@@ -248,13 +286,13 @@ def _request(query: Query) -> ListTasksRequest:
         return ListTasksRequest.FromString(query.request)
     request = ListTasksRequest(
         tenant=query.tenant,
-        context_id=query.context,
+        context_id=str(query.where.get("context", "")),
         page_size=query.size,
         page_token=query.after[1] if query.after else "",
         include_artifacts=True,
     )
-    if query.state:
-        request.status = query.state  # type: ignore[assignment] # the number of a TaskState
-    if query.status_from is not None:
-        request.status_timestamp_after.FromMilliseconds(query.status_from)
+    if query.where.get("state"):
+        request.status = query.where["state"]  # type: ignore[assignment] # a TaskState's number
+    if query.since is not None:
+        request.status_timestamp_after.FromMilliseconds(query.since)
     return request

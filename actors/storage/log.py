@@ -1,64 +1,103 @@
-"""How the logs lie in the SQLite file, and how they are read back.
+"""How the logs lie in the SQLite file, and how one is read back.
 
-Records of all tasks go to the end of one rowid table, in the order of their appends: nothing is
-inserted in the middle of anything, so the speed does not depend on how many tasks write at once.
-There is no index by task. Instead each record names the one before it in its task's log, the task's
+Records of all logs go to the end of one rowid table, in the order of their appends: nothing is
+inserted in the middle of anything, so the speed does not depend on how many logs are written to at
+once. There is no index by log. Instead each record names the one before it in its log, the log's
 row names the last one, and `marks` names every 64th. A page after some cursor is found by one look
-into `marks` and at most 63 steps beyond its end, and costs O(records read + log n).
+into `marks` and at most 63 steps beyond its end, and costs O(records read + log n). The record
+after `floor` names one that is gone; nothing walks there.
 
-Neighbours: `database.py` (the schema), `sqlite.py` (writes, and wraps the errors of both).
+Neighbours: `schema.py` (the tables), `rows.py` (the row beside a log), `listing.py` (many logs),
+`sqlite.py` (wraps the errors).
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
+from actors.runtime.journal.errors import JournalCorrupt
+from actors.runtime.journal.port import Head, Place, Snapshot, Stored
+from actors.runtime.journal.projection import Row
+from actors.runtime.journal.record import Record
 from actors.storage.codec import checksum, decode
-from actors.task.ports import JournalCorrupt, Listing, Query, Row, Snapshot, Stored
-from actors.task.record import Record
+from actors.storage.rows import Table, row_of
 
 STRIDE: Final = 64
 """Every record whose number this divides is in `marks`."""
 
-_COLUMNS: Final = """SELECT id, head_record,
-    task, owner, tenant, context, state, status_at, active, head, epoch FROM tasks """
-_TASK: Final = _COLUMNS + "WHERE task = ?"
-_LISTED: Final = """WHERE owner = :owner AND tenant = :tenant AND state != 0
-    AND (:context = '' OR context = :context) AND (:state = 0 OR state = :state)
-    AND (:status_from IS NULL OR status_at >= :status_from)"""
-_COUNT: Final = "SELECT count(*) FROM tasks " + _LISTED  # noqa: S608 - constants
-_BEYOND: Final = " AND (status_at, task) < (:at, :id)"
-_NEWEST_FIRST: Final = " ORDER BY status_at DESC, task DESC LIMIT :limit"
-_CHAIN: Final = """WITH RECURSIVE chain (id, seq, previous) AS (
+COLUMNS: Final = "l.id, l.head_record, l.log, l.head, l.epoch, l.active, l.floor"
+WIDTH: Final = 7
+"""How many COLUMNS are."""
+_LOG: Final = f"SELECT {COLUMNS} FROM logs AS l WHERE log = ?"  # noqa: S608 - constants
+_KEY: Final = "SELECT l.log, k.seq FROM keys AS k JOIN logs AS l ON l.id = k.log WHERE k.key = ?"
+CHAIN: Final = """WITH RECURSIVE chain (id, seq, previous) AS (
     SELECT id, seq, previous FROM records WHERE id = :start
     UNION ALL
     SELECT r.id, r.seq, r.previous FROM chain JOIN records AS r ON r.id = chain.previous
     WHERE chain.seq > :after + 1 LIMIT :steps
-) SELECT frame FROM chain JOIN records AS r ON r.id = chain.id WHERE chain.seq <= :upto
-    ORDER BY chain.seq"""
+)"""
+"""Records from `start` back to `after + 1`."""
+_FRAMES: Final = f"""{CHAIN} SELECT frame FROM chain JOIN records AS r ON r.id = chain.id
+    WHERE chain.seq <= :upto ORDER BY chain.seq"""  # noqa: S608 - constants
 
 
 class Found(NamedTuple):
-    """A task's row, and where its log ends."""
+    """A log's row in `logs`."""
 
     id: int
     last: int
-    """Rowid of the record at `row.head`."""
-    row: Row
+    """Rowid of the record at `head.seq`."""
+    head: Head
+
+    @classmethod
+    def of(cls, columns: tuple[Any, ...]) -> Found:
+        """What COLUMNS gave."""
+        id_, last, log, seq, epoch, active, floor = columns
+        return cls(id_, last, Head(log, seq, epoch, bool(active), floor))
 
 
-def find(db: sqlite3.Connection, task: str) -> Found | None:
-    """The row of a task."""
-    columns = db.execute(_TASK, (task,)).fetchone()
-    return None if columns is None else _found(columns)
+def find(db: sqlite3.Connection, log: str) -> Found | None:
+    """Where a log is."""
+    columns = db.execute(_LOG, (log,)).fetchone()
+    return None if columns is None else Found.of(columns)
 
 
-def stored(db: sqlite3.Connection, found: Found) -> Stored:
-    """The row with its snapshot and every record after that."""
-    snapshot = _snapshot(db, found)
-    known = snapshot.seq if snapshot else 0
-    return Stored(found.row, snapshot, records(db, found, known, found.row.head))
+def place_of(db: sqlite3.Connection, key: str) -> Place | None:
+    """Where an idempotency key leads."""
+    found = db.execute(_KEY, (key,)).fetchone()
+    return None if found is None else Place(*found)
+
+
+def stored(db: sqlite3.Connection, found: Found, row: Row | None) -> Stored:
+    """The log with its snapshot and every record after that.
+
+    Raises:
+        JournalCorrupt: some of that is not there, or not as it was written.
+    """
+    head, kept = found.head, snapshot(db, found)
+    known = kept.seq if kept else 0
+    if known < head.floor:
+        raise JournalCorrupt(
+            f"the snapshot of log {head.log!r} is missing or damaged, and its records up to "
+            f"{head.floor} are no longer kept: restore a backup"
+        )
+    return Stored(head, row, kept, records(db, found, known, head.seq))
+
+
+def read(db: sqlite3.Connection, tables: Collection[Table], found: Found) -> Stored:
+    """The same, with the row."""
+    return stored(db, found, row_of(db, tables, found.id))
+
+
+def start(db: sqlite3.Connection, found: Found, upto: int) -> tuple[int, int]:
+    """The nearest record from `upto` on whose place is known: its number and rowid."""
+    mark = db.execute(
+        "SELECT seq, record FROM marks WHERE log = ? AND seq >= ? ORDER BY seq LIMIT 1",
+        (found.id, upto),
+    ).fetchone()
+    return (found.head.seq, found.last) if mark is None else mark
 
 
 def records(db: sqlite3.Connection, found: Found, after: int, upto: int) -> tuple[Record, ...]:
@@ -69,65 +108,27 @@ def records(db: sqlite3.Connection, found: Found, after: int, upto: int) -> tupl
     """
     if upto <= after:
         return ()
-    mark = db.execute(
-        "SELECT seq, record FROM marks WHERE task = ? AND seq >= ? ORDER BY seq LIMIT 1",
-        (found.id, upto),
-    ).fetchone()
-    top, start = (found.row.head, found.last) if mark is None else mark
-    values = {"start": start, "after": after, "upto": upto, "steps": top - after}
-    frames = db.execute(_CHAIN, values).fetchall()
-    task = found.row.task
-    read = tuple(decode(frame, task) for (frame,) in frames)
+    top, first = start(db, found, upto)
+    values = {"start": first, "after": after, "upto": upto, "steps": top - after}
+    frames = db.execute(_FRAMES, values).fetchall()
+    log = found.head.log
+    read = tuple(decode(frame, log) for (frame,) in frames)
     if [record.seq for record in read] != list(range(after + 1, upto + 1)):
         raise JournalCorrupt(
-            f"the log of task {task!r} is broken: walking back from rowid {start} for records "
+            f"log {log!r} is broken: walking back from rowid {first} for records "
             f"{after + 1} to {upto} found {[record.seq for record in read]}"
         )
     return read
 
 
-def listing(db: sqlite3.Connection, query: Query) -> Listing:
-    """One page of what matches. Costs grow with what the owner and tenant have."""
-    values: dict[str, object] = {
-        "owner": query.owner,
-        "tenant": query.tenant,
-        "context": query.context,
-        "state": query.state,
-        "status_from": query.status_from,
-        "limit": query.size + 1,
-    }
-    total = db.execute(_COUNT, values).fetchone()[0]
-    select = _COLUMNS + _LISTED
-    if query.after is not None:
-        values["at"], values["id"] = query.after
-        select += _BEYOND
-    rows = db.execute(select + _NEWEST_FIRST, values).fetchall()
-    page = [_found(columns) for columns in rows[: query.size]]
-    last = page[-1].row if len(rows) > query.size else None
-    following = None if last is None else (last.status_at, last.task)
-    return Listing(tuple(stored(db, found) for found in page), total, following)
-
-
-def active(db: sqlite3.Connection) -> list[str]:
-    """Tasks whose row says active, the oldest first."""
-    found = db.execute("SELECT task FROM tasks WHERE active = 1 ORDER BY id").fetchall()
-    return [task for (task,) in found]
-
-
-def _found(columns: tuple[Any, ...]) -> Found:
-    id_, last, task, owner, tenant, context, state, status_at, busy, head, epoch = columns
-    row = Row(task, owner, tenant, context, state, status_at, bool(busy), head, epoch)
-    return Found(id_, last, row)
-
-
-def _snapshot(db: sqlite3.Connection, found: Found) -> Snapshot | None:
-    """The snapshot, or None when there is none or it is damaged: the log has it all."""
+def snapshot(db: sqlite3.Connection, found: Found) -> Snapshot | None:
+    """The snapshot, or None when there is none or it is damaged: the log may have it all."""
     kept = db.execute(
-        "SELECT seq, crc, payload FROM snapshots WHERE task = ?", (found.id,)
+        "SELECT seq, crc, payload FROM snapshots WHERE log = ?", (found.id,)
     ).fetchone()
     if kept is None:
         return None
     seq, crc, payload = kept
-    if type(payload) is not bytes or not isinstance(seq, int) or seq > found.row.head:
+    if type(payload) is not bytes or not isinstance(seq, int) or seq > found.head.seq:
         return None
-    return Snapshot(seq, payload) if crc == checksum(payload, found.row.task, seq) else None
+    return Snapshot(seq, payload) if crc == checksum(payload, found.head.log, seq) else None

@@ -3,7 +3,7 @@
 It stores encoded frames, not records, so that whatever the codec cannot keep shows up here too.
 The contents belong to the object: `close` and `open` again, also on another loop, keep them.
 
-Neighbours: `codec.py`, `fencing.py`, `conformance.py` (what it must keep).
+Neighbours: `codec.py`, `fencing.py`, `matching.py` (listings), `conformance.py` (what to keep).
 """
 
 from __future__ import annotations
@@ -11,19 +11,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from actors.runtime import Caller
+from actors.runtime.journal.port import Ack, Append, Head, Listing, Place, Snapshot, Stored
+from actors.runtime.journal.projection import Keep, Projection, Query, Row
+from actors.runtime.journal.record import Record
 from actors.storage.codec import decode, encode
 from actors.storage.fencing import check, holds
-from actors.task.ports import Ack, Append, Listing, Query, Row, Snapshot, Stored
-from actors.task.record import Record
+from actors.storage.matching import may_see, position, selected, surplus
 
 
 class _Log:
-    __slots__ = ("frames", "row", "snapshot")
+    __slots__ = ("consumers", "frames", "head", "keys", "row", "snapshot")
 
-    def __init__(self) -> None:
+    def __init__(self, head: Head) -> None:
+        self.head = head
         self.frames: list[bytes] = []
+        """Of the records after `head.floor`."""
         self.row: Row | None = None
         self.snapshot: Snapshot | None = None
+        self.consumers: dict[str, int] = {}
+        """Those with something to do -> the record up to which they are done."""
+        self.keys: list[str] = []
+
+    def stored(self, log: str) -> Stored:
+        known = self.snapshot.seq if self.snapshot else 0
+        frames = self.frames[known - self.head.floor :]
+        return Stored(
+            self.head, self.row, self.snapshot, tuple(decode(frame, log) for frame in frames)
+        )
 
 
 class MemoryJournal:
@@ -33,13 +47,24 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self._logs: dict[str, _Log] = {}
+        self._keys: dict[str, Place] = {}
+        self._projections: dict[str, Projection] = {}
 
     def __repr__(self) -> str:
-        return f"<MemoryJournal tasks={len(self._logs)}>"
+        return f"<MemoryJournal logs={len(self._logs)}>"
 
-    def lane(self, task: str) -> str:
+    def open(self, *projections: Projection) -> None:
+        """Learn what rows look like."""
+        self._projections.update({each.name: each for each in projections})
+
+    def close(self) -> None:
+        """Nothing to let go of; the contents stay."""
+
+    def lane(self, log: str) -> str:
         """One lane: everything is stored at once."""
         return "memory"
+
+    # -- writing
 
     def append(self, group: Sequence[Append]) -> Sequence[Ack]:
         """Store a group; see the port.
@@ -49,76 +74,138 @@ class MemoryJournal:
                 the group is stored then.
         """
         for append in group:
-            check(append)
-        encoded = [[encode(record, append.task) for record in append.records] for append in group]
+            check(append, self._projections.values())
+        encoded = [[encode(record, append.log) for record in append.records] for append in group]
         return [self._store(*pair) for pair in zip(group, encoded, strict=True)]
 
     def _store(self, append: Append, frames: list[bytes]) -> Ack:
-        log = self._logs.get(append.task)
-        head, epoch = (log.row.head, log.row.epoch) if log and log.row else (0, 0)
-        if not holds(append, head, epoch):
+        log = self._logs.get(append.log)
+        head, epoch = (log.head.seq, log.head.epoch) if log else (0, 0)
+        if not holds(append, head, epoch) or any(key in self._keys for key in append.keys):
             return Ack.FENCED
-        log = self._logs.setdefault(append.task, _Log())
+        if log is None:
+            log = self._logs[append.log] = _Log(append.head)
         log.frames += frames
-        log.row = append.row
+        log.head = append.head._replace(floor=log.head.floor)
+        log.row = append.row if append.row is not None else log.row
+        for key in append.keys:
+            self._keys[key] = Place(append.log, append.expected + 1)
+            log.keys.append(key)
+        for consumer in append.consumers:
+            log.consumers.setdefault(consumer, append.expected)
         return Ack.STORED
 
-    def read(self, task: str, caller: Caller | None = None) -> Stored | None:
-        """The task, if there is one that `caller` may see; see the port."""
-        log = self._logs.get(task)
-        if log is None or log.row is None:
-            return None
-        if caller is not None and (caller.owner, caller.tenant) != (log.row.owner, log.row.tenant):
-            return None
-        return self._stored(log, log.row)
+    def save_snapshot(self, log: str, snapshot: Snapshot) -> None:
+        """Keep `snapshot` unless it is older than the one kept or newer than the log."""
+        known = self._logs.get(log)
+        if known is None or snapshot.seq > known.head.seq:
+            return
+        if known.snapshot is None or known.snapshot.seq < snapshot.seq:
+            known.snapshot = snapshot
 
-    def _stored(self, log: _Log, row: Row) -> Stored:
-        known = log.snapshot.seq if log.snapshot else 0
-        tail = tuple(decode(frame, row.task) for frame in log.frames[known:])
-        return Stored(row, log.snapshot, tail)
+    # -- reading
 
-    def page(self, task: str, after: int, limit: int) -> tuple[Record, ...]:
+    def read(self, log: str, caller: Caller | None = None) -> Stored | None:
+        """The log, if there is one that `caller` may see; see the port."""
+        known = self._logs.get(log)
+        if known is None or (caller is not None and not may_see(known.row, caller)):
+            return None
+        return known.stored(log)
+
+    def page(self, log: str, after: int, limit: int) -> tuple[Record, ...] | None:
         """At most `limit` records after `after`."""
-        log = self._logs.get(task)
-        frames = log.frames[after : after + limit] if log else ()
-        return tuple(decode(frame, task) for frame in frames)
+        known = self._logs.get(log)
+        if known is None:
+            return ()
+        start = after - known.head.floor
+        if start < 0:
+            return None
+        return tuple(decode(frame, log) for frame in known.frames[start : start + limit])
+
+    def find(self, key: str) -> Place | None:
+        """Where the append that bore `key` began."""
+        return self._keys.get(key)
 
     def list(self, query: Query) -> Listing:
-        """One page of what matches; looks at every task."""
-        found = [
-            ((log.row.status_at, log.row.task), log, log.row)
-            for log in self._logs.values()
-            if log.row is not None and _matches(log.row, query)
+        """One page of what matches; looks at every log."""
+        rows = [(name, log.row) for name, log in self._logs.items()]
+        found = selected(query, self._projections, rows)
+        page, total, more = found
+        listed = tuple(self._logs[name].stored(name) for name, _ in page)
+        following = position(query.projection, *page[-1]) if more else None
+        return Listing(listed, total, following)
+
+    # -- upkeep
+
+    def head(self, log: str) -> Head | None:
+        """Where a log ends."""
+        known = self._logs.get(log)
+        return None if known is None else known.head
+
+    def heads(self, after: str = "", limit: int = 256, *, active: bool = False) -> Sequence[Head]:
+        """Logs by name."""
+        names = sorted(self._logs, key=str.encode)
+        later = [name for name in names if name.encode() > after.encode()]
+        found = [self._logs[name].head for name in later]
+        return [head for head in found if head.active or not active][:limit]
+
+    def consumed(self, consumer: str, place: Place) -> None:
+        """Move a consumer, never backwards; forget it when nothing is left."""
+        known = self._logs.get(place.log)
+        if known is None or consumer not in known.consumers:
+            return
+        if place.seq >= known.head.seq:
+            del known.consumers[consumer]
+        else:
+            known.consumers[consumer] = max(known.consumers[consumer], place.seq)
+
+    def unconsumed(self, consumer: str, after: str = "", limit: int = 256) -> Sequence[Place]:
+        """Where a consumer is to go on, by name of the log."""
+        names = sorted(
+            (name for name, log in self._logs.items() if consumer in log.consumers), key=str.encode
+        )
+        later = [name for name in names if name.encode() > after.encode()]
+        return [Place(name, self._logs[name].consumers[consumer]) for name in later[:limit]]
+
+    def surplus(self, keep: Keep, limit: int = 256) -> Sequence[Head]:
+        """Logs beyond what is to be kept, the oldest first."""
+        rows = [
+            (name, log.row, sum(map(len, log.frames)))
+            for name, log in self._logs.items()
+            if not (log.head.active or (keep.compactable and log.head.floor == log.head.seq))
         ]
-        rest = [hit for hit in found if query.after is None or hit[0] < query.after]
-        rest.sort(key=lambda hit: hit[0], reverse=True)
-        page = rest[: query.size]
-        following = page[-1][0] if len(rest) > query.size else None
-        return Listing(tuple(self._stored(log, row) for _, log, row in page), len(found), following)
+        return [self._logs[name].head for name in surplus(keep, self._projections, rows)[:limit]]
 
-    def active(self) -> Sequence[str]:
-        """Tasks whose row says active."""
-        return [task for task, log in self._logs.items() if log.row and log.row.active]
+    def compact(self, log: str, upto: int) -> bool:
+        """Let go of the records up to `upto`, where a snapshot stands for them."""
+        known = self._logs.get(log)
+        if known is None:
+            return False
+        snapshot, floor = known.snapshot, known.head.floor
+        if upto > floor:
+            behind = any(seq < upto for seq in known.consumers.values())
+            if snapshot is None or snapshot.seq < upto or behind:
+                return False
+            del known.frames[: upto - floor]
+            known.head = known.head._replace(floor=upto)
+        return True
 
-    def save_snapshot(self, task: str, snapshot: Snapshot) -> None:
-        """Keep `snapshot` unless it is older than the one kept or newer than the log."""
-        log = self._logs.get(task)
-        known = log.snapshot.seq if log and log.snapshot else 0
-        if log is not None and known < snapshot.seq <= len(log.frames):
-            log.snapshot = snapshot
+    def remove(self, head: Head) -> bool:
+        """Let go of a log that is as `head` says, and at rest."""
+        known = self._logs.get(head.log)
+        if known is None or known.head.active or known.consumers:
+            return False
+        if (known.head.seq, known.head.epoch) != (head.seq, head.epoch):
+            return False
+        del self._logs[head.log]
+        for key in known.keys:
+            del self._keys[key]
+        return True
 
-    def open(self) -> None:
-        """Nothing to get ready."""
-
-    def close(self) -> None:
-        """Nothing to let go of; the contents stay."""
-
-
-def _matches(row: Row, query: Query) -> bool:
-    return (
-        row.state != 0
-        and (row.owner, row.tenant) == (query.owner, query.tenant)
-        and query.context in ("", row.context)
-        and query.state in (0, row.state)
-        and (query.status_from is None or row.status_at >= query.status_from)
-    )
+    def restore(self, head: Head, snapshot: Snapshot, row: Row | None = None) -> bool:
+        """Begin a log at a snapshot."""
+        if head.log in self._logs:
+            return False
+        log = self._logs[head.log] = _Log(head)
+        log.snapshot, log.row = snapshot, row
+        return True

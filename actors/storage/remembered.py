@@ -11,9 +11,11 @@ from typing import Any, Final
 
 from a2a.types import StreamResponse, Task
 
+from actors.runtime.journal.port import Append, Head, Snapshot, Stored
+from actors.runtime.journal.record import Record
 from actors.task.fold import Fold
-from actors.task.ports import Row, Snapshot, Stored
-from actors.task.record import Kind, Record
+from actors.task.listing import TaskRow
+from actors.task.record import Kind
 
 RECENT: Final = 256
 """Records kept for readers of one task."""
@@ -25,8 +27,10 @@ RESTING: Final = 10_000
 class Memory:
     """What the process knows of one task beyond its store."""
 
-    row: Row
+    task: str
+    row: TaskRow
     """As of the head; only its names are used once the fold is gone."""
+    active: bool = False
     head: int = 0
     epoch: int = 1
     run: int = 0
@@ -40,20 +44,21 @@ class Memory:
     @property
     def busy(self) -> bool:
         """A run, its queue or a save needs this memory."""
-        return self.saving or (self.fold is not None and self.row.active)
+        return self.saving or (self.fold is not None and self.active)
 
-    def advance(self, fold: Fold, row: Row, records: list[Record]) -> None:
+    def advance(self, fold: Fold, last: Append, records: list[Record]) -> None:
         """The store has it all: from here on it is true."""
-        self.row, self.head, self.epoch, self.run = row, fold.version, fold.epoch, fold.run
-        at_rest = fold.final or (fold.task is not None and not row.active)
+        self.row, self.active = row_of(last), last.active
+        self.head, self.epoch, self.run = fold.version, fold.epoch, fold.run
+        at_rest = fold.final or (fold.task is not None and not last.active)
         self.fold = None if at_rest else fold
         self.recent.extend(records)
         if fold.final:
             self.recent.clear()
 
-    def discard(self, row: Row) -> None:
+    def discard(self, last: Append) -> None:
         """What the store holds now only it can say, under a number that nobody has used."""
-        self.head = row.head
+        self.head = last.seq
         self._start_anew(None)
 
     def adopt(self, version: Any) -> None:
@@ -91,11 +96,20 @@ class Memory:
             context=fold.task.context_id if fold.task is not None else self.row.context,
             state=fold.state,
             status_at=fold.status_at,
-            active=fold.active,
-            head=fold.version,
-            epoch=fold.epoch,
         )
-        return Stored(row, Snapshot(fold.version, fold.pack()), ())
+        head = Head(self.task, fold.version, fold.epoch, fold.active)
+        return Stored(head, row, Snapshot(fold.version, fold.pack()), ())
+
+
+def row_of(append: Append) -> TaskRow:
+    """The row that an append of the task core carries.
+
+    Raises:
+        ValueError: it carries none, so no task core made it.
+    """
+    if isinstance(append.row, TaskRow):
+        return append.row
+    raise ValueError(f"the append for task {append.log!r} has the row {append.row!r}")
 
 
 class Memories:

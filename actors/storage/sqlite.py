@@ -1,10 +1,8 @@
-"""SqliteJournal: the journal in one SQLite file, committed in the event loop.
+"""SqliteJournal: the journal in one SQLite file.
 
-A group is one transaction. When COMMIT itself raises, whether it took effect is read back before
-anything else is done.
-
-Neighbours: `logwriter.py` and `log.py` (rows, written and read), `database.py` (file, lock, schema,
-errors), `codec.py` (frames), `fencing.py` (when an append holds), `conformance.py` (what to keep).
+Neighbours: `filewriter.py` and `remote.py` (all that writes), `log.py` and `listing.py` (all that
+reads), `entries.py` (what is written), `database.py` and `lock.py` (the file), `conformance` (what
+to keep).
 """
 
 from __future__ import annotations
@@ -12,197 +10,237 @@ from __future__ import annotations
 import os
 import sqlite3
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 from actors.runtime import Caller
-from actors.storage import log
-from actors.storage.codec import checksum, encode
-from actors.storage.database import ProcessLock, connect, storage_error
-from actors.storage.fencing import check
-from actors.storage.logwriter import LogWriter
-from actors.task.ports import (
+from actors.runtime.journal.errors import StorageError, StorageUnavailable
+from actors.runtime.journal.port import (
     Ack,
     Append,
+    Head,
     Listing,
-    Query,
+    MaybeAwaitable,
+    Place,
     Snapshot,
-    StorageError,
-    StorageUnavailable,
     Stored,
 )
-from actors.task.record import Record
-
-_SAVE_SNAPSHOT: Final = """INSERT INTO snapshots (task, seq, crc, payload)
-    SELECT id, :seq, :crc, :payload FROM tasks WHERE task = :task AND head >= :seq
-    ON CONFLICT (task) DO UPDATE SET seq = :seq, crc = :crc, payload = :payload
-    WHERE excluded.seq > snapshots.seq"""
-
-
-class _Doubt(NamedTuple):
-    """A group whose COMMIT raised, while it is not known whether it took effect."""
-
-    group: tuple[Append, ...]
-    acks: list[Ack]
-    last: int
-    """Rowid of its last record."""
+from actors.runtime.journal.projection import Keep, Projection, Query, Row
+from actors.runtime.journal.record import Record
+from actors.storage import listing
+from actors.storage import log as logs
+from actors.storage.checkpoints import Checkpoints
+from actors.storage.database import connect, storage_error
+from actors.storage.entries import entries, named
+from actors.storage.filewriter import FileWriter
+from actors.storage.lock import ProcessLock
+from actors.storage.matching import checked, may_see
+from actors.storage.remote import RemoteWriter
+from actors.storage.rows import Table, row_of
+from actors.storage.writing import Writer
 
 
 class SqliteJournal:
     """A Journal in a SQLite file that survives the process (kill -9 included).
 
-    With `durability="process"`, the only choice, the last commits before a power cut may be lost;
-    what remains is gap-free.
+    Args:
+        path: of the file; "power" needs one on a disk of this machine.
+        durability: "process" commits in the event loop, and a power cut may lose the last commits
+            (what remains is gap-free). "power" has each commit on the disk before it is
+            acknowledged, by a process of its own, so that the loop waits for no disk; what writes
+            then gives awaitables.
+
+    Raises:
+        ValueError: there is no such durability, or the path is no file.
     """
 
     external = False
 
     def __init__(self, path: str | os.PathLike[str], durability: str = "process") -> None:
-        if durability != "process":
-            raise ValueError(f"durability={durability!r} is not supported; there is 'process'")
+        if durability not in ("process", "power"):
+            raise ValueError(f"durability={durability!r} is unknown; choose 'process' or 'power'")
         if os.fspath(path) in ("", ":memory:"):
             raise ValueError(f"path={path!r} is no file; use MemoryJournal to keep nothing")
         self.path = Path(path).absolute()
+        self.durability = durability
         self._db: sqlite3.Connection | None = None
+        self._writer: Writer | None = None
+        self._tables: dict[str, Table] = {}
+        self._projections: dict[str, Projection] = {}
         self._release: weakref.finalize[Any, SqliteJournal] | None = None
         self._process = 0
-        self._writer = LogWriter()
-        self._doubt: _Doubt | None = None
 
     def __repr__(self) -> str:
         return f"<SqliteJournal {str(self.path)!r} {'open' if self._db else 'closed'}>"
 
-    def open(self) -> None:
+    def open(self, *projections: Projection) -> MaybeAwaitable[None]:
         """Take the file for this journal, making it and its directories when missing.
 
         Raises:
-            StorageError: another journal holds it, or it is not a journal of this release.
+            StorageError: another journal holds it, or it is not a journal of this release, or has
+                other rows for one of the projections.
         """
-        if self._db is not None:
-            return
+        if self._db is None:
+            self._take()
+        tables = [Table.of(projection) for projection in projections]
+        made = self._writing().register([table.shape for table in tables])
+        if made is not None:
+            return self._made(made, tables)
+        self._know(tables)
+        return None
+
+    async def _made(self, made: Awaitable[None], tables: Sequence[Table]) -> None:
+        await made
+        self._know(tables)
+
+    def _know(self, tables: Sequence[Table]) -> None:
+        for table in tables:
+            self._tables[table.projection.name] = table
+            self._projections[table.projection.name] = table.projection
+
+    def _take(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageUnavailable(f"making the directory of {self.path}: {error}") from error
         lock = ProcessLock(self.path.resolve())
         try:
-            db = connect(self.path)
+            power = self.durability == "power"
+            db = connect(self.path, full=power, checkpoints=power)
         except BaseException:
             lock.release()
             raise
         self._db, self._process = db, os.getpid()
-        self._release = weakref.finalize(self, _let_go, db, lock, self._process)
-        self._writer.forget()
-        self._doubt = None
+        writer: Writer
+        if self.durability == "power":
+            writer = RemoteWriter(db, self.path, lock.holder)
+        else:
+            writer = FileWriter(db, self.path, Checkpoints(db, self.path))
+        self._writer = writer
+        self._release = weakref.finalize(self, _let_go, db, lock, writer, self._process)
 
-    def close(self) -> None:
-        """Let go of the file; idempotent."""
-        self._db = None
+    def close(self) -> MaybeAwaitable[None]:
+        """Let go of the file, when all that was begun is stored; idempotent."""
+        writer, inherited = self._writer, self._process != os.getpid()
+        self._db = self._writer = None
+        self._tables.clear()
+        self._projections.clear()
+        finished = None if writer is None or inherited else writer.close()
+        if finished is not None:
+            return self._released(finished)
         if self._release is not None:
             self._release()
+        return None
 
-    def lane(self, task: str) -> str:
+    async def _released(self, finished: Awaitable[None]) -> None:
+        try:
+            await finished
+        finally:
+            if self._release is not None:
+                self._release()
+
+    def lane(self, log: str) -> str:
         """One lane: a group is one transaction."""
         return "sqlite"
 
     # -- writing
 
-    def append(self, group: Sequence[Append]) -> Sequence[Ack]:
+    def append(self, group: Sequence[Append]) -> MaybeAwaitable[Sequence[Ack]]:
         """Store a group in one transaction; see the port.
 
         Raises:
             StorageUnavailable: disk full, locked, failing; nothing was stored, or nobody knows.
-            ValueError, TypeError, StorageError: as `fencing.check` and `codec.encode`.
+            ValueError, TypeError, StorageError: as `entries`.
         """
-        for append in group:
-            check(append)
-        frames = [[encode(record, append.task) for record in append.records] for append in group]
-        db = self._opened()
-        cursor = db.cursor()
-        doubt = self._doubt
-        if doubt is not None and self._took_effect(db, doubt) and doubt.group == tuple(group):
-            return doubt.acks
-        try:
-            cursor.execute("BEGIN IMMEDIATE")
-            acks = self._writer.write(cursor, group, frames)
-        except BaseException as error:
-            self._undo(db)
-            if isinstance(error, sqlite3.Error):
-                raise storage_error(error, self.path, "appending") from error
-            raise
-        try:
-            cursor.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._doubt = doubt = _Doubt(tuple(group), acks, self._writer.last)
-            if not self._took_effect(db, doubt):
-                raise StorageUnavailable(f"committing to {self.path}: {error}") from error
-        return acks
+        stored = self._writing().append(entries(group, self._projections))
+        return _acks(stored) if isinstance(stored, list) else _acks_later(stored)
 
-    def _undo(self, db: sqlite3.Connection) -> None:
-        """Roll back; where even that fails, SQLite has done it or the connection is of no use."""
-        self._writer.forget()
-        with suppress(sqlite3.Error):
-            if db.in_transaction:
-                db.execute("ROLLBACK")
+    def save_snapshot(self, log: str, snapshot: Snapshot) -> MaybeAwaitable[None]:
+        """Keep `snapshot` unless it is older than the one kept or newer than the log."""
+        return self._writing().save_snapshot(log, snapshot)
 
-    def _took_effect(self, db: sqlite3.Connection, doubt: _Doubt) -> bool:
-        """Read back whether a COMMIT that raised took effect; answers once, for good.
+    def consumed(self, consumer: str, place: Place) -> MaybeAwaitable[None]:
+        """Move a consumer, never backwards; forget it when nothing is left."""
+        return self._writing().consumed(consumer, place.log, place.seq)
+
+    def compact(self, log: str, upto: int) -> MaybeAwaitable[bool]:
+        """Let go of the records up to `upto`, where a snapshot stands for them."""
+        return self._writing().compact(log, upto)
+
+    def remove(self, head: Head) -> MaybeAwaitable[bool]:
+        """Let go of a log that is as `head` says, and at rest."""
+        return self._writing().remove(head)
+
+    def restore(
+        self, head: Head, snapshot: Snapshot, row: Row | None = None
+    ) -> MaybeAwaitable[bool]:
+        """Begin a log at a snapshot.
 
         Raises:
-            StorageUnavailable: that cannot be read now. Nothing is appended before it is known,
-                and the same group again is acknowledged if it was stored the first time.
+            ValueError: head, floor and snapshot are not of one record, or the row is of no
+                projection.
         """
-        self._undo(db)
-        if db.in_transaction:  # what we read would be our own, and not be true
-            raise StorageUnavailable(f"{self.path} can be neither committed nor rolled back")
-        pairs = zip(doubt.group, doubt.acks, strict=True)
-        stored = [append.task for append, ack in pairs if ack is Ack.STORED]
-        try:
-            found = log.find(db, stored[-1]) if stored else None
-        except sqlite3.Error as error:
-            raise StorageUnavailable(f"reading back from {self.path}: {error}") from error
-        self._doubt = None
-        return not stored or (found is not None and found.last == doubt.last)
+        return self._writing().restore(head, snapshot, named(row, self._projections))
 
     # -- reading
 
-    def read(self, task: str, caller: Caller | None = None) -> Stored | None:
-        """The task, if there is one that `caller` may see; see the port."""
+    def read(self, log: str, caller: Caller | None = None) -> Stored | None:
+        """The log, if there is one that `caller` may see; see the port."""
         with self._reading() as db:
-            found = log.find(db, task)
+            found = logs.find(db, log)
             if found is None:
                 return None
-            owner = (found.row.owner, found.row.tenant)
-            if caller is not None and (caller.owner, caller.tenant) != owner:
+            row = row_of(db, self._tables.values(), found.id)
+            if caller is not None and not may_see(row, caller):
                 return None
-            return log.stored(db, found)
+            return logs.stored(db, found, row)
 
-    def page(self, task: str, after: int, limit: int) -> tuple[Record, ...]:
-        """At most `limit` records after `after`."""
+    def page(self, log: str, after: int, limit: int) -> tuple[Record, ...] | None:
+        """At most `limit` records after `after`; None where they are no longer kept."""
         with self._reading() as db:
-            found = log.find(db, task)
+            found = logs.find(db, log)
             if found is None:
                 return ()
-            return log.records(db, found, after, min(after + limit, found.row.head))
+            if after < found.head.floor:
+                return None
+            return logs.records(db, found, after, min(after + limit, found.head.seq))
+
+    def find(self, key: str) -> Place | None:
+        """Where the append that bore `key` began."""
+        with self._reading() as db:
+            return logs.place_of(db, key)
 
     def list(self, query: Query) -> Listing:
         """One page of what matches. Costs grow with what the owner and tenant have."""
+        checked(query.projection, self._projections, query.where)
         with self._reading() as db:
-            return log.listing(db, query)
+            return listing.listing(db, self._tables[query.projection.name], query)
 
-    def active(self) -> Sequence[str]:
-        """Tasks whose row says active, the oldest first."""
+    def head(self, log: str) -> Head | None:
+        """Where a log ends."""
         with self._reading() as db:
-            return log.active(db)
+            found = logs.find(db, log)
+        return None if found is None else found.head
 
-    def save_snapshot(self, task: str, snapshot: Snapshot) -> None:
-        """Keep `snapshot` unless it is older than the one kept or newer than the log."""
-        crc = checksum(snapshot.payload, task, snapshot.seq)
-        values = {"task": task, "seq": snapshot.seq, "crc": crc, "payload": snapshot.payload}
-        with suppress(sqlite3.Error):  # a cache; whatever is wrong, the next append will say
-            self._opened().execute(_SAVE_SNAPSHOT, values)
+    def heads(self, after: str = "", limit: int = 256, *, active: bool = False) -> Sequence[Head]:
+        """Logs by name."""
+        with self._reading() as db:
+            return listing.heads(db, after, limit, active=active)
+
+    def unconsumed(self, consumer: str, after: str = "", limit: int = 256) -> Sequence[Place]:
+        """Where a consumer is to go on, by name of the log."""
+        with self._reading() as db:
+            return listing.unconsumed(db, consumer, after, limit)
+
+    def surplus(self, keep: Keep, limit: int = 256) -> Sequence[Head]:
+        """Logs beyond what is to be kept, the oldest first."""
+        checked(keep.projection, self._projections, ())
+        with self._reading() as db:
+            return listing.surplus(db, self._tables[keep.projection.name], keep, limit)
+
+    # -- the file
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -211,6 +249,11 @@ class SqliteJournal:
             yield db
         except sqlite3.Error as error:
             raise storage_error(error, self.path, "reading") from error
+
+    def _writing(self) -> Writer:
+        self._opened()
+        assert self._writer is not None  # noqa: S101 - open together with the connection
+        return self._writer
 
     def _opened(self) -> sqlite3.Connection:
         if self._db is None:
@@ -223,10 +266,19 @@ class SqliteJournal:
         return self._db
 
 
-def _let_go(db: sqlite3.Connection, lock: ProcessLock, process: int) -> None:
+def _acks(stored: list[bool]) -> list[Ack]:
+    return [Ack.STORED if each else Ack.FENCED for each in stored]
+
+
+async def _acks_later(stored: Awaitable[list[bool]]) -> list[Ack]:
+    return _acks(await stored)
+
+
+def _let_go(db: sqlite3.Connection, lock: ProcessLock, writer: Writer, process: int) -> None:
     """Close, in the process that opened; a forked copy must not touch what is not its own."""
     if process != os.getpid():
         return
+    writer.abandon()
     with suppress(sqlite3.Error):
         db.close()
     lock.release()

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from a2a.types import ListTasksRequest, ListTasksResponse, StreamResponse, Task
 
-from actors.task.ports import StorageRejected
+from actors.runtime.journal.errors import StorageRejected
 
 T = TypeVar("T")
 

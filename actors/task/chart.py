@@ -55,6 +55,7 @@ CORE_EVENTS = (
     "cancelled",  # cancel returned, or the grace ran out
     "cancel_raised",  # cancel raised
     "lost",  # the process that ran the agent is gone
+    "overdue",  # nobody has been at work on it for longer than a task may stay open
 )
 
 
@@ -242,6 +243,11 @@ def _ending_rows(policy: Policy) -> Iterable[Row]:
         yield Go("returned", ("submitted", "working"), "failed", actions="fail")
     if policy.recovery == "fail":
         yield Go("lost", ("absent", "submitted", "working"), "failed", actions="fail")
+    if policy.recovery == "park":
+        unfinished = ("absent", "submitted", "working")
+        yield Go("lost", unfinished, "input_required", actions="park")
+    yield Go("overdue", "open", "failed", actions="fail")
+    yield Drop("overdue", ("absent", "replied", "terminal"), "not_open")
     yield Refuse("start", ("terminal", "replied"), "terminal")
 
 
@@ -259,4 +265,5 @@ def _run_rows() -> Iterable[Row]:
     yield Refuse(("returned", "raised"), "cancelling", "superseded")
     yield Go(("cancelled", "cancel_raised"), "cancelling", "idle", actions=("end", "abandon"))
     yield Drop("lost", "idle", "no_run")
+    yield Refuse("overdue", ("running", "cancelling"), "run_active")
     yield Go("lost", ("running", "cancelling"), "idle", actions="end")

@@ -28,9 +28,15 @@ from actors.runtime import (
     Port,
     drain,
 )
+from actors.runtime.journal.actor import JournalActor
+from actors.runtime.journal.errors import StorageUnavailable
+from actors.runtime.journal.messages import JOURNAL, Drain, FindKey, ListLogs, ReadLog, ReadPage
+from actors.runtime.journal.port import Journal, Place
+from actors.runtime.journal.projection import Query
+from actors.runtime.journal.shell import JournalShell
 from actors.task.actor import TaskActor
 from actors.task.fanout import PAGE
-from actors.task.journal import JournalActor
+from actors.task.listing import TASKS
 from actors.task.messages import (
     Admitted,
     Attach,
@@ -38,31 +44,20 @@ from actors.task.messages import (
     Detach,
     Get,
     Hold,
-    Recover,
     Send,
     Settled,
     View,
     task_ref,
 )
-from actors.task.orders import (
-    JOURNAL,
-    OUTBOX,
-    RUNNER,
-    Drain,
-    ListTasks,
-    Page,
-    Pull,
-    ReadPage,
-    ReadTask,
-    TaskPage,
-)
+from actors.task.orders import OUTBOX, RECOVERY, RETENTION, RUNNER, Page, Pull, TaskPage
 from actors.task.outbox import OutboxActor
 from actors.task.policy import Policy
-from actors.task.ports import Journal, Query, StorageUnavailable
 from actors.task.record import Kind
+from actors.task.recovery import Begin, HowFar, Recovery, RecoveryActor
+from actors.task.retention import Retention, RetentionActor
 from actors.task.rules import Rules
 from actors.task.runner import RunnerActor
-from actors.task.shell import JournalShell
+from actors.task.views import shown
 
 logger = logging.getLogger("actors.task")
 
@@ -85,6 +80,7 @@ class TaskCore:
         journal: opened here, closed by `close`.
         policy: see `Policy`.
         pushes: there is a webhook port to notify.
+        retention: what is kept; None: everything.
         shell: performs what the JournalActor asks; another one where a simulator decides when.
         incarnation: names this core among all that ever write to the journal.
     """
@@ -96,33 +92,42 @@ class TaskCore:
         policy: Policy,
         *,
         pushes: bool = False,
+        retention: Retention | None = None,
         shell: Callable[[Journal, ActorSystem], JournalShell] = JournalShell,
         incarnation: str,
     ) -> None:
         self.system = system
         self.journal = journal
         self.policy = policy
+        self._retention = retention
         self._shell = shell(journal, system)
-        pushed = PUSHED[policy.pushed] if pushes else frozenset()
-        rules = Rules(policy, external=journal.external, pushed=pushed, incarnation=incarnation)
+        self._pushed = PUSHED[policy.pushed] if pushes else frozenset()
+        rules = Rules(
+            policy, external=journal.external, pushed=self._pushed, incarnation=incarnation
+        )
         lives = count(1)
         system.register("task", lambda task: TaskActor(task, rules, next(lives)))
 
     async def start(self, **ports: Port) -> None:
-        """Open the journal, start the standing actors, settle what a crash has left.
+        """Open the journal, start the standing actors, begin to settle what a crash has left.
 
         Args:
             **ports: `agent`, and `webhook` if webhooks are to be notified.
         """
-        self.journal.open()
+        opened = self.journal.open(TASKS)
+        if isawaitable(opened):
+            await opened
         self.system.ports["journal"] = self._shell
         self.system.ports.update(ports)
-        self.system.spawn(JOURNAL, JournalActor(self.journal.lane, self.policy.storage_patience))
+        patience = self.policy.storage_patience
+        self.system.spawn(JOURNAL, JournalActor(self.journal.lane, patience, task_ref, shown))
         self.system.spawn(RUNNER, RunnerActor())
-        self.system.spawn(OUTBOX, OutboxActor())
-        active = self.journal.active()
-        for task in await active if isawaitable(active) else active:
-            self.system.tell(task_ref(task), Recover())
+        self.system.spawn(OUTBOX, OutboxActor(self._pushed))
+        if self._retention is not None or self.policy.parked_life is not None:
+            kept = self._retention or Retention()
+            self.system.spawn(RETENTION, RetentionActor(kept, self.policy.parked_life))
+        self.system.spawn(RECOVERY, RecoveryActor())
+        self.system.tell(RECOVERY, Begin())
 
     async def close(self, drain: float) -> None:
         """Let runs end for `drain` seconds, answer everyone, let go of the journal.
@@ -157,10 +162,19 @@ class TaskCore:
 
     # -- asks
 
+    async def recovery(self) -> Recovery:
+        """Return how far the tasks are settled that were going on when the last process ended."""
+        found: Recovery = await self.system.ask(RECOVERY, HowFar())
+        return found
+
     async def send(self, task: str, message: Send, caller: Caller) -> Admitted | Settled:
         """Hand a message in: `Admitted` for Wait.STREAM, to be `reading` then, else `Settled`."""
         answer: Admitted | Settled = await self.system.ask(
-            task_ref(task), message, caller, self.policy.request_deadline, self._let_out(task)
+            task_ref(task),
+            message,
+            caller,
+            self.policy.request_deadline,
+            partial(self.let_out, task),
         )
         return answer
 
@@ -175,31 +189,40 @@ class TaskCore:
         ref = task_ref(task)
         found: View | None
         if self.journal.external or not self.system.alive(ref):
-            found = await self.system.ask(JOURNAL, ReadTask(task), caller)
+            found = await self.system.ask(JOURNAL, ReadLog(task), caller)
         else:
             found = await self.system.ask(ref, Get(), caller)
         return found
 
     async def listing(self, query: Query) -> TaskPage:
         """Return one page of the caller's tasks."""
-        page: TaskPage = await self.system.ask(JOURNAL, ListTasks(query), query.caller)
+        page: TaskPage = await self.system.ask(JOURNAL, ListLogs(query), query.caller)
         return page
 
-    async def attach(self, task: str, after: int | None, caller: Caller) -> Admitted:
-        """Let a reader in; be `reading` its `pages` from then on."""
+    async def find(self, key: str) -> Place | None:
+        """Return where the message with an idempotency key was accepted."""
+        place: Place | None = await self.system.ask(JOURNAL, FindKey(key))
+        return place
+
+    async def page(self, task: str, after: int, limit: int) -> Page:
+        """Return records of a task that the caller has been found to see."""
+        page: Page = await self.system.ask(JOURNAL, ReadPage(task, after, limit))
+        return page
+
+    async def attach(
+        self, task: str, after: int | None, caller: Caller, *, sender: bool = False
+    ) -> Admitted:
+        """Let a reader in; be `reading` its `pages` from then on. See `Attach`."""
+        attach = Attach(after, sender)
         admitted: Admitted = await self.system.ask(
-            task_ref(task), Attach(after), caller, undelivered=self._let_out(task)
+            task_ref(task), attach, caller, undelivered=partial(self.let_out, task)
         )
         return admitted
 
-    def _let_out(self, task: str) -> Callable[[object], None]:
-        """Return what lets a reader out whose caller had gone before it was let in."""
-
-        def undelivered(answer: object) -> None:
-            if isinstance(answer, Admitted):
-                self.system.tell(task_ref(task), Detach(answer.fanout, answer.reader))
-
-        return undelivered
+    def let_out(self, task: str, answer: object) -> None:
+        """Let a reader out, if that is the answer, whose caller had gone before it was let in."""
+        if isinstance(answer, Admitted):
+            self.system.tell(task_ref(task), Detach(answer.fanout, answer.reader))
 
     @contextmanager
     def reading(self, task: str, admitted: Admitted) -> Iterator[None]:
@@ -221,7 +244,7 @@ class TaskCore:
             try:
                 page: Page = await self.system.ask(admitted.fanout, pull, timeout=PULL)
             except AskTimeout:
-                await self._look_elsewhere(task, cursor, caller)
+                await self._look_elsewhere(task, cursor)
                 continue  # nothing new for so long: ask again
             if page.gap:
                 page = Page((), snapshot=await self.system.ask(task_ref(task), Get(), caller))
@@ -233,13 +256,12 @@ class TaskCore:
             elif page.records:
                 cursor = page.records[-1].seq
 
-    async def _look_elsewhere(self, task: str, cursor: int, caller: Caller) -> None:
+    async def _look_elsewhere(self, task: str, cursor: int) -> None:
         """See whether another server has gone on with the task: its records never come here.
 
         Raises:
             StorageUnavailable: it has, and the reader is to resume.
         """
-        read = ReadPage(task, cursor, 1)
-        page: Page = await self.system.ask(JOURNAL, read, caller)
+        page = await self.page(task, cursor, 1)
         if page.records:
             raise StorageUnavailable("another server has taken this task over")

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from actors.runtime import DeadLetter, Envelope, Message, Reject, Step
-from actors.task import readers, release, requests, runs
+from actors.runtime import DeadLetter, Envelope, Message, Reject, Stash, Step, Tell
+from actors.runtime.journal.messages import Answered, Appended, Recover, Recovered
+from actors.task import readers, release, requests, runs, sweeping
 from actors.task.messages import (
-    Appended,
     Attach,
     Cancel,
     CancelGraceOver,
@@ -23,9 +23,11 @@ from actors.task.messages import (
     ExecutionDeadline,
     Get,
     Hold,
-    Recover,
+    LetGo,
+    Overdue,
     RunOver,
     Send,
+    Shorten,
     TerminalGraceOver,
 )
 from actors.task.rules import Rules
@@ -40,9 +42,11 @@ def decide(rules: Rules, state: TaskState, envelope: Envelope, now: int) -> Step
     handle = _BY_TYPE.get(type(message))
     if handle is None:
         return Step(state, (DeadLetter(message, "not for a live task"),))
+    if state.leaving and not isinstance(message, Answered):
+        return Step(state, (Stash(),))
     if envelope.reply_to is not None and not _may_see(rules, state, envelope):
         return Step(state, (Reject(envelope.reply_to, rules.unknown()),))
-    draft = Draft(state, now)
+    draft = Draft(state, now, rules.pushed)
     handle(rules, draft, envelope, message)
     return draft.finish()
 
@@ -68,10 +72,12 @@ def _hold(_: Rules, draft: Draft, envelope: Envelope, __: Hold) -> None:
     draft.reply(envelope, True)
 
 
-def _recover(rules: Rules, draft: Draft, envelope: Envelope, _: Recover) -> None:
+def _recover(rules: Rules, draft: Draft, envelope: Envelope, message: Recover) -> None:
     """Reviving has settled what the log told of; a user's own store tells nothing of runs."""
     if rules.external:
         runs.settle_orphan(rules, draft, envelope.caller)
+    if message.report is not None:
+        draft.once_stored(Tell(message.report, Recovered(draft.state.task)))
 
 
 _BY_TYPE: Mapping[type[Message], Decide] = MappingProxyType(
@@ -90,5 +96,9 @@ _BY_TYPE: Mapping[type[Message], Decide] = MappingProxyType(
         Detach: readers.detach,
         Recover: _recover,
         Hold: _hold,
+        Overdue: runs.overdue,
+        LetGo: sweeping.let_go,
+        Shorten: sweeping.shorten,
+        Answered: sweeping.removed,
     }
 )

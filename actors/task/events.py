@@ -39,7 +39,7 @@ def stamped(event: Emitted, at: int) -> bytes:
     """
     status = TaskStatus()
     status.timestamp.FromMilliseconds(at)
-    if event.kind is Kind.TASK:
+    if event.kind == Kind.TASK:
         return event.payload + StreamResponse(task=Task(status=status)).SerializeToString()
     update = TaskStatusUpdateEvent(status=status)
     return event.payload + StreamResponse(status_update=update).SerializeToString()

@@ -23,8 +23,9 @@ from actors.runtime import (
     Stop,
     Tell,
 )
-from actors.task.orders import JOURNAL, Close, End, Left, Page, Publish, Pull, ReadPage
-from actors.task.record import Record
+from actors.runtime.journal.messages import JOURNAL, ReadPage
+from actors.runtime.journal.record import Record
+from actors.task.orders import Close, End, Left, Page, Publish, Pull
 
 RING = 256
 """Records kept in memory; whoever is further behind reads pages of the journal."""

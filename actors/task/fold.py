@@ -23,7 +23,8 @@ from a2a.types import (
     TaskState,
 )
 
-from actors.task.record import Kind, Record
+from actors.runtime.journal.record import Record
+from actors.task.record import Kind
 
 TERMINAL = frozenset(
     {
@@ -118,7 +119,10 @@ class Fold:
             raise ValueError(f"record {record.seq} cannot follow version {self.version}")
         self.version = record.seq
         self.epoch = record.epoch
-        self._BY_KIND[record.kind](self, record)
+        apply = self._BY_KIND.get(record.kind)
+        if apply is None:
+            raise ValueError(f"record {record.seq} is of kind {record.kind}, which no task has")
+        apply(self, record)
 
     # -- what each kind does
 
@@ -214,7 +218,7 @@ class Fold:
         self.running = None
         self.cancelling = False
 
-    _BY_KIND: ClassVar[Mapping[Kind, Callable[[Fold, Record], None]]] = {
+    _BY_KIND: ClassVar[Mapping[int, Callable[[Fold, Record], None]]] = {
         Kind.TASK: _adopt,
         Kind.STATUS: _status,
         Kind.ARTIFACT: _artifact,

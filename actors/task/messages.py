@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar, NamedTuple, TypeAlias
 
-from actors.runtime import ActorRef, Lane, Message, Overflow
-from actors.task.ports import RunId, Stored
+from actors.runtime import ActorRef, Internal, Lane, Message, ReplyTo
+from actors.runtime.journal.messages import Logged
+from actors.runtime.journal.port import Head
+from actors.task.ports import RunId
 from actors.task.record import Failure, Kind
 
-TaskRef: TypeAlias = "ActorRef[TaskMessage]"
+TaskRef: TypeAlias = "ActorRef[TaskMessage | Logged]"
 
 
 def task_ref(task: str) -> TaskRef:
@@ -42,18 +44,6 @@ class TaskMessage(Message):
     __slots__ = ()
 
 
-class Internal(Message):
-    """Told by one part of the core to another, and always admitted.
-
-    How many of them can wait is bounded by construction: each task has at most a window of
-    unacknowledged records and a run's credits, each reader one outstanding pull.
-    """
-
-    __slots__ = ()
-
-    overflow: ClassVar[Overflow] = Overflow.ADMIT
-
-
 @dataclass(frozen=True, slots=True)
 class Send(TaskMessage):
     """A client's message. `context` and `new` say what the entry has resolved."""
@@ -66,6 +56,10 @@ class Send(TaskMessage):
     wait: Wait
     new: bool
     """The task id was minted for this message: there is no log to read."""
+    key: str = ""
+    """Idempotency key; empty where messages may repeat."""
+    stored: ReplyTo[None] | None = None
+    """Resolved once the message is stored: from then on the journal leads from its key to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +82,8 @@ class Attach(TaskMessage):
 
     revives: ClassVar[bool] = True
     after: int | None
+    sender: bool = False
+    """The reader has sent a message here: it may read while no Task is visible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +103,35 @@ class Hold(Internal, TaskMessage):
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Recover(TaskMessage):
-    """Whoever revives a task settles its lost run; this revives it for nothing else."""
+# -- from the retention
 
-    lane: ClassVar[Lane] = Lane.SYSTEM
+
+@dataclass(frozen=True, slots=True)
+class Overdue(TaskMessage):
+    """Be FAILED if the latest status is older than `before` and nobody is at work."""
+
     revives: ClassVar[bool] = True
+    before: int
+    """UTC milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class LetGo(TaskMessage):
+    """Be removed if nothing has happened since `head` and nobody reads."""
+
+    revives: ClassVar[bool] = True
+    head: Head
+
+
+@dataclass(frozen=True, slots=True)
+class Shorten(TaskMessage):
+    """Let a snapshot stand for the log if nothing has happened since `head` and nobody reads."""
+
+    revives: ClassVar[bool] = True
+    head: Head
+
+
+# -- answers
 
 
 class View(NamedTuple):
@@ -215,35 +234,3 @@ class TerminalGraceOver(TaskMessage):
     """Nothing more will be heard of the run that ended this task."""
 
     lane: ClassVar[Lane] = Lane.SYSTEM
-
-
-# -- answers of the journal
-
-
-@dataclass(frozen=True, slots=True)
-class Appended(TaskMessage):
-    """Every record up to `upto` that this life of the actor wrote is stored."""
-
-    lane: ClassVar[Lane] = Lane.SYSTEM
-    writer: int
-    upto: int
-
-
-@dataclass(frozen=True, slots=True)
-class AppendFailed(TaskMessage):
-    """Nothing after the last acknowledged record is known to be stored: the rest is void."""
-
-    lane: ClassVar[Lane] = Lane.SYSTEM
-    writer: int
-    fenced: bool
-    error: Exception | None
-    """An error for callers to hear (a user's own store said no); None: storage is unavailable."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded(TaskMessage):
-    """The log of a task that is being revived; None if there is none."""
-
-    lane: ClassVar[Lane] = Lane.SYSTEM
-    stored: Stored | None
-    error: Exception | None = None

@@ -1,123 +1,29 @@
-"""What the standing actors and fan-outs can be told: append, run, deliver, publish, read.
+"""What the other actors of the task core can be told: run, deliver, publish, pull.
 
 Apart from their actors, since a TaskActor orders from all of them and they answer to it.
 
-Neighbours: `journal.py`, `runner.py`, `outbox.py`, `fanout.py` (receive these), `state.py` and
+Neighbours: `runner.py`, `outbox.py`, `fanout.py` (receive these), `state.py` and
 `release.py` (send most of them).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
-from actors.runtime import ActorRef, Caller, Lane, Message
-from actors.task.messages import Internal, View
-from actors.task.ports import Ack, Append, CancelRun, Query, RunId, Snapshot, StartRun
-from actors.task.record import Failure, Record
+from actors.runtime import ActorRef, Internal, Lane, Message
+from actors.runtime.journal.record import Record
+from actors.task.messages import View
+from actors.task.ports import CancelRun, RunId, StartRun
+from actors.task.record import Failure
 
-JOURNAL: ActorRef[Message] = ActorRef("journal", "")
 RUNNER: ActorRef[Message] = ActorRef("runner", "")
 OUTBOX: ActorRef[Message] = ActorRef("outbox", "")
+RECOVERY: ActorRef[Message] = ActorRef("recovery", "")
+RETENTION: ActorRef[Message] = ActorRef("retention", "")
 
-
-# -- to the JournalActor
-
-
-@dataclass(frozen=True, slots=True)
-class AppendRecords(Internal):
-    """Append for the TaskActor at `append.task`; it is told Appended or AppendFailed."""
-
-    append: Append
-
-
-@dataclass(frozen=True, slots=True)
-class Orphan(Message):
-    """The actor of a task was lost with a run going on: revive it in a while, to settle that."""
-
-    lane: ClassVar[Lane] = Lane.SYSTEM
-    task: str
-    caller: Caller
-    """Whose run was lost; a user's own store wants to know."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flush(Internal):
-    """Everything that was waiting has been gathered: store the group."""
-
-    lane_name: str
-
-
-@dataclass(frozen=True, slots=True)
-class GroupStored(Message):
-    """The port's answer to one group."""
-
-    lane: ClassVar[Lane] = Lane.SYSTEM
-    lane_name: str
-    acks: tuple[Ack, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class GroupFailed(Message):
-    """The port could not store a group, or not read back whether it is stored."""
-
-    lane: ClassVar[Lane] = Lane.SYSTEM
-    lane_name: str
-    error: Exception
-    transient: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RetryGroup(Message):
-    """Timer: try a failed group again."""
-
-    lane: ClassVar[Lane] = Lane.SYSTEM
-    lane_name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Probe(Message):
-    """Timer: see whether tasks that a failing journal has voided can be settled by now."""
-
-    lane: ClassVar[Lane] = Lane.SYSTEM
-
-
-@dataclass(frozen=True, slots=True)
-class LoadTask(Internal):
-    """Read a log for the TaskActor at `task`, which is told Loaded."""
-
-    task: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReadTask(Message):
-    """Read a parked task on behalf of the envelope's caller; answered with `View | None`."""
-
-    task: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReadPage(Internal):
-    """Read records after `after`; answered with `Page`."""
-
-    task: str
-    after: int
-    limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class ListTasks(Message):
-    """Answered with `TaskPage`."""
-
-    query: Query
-
-
-@dataclass(frozen=True, slots=True)
-class KeepSnapshot(Internal):
-    """Cache a fold."""
-
-    task: str
-    snapshot: Snapshot
+WEBHOOKS = "webhooks"
+"""The durable consumer of tasks' logs that the outbox is."""
 
 
 class TaskPage(NamedTuple):
@@ -126,16 +32,6 @@ class TaskPage(NamedTuple):
     tasks: tuple[bytes, ...]
     total: int
     next: tuple[int, str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched(Message):
-    """The port's answer to a read: a result or an error. Who asked is the envelope's reply_to."""
-
-    lane: ClassVar[Lane] = Lane.SYSTEM
-    asked: Message
-    result: Any
-    error: Exception | None
 
 
 # -- to the RunnerActor
@@ -183,6 +79,13 @@ class Deliver(Internal):
 
     task: str
     records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain(Internal):
+    """Timer: ask the journal once more, for the records of a task, or which are left ("")."""
+
+    task: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,11 +146,3 @@ class Page(NamedTuple):
     """The records after the cursor are no longer kept."""
     snapshot: View | None = None
     """Instead of records that are no longer kept: the Task as it is; what follows comes next."""
-
-
-# -- to a standing actor
-
-
-@dataclass(frozen=True, slots=True)
-class Drain(Internal):
-    """Answered (True) by a standing actor once nothing is under way; behind all that waits."""

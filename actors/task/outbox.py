@@ -1,16 +1,22 @@
-"""OutboxActor: hands stored records to the webhook port, in order for each task, off every path.
+"""OutboxActor: notifies webhooks of stored records, in order for each task, off every path.
 
-One notification of a task is under way at a time; a slow or broken receiver holds up the next ones
-of its own task and nobody else. The queue lives in memory: it is gone with the process.
+It is a durable consumer of the tasks' logs: the journal remembers for which tasks it has something
+to do and how far it has got, so that a process that dies leaves nothing undelivered; the next one
+goes on there, and repeats at most the latest. One notification of a task is under way at a time; a
+slow or broken receiver holds up the next ones of its own task and nobody else.
 
-Neighbours: `release.py` (hands records over), `ports.py` (WebhookPort).
+What is committed is handed over (`Deliver`); what was left by an earlier process, or is too much to
+wait in memory, it reads.
+
+Neighbours: `release.py` (hands records over), `courier.py` (one task), `ports.py` (WebhookPort).
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from actors.runtime import (
     RESUME,
@@ -18,66 +24,190 @@ from actors.runtime import (
     DeadLetter,
     Effect,
     Envelope,
+    Message,
     Perform,
     Reply,
     ReplyTo,
+    StartTimer,
     Step,
+    Tell,
 )
-from actors.task.orders import Deliver, Delivered, Drain
+from actors.runtime.journal.messages import (
+    JOURNAL,
+    Answered,
+    Consumed,
+    Drain,
+    NextRecords,
+    Unconsumed,
+)
+from actors.runtime.journal.port import Place
+from actors.task.courier import READ, Courier
+from actors.task.orders import OUTBOX, WEBHOOKS, Deliver, Delivered, LookAgain
 from actors.task.ports import Notify
-from actors.task.record import Record
+
+PAGE = 256
+"""Names of tasks that are read at a time, at the start."""
+
+BACKLOG = 16
+"""Tasks that an earlier process has left which are worked on at a time."""
+
+RETRY = 5.0
+"""Seconds before a journal that could not be read is asked again."""
+
+Effects: TypeAlias = list[Effect]
 
 
 @dataclass(slots=True)
 class Outbox:
-    """What is still to be sent, by task; the actor's own, changed in place."""
+    """Who is to be notified of what; the actor's own, changed in place."""
 
-    waiting: dict[str, deque[Record]] = field(default_factory=dict)
-    """A task is a key here as long as one of its notifications is under way."""
+    couriers: dict[str, Courier] = field(default_factory=dict)
+    """Tasks with something to deliver."""
+    scanning: bool = True
+    """It is not known yet which tasks an earlier process has left."""
+    after: str = ""
+    """Name of the last one that was found."""
+    early: list[Deliver] = field(default_factory=list)
+    """What came while that was not known: what was left of the same task goes first."""
+    backlog: deque[str] = field(default_factory=deque)
+    """Tasks that were found and are not being worked on yet."""
+    at_work: set[str] = field(default_factory=set)
+    """Tasks that were found and are."""
     drained: list[ReplyTo[Any]] = field(default_factory=list)
 
 
 class OutboxActor(Actor[Outbox]):
-    """The behaviour of the one outbox of a system."""
+    """The behaviour of the one outbox of a system.
+
+    Args:
+        pushed: kinds of records that webhooks hear of; none when there is nobody to notify.
+    """
 
     supervision = RESUME
 
+    def __init__(self, pushed: frozenset[int] = frozenset()) -> None:
+        self._pushed = pushed
+        self._by_type: dict[type[Message], Callable[[Outbox, Any], Effects]] = {
+            Deliver: self._deliver,
+            Delivered: self._delivered,
+            Answered: self._answered,
+            LookAgain: self._look_again,
+        }
+
     def start(self) -> Step[Outbox]:
-        """Nothing to send."""
-        return Step(Outbox())
+        """Look for what an earlier process has left."""
+        if not self._pushed:
+            return Step(Outbox(scanning=False))
+        return Step(Outbox(), (Tell(JOURNAL, Unconsumed(OUTBOX, WEBHOOKS, "", PAGE)),))
 
     def step(self, state: Outbox, envelope: Envelope, now: int) -> Step[Outbox]:
         """Queue what is to be sent, or go on to the next."""
-        match envelope.message:
-            case Deliver(task, records):
-                return Step(state, self._deliver(state, task, records))
-            case Delivered(task):
-                return Step(state, self._next(state, task))
-            case Drain() if envelope.reply_to is not None:
-                state.drained.append(envelope.reply_to)
-                return Step(state, self._drained(state))
-            case other:
-                return Step(state, (DeadLetter(other, "not for the outbox"),))
+        message = envelope.message
+        handle = self._by_type.get(type(message))
+        if handle is not None:
+            return Step(state, tuple(handle(state, message)))
+        if isinstance(message, Drain) and envelope.reply_to is not None:
+            state.drained.append(envelope.reply_to)
+            return Step(state, tuple(self._tell_drained(state)))
+        return Step(state, (DeadLetter(message, "not for the outbox"),))
 
-    def _deliver(self, state: Outbox, task: str, records: tuple[Record, ...]) -> tuple[Effect, ...]:
-        if task in state.waiting:
-            state.waiting[task].extend(records)
-            return ()
-        first, *rest = records
-        state.waiting[task] = deque(rest)
-        return (Perform("webhook", Notify(task, first)),)
+    # -- one task
 
-    def _next(self, state: Outbox, task: str) -> tuple[Effect, ...]:
-        waiting = state.waiting.get(task)
-        if waiting:
-            return (Perform("webhook", Notify(task, waiting.popleft())),)
-        state.waiting.pop(task, None)
-        return self._drained(state)
+    def _deliver(self, state: Outbox, message: Deliver) -> Effects:
+        if state.scanning:
+            state.early.append(message)
+            return []
+        courier = state.couriers.get(message.task)
+        if courier is None:
+            courier = Courier(message.records[0].seq - 1, behind=False)
+            state.couriers[message.task] = courier
+        courier.hand(message.records)
+        return self._next(state, message.task, courier)
+
+    def _delivered(self, state: Outbox, message: Delivered) -> Effects:
+        courier = state.couriers.get(message.task)
+        if courier is None or not courier.sending:
+            return [DeadLetter(message, "nothing was under way")]
+        courier.sending = False
+        if not courier.queue:
+            return self._next(state, message.task, courier)
+        place = Place(message.task, courier.sent)
+        done = Tell(JOURNAL, Consumed(OUTBOX, WEBHOOKS, place))
+        return [done, *self._next(state, message.task, courier)]
+
+    def _next(self, state: Outbox, task: str, courier: Courier) -> Effects:
+        """Send the next notification, look whether there are more, or be done with a task."""
+        if courier.busy:
+            return []
+        if courier.queue:
+            record = courier.queue.popleft()
+            courier.sending, courier.sent = True, record.seq
+            return [Perform("webhook", Notify(task, record))]
+        if not courier.checked:
+            courier.reading = True
+            return [Tell(JOURNAL, NextRecords(OUTBOX, Place(task, courier.known), READ))]
+        del state.couriers[task]
+        done: Effects = [Tell(JOURNAL, Consumed(OUTBOX, WEBHOOKS, Place(task, courier.known)))]
+        return done + self._more_work(state, task) + self._tell_drained(state)
+
+    def _read(self, state: Outbox, task: str, answer: Answered) -> Effects:
+        courier = state.couriers[task]
+        if answer.error is not None:
+            return [StartTimer(f"read {task}", RETRY, LookAgain(task))]
+        courier.take(answer.result, self._pushed)
+        return self._next(state, task, courier)
+
+    # -- what an earlier process has left
+
+    def _answered(self, state: Outbox, answer: Answered) -> Effects:
+        match answer.asked:
+            case Unconsumed():
+                return self._found(state, answer)
+            case NextRecords(_, place):
+                return self._read(state, place.log, answer)
+            case _:
+                return []  # Consumed: what the journal did not take down is delivered again
+
+    def _found(self, state: Outbox, answer: Answered) -> Effects:
+        if answer.error is not None:
+            return [StartTimer("scan", RETRY, LookAgain(""))]
+        for place in answer.result:
+            state.after = place.log
+            state.couriers[place.log] = Courier(place.seq, behind=True)
+            state.backlog.append(place.log)
+        if len(answer.result) == PAGE:
+            return self._look_again(state, LookAgain(""))
+        state.scanning = False
+        early, state.early = state.early, []
+        effects = self._more_work(state)
+        for message in early:
+            effects += self._deliver(state, message)
+        return effects + self._tell_drained(state)
+
+    def _more_work(self, state: Outbox, done: str = "") -> Effects:
+        """Begin with further tasks that were left, a few at a time."""
+        state.at_work.discard(done)
+        effects: Effects = []
+        while state.backlog and len(state.at_work) < BACKLOG:
+            task = state.backlog.popleft()
+            courier = state.couriers.get(task)
+            if courier is not None:
+                state.at_work.add(task)
+                effects += self._next(state, task, courier)
+        return effects
 
     @staticmethod
-    def _drained(state: Outbox) -> tuple[Effect, ...]:
-        if state.waiting:
-            return ()
-        told = tuple(Reply(reply_to, True) for reply_to in state.drained)
+    def _look_again(state: Outbox, message: LookAgain) -> Effects:
+        """Ask the journal once more for what it could not tell."""
+        if not message.task:
+            return [Tell(JOURNAL, Unconsumed(OUTBOX, WEBHOOKS, state.after, PAGE))]
+        known = state.couriers[message.task].known
+        return [Tell(JOURNAL, NextRecords(OUTBOX, Place(message.task, known), READ))]
+
+    @staticmethod
+    def _tell_drained(state: Outbox) -> Effects:
+        if state.couriers or state.scanning:
+            return []
+        told: Effects = [Reply(reply_to, True) for reply_to in state.drained]
         state.drained.clear()
         return told

@@ -38,8 +38,11 @@ class Policy:
     """A Message after a terminal status: told to the streams of that run, or dropped."""
     closed_artifact: Literal["accept", "refuse"]
     """A7: a chunk appended after `last_chunk`."""
-    recovery: Literal["fail", "rerun"]
-    """A run that was going on when its process died."""
+    recovery: Literal["fail", "rerun", "park"]
+    """A run that was going on when its process died: its task is FAILED, the same message runs
+    again, or the task waits for its client (INPUT_REQUIRED)."""
+    deduplicate: bool
+    """A12, R86: a message id that its owner has used before gets the answer that it got then."""
 
     # Forms of answers.
     stream_end: Literal["run", "state"]
@@ -67,6 +70,8 @@ class Policy:
     """How long a failing journal is retried before waiting requests get an error."""
     request_deadline: float
     """How long one blocking request may wait for its answer; its task goes on."""
+    parked_life: float | None
+    """How long a task may stay open with nobody at work on it before it is FAILED."""
 
     def __post_init__(self) -> None:
         """See that closing ends."""
@@ -102,6 +107,7 @@ _SDK = Policy(
     late_message="report",
     closed_artifact="accept",
     recovery="fail",
+    deduplicate=False,
     stream_end="run",
     canceled_again="refuse",
     raised="error",
@@ -113,6 +119,7 @@ _SDK = Policy(
     drain=10.0,
     storage_patience=30.0,
     request_deadline=86_400.0,
+    parked_life=None,
 )
 
 _SPEC = Policy(
@@ -125,6 +132,7 @@ _SPEC = Policy(
     late_message="drop",
     closed_artifact="refuse",
     recovery="fail",
+    deduplicate=True,
     stream_end="state",
     canceled_again="answer",
     raised="task",
@@ -136,4 +144,5 @@ _SPEC = Policy(
     drain=10.0,
     storage_patience=30.0,
     request_deadline=86_400.0,
+    parked_life=604_800.0,
 )

@@ -19,7 +19,7 @@ from actors.task.state import Draft, TaskState
 def attach(_: Rules, draft: Draft, envelope: Envelope, message: Attach) -> None:
     """Let a reader in: with the Task first, or after a record it has seen (R40 to R42)."""
     state = draft.state
-    error = _why_not(state, message.after)
+    error = _why_not(state, message)
     if error is not None:
         draft.reject(envelope, error)
     elif message.after is None:
@@ -29,8 +29,9 @@ def attach(_: Rules, draft: Draft, envelope: Envelope, message: Attach) -> None:
         draft.reply(envelope, Admitted(*reader(draft), message.after, 0, b""))
 
 
-def _why_not(state: TaskState, after: int | None) -> Exception | None:
-    if state.fold.task is None:
+def _why_not(state: TaskState, message: Attach) -> Exception | None:
+    after = message.after
+    if state.fold.task is None and not message.sender:
         return TaskNotFoundError()
     if after is None and state.fold.final:
         return terminal_error(state.task, state.fold.state)

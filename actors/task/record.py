@@ -1,7 +1,9 @@
-"""A record: one fact in a task's log, as the journal stores it and every reader sees it.
+"""What the records in a task's log say: their kinds, and the failure in some.
 
-Neighbours: `fold.py` (Task + record -> Task), `ports.py` (the journal that keeps records),
-`storage/codec.py` (their bytes).
+A public payload is a serialised `StreamResponse`, made once when the agent emitted the event; the
+journal, every stream and every webhook share those bytes.
+
+Neighbours: `fold.py` (Task + record -> Task), `actors/runtime/journal` (Record).
 """
 
 from __future__ import annotations
@@ -16,13 +18,10 @@ from a2a.utils.errors import JSON_RPC_ERROR_CODE_MAP, A2AError, InternalError
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.struct_pb2 import Struct
 
-Fact = str | int | list[str]
-"""What a private fact may be; a record never carries anything but data."""
+from actors.runtime.journal.record import CLAIM
 
 CANCEL_RAISED = "cancel_raised"
 """Outcome of a run whose agent's `cancel` raised: only the caller of that cancel hears what."""
-
-NO_FACTS: Mapping[str, Fact] = MappingProxyType({})
 
 
 class Kind(IntEnum):
@@ -32,6 +31,7 @@ class Kind(IntEnum):
     the core that wrote it.
     """
 
+    EPOCH_CLAIMED = CLAIM
     TASK = 1
     """Facts: core (1 when the core made it at admission, not the agent)."""
     STATUS = 2
@@ -49,35 +49,6 @@ class Kind(IntEnum):
     outcome (the trigger in the chart). Payload: Failure or empty."""
     CANCEL_ASKED = 20
     """Facts: run (a new one when none was going on)."""
-    EPOCH_CLAIMED = 21
-
-    @property
-    def public(self) -> bool:
-        """Whether streams and webhooks carry records of this kind."""
-        return self < Kind.ACCEPTED
-
-
-class Record(NamedTuple):
-    """One stored fact.
-
-    A public payload is a serialised `StreamResponse`, made once when the agent emitted the event;
-    the journal, every stream and every webhook share those bytes.
-    """
-
-    seq: int
-    """Position in the task's log, gap-free from 1; the SSE id of a public record."""
-    epoch: int
-    """Writer incarnation that appended it."""
-    at: int
-    """UTC milliseconds."""
-    kind: Kind
-    payload: bytes = b""
-    facts: Mapping[str, Fact] = NO_FACTS
-
-    def number(self, fact: str) -> int:
-        """A fact that is a number; 0 when absent."""
-        value = self.facts.get(fact, 0)
-        return value if isinstance(value, int) else 0
 
 
 _ERRORS: Mapping[str, type[A2AError]] = MappingProxyType(

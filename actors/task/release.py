@@ -11,20 +11,20 @@ from __future__ import annotations
 from a2a.types import TaskState as A2AState
 
 from actors.runtime import CancelTimer, Perform, Reject, Reply, StartTimer, Tell
-from actors.task.events import unfinished
-from actors.task.fold import INTERRUPTED, TERMINAL
+from actors.runtime.journal.record import Record
 from actors.task.messages import ExecutionDeadline, Settled, TerminalGraceOver, Wait
 from actors.task.orders import OUTBOX, RUNNER, Deliver, End, Launch, Publish
 from actors.task.policy import Policy
 from actors.task.ports import GrantCredit, StartRun
-from actors.task.record import CANCEL_RAISED, Failure, Kind, Record
+from actors.task.record import Failure, Kind
+from actors.task.settle import Question, answer
 from actors.task.state import Draft, Pending, Queued, TaskState, Waiter
 
 _DECISIVE = (Kind.TASK, Kind.STATUS, Kind.REPLY, Kind.ENDED, Kind.REFUSED, Kind.ACCEPTED)
 """Kinds that can be the answer to a settled send or a cancel."""
 
 
-def release(draft: Draft, upto: int, policy: Policy, pushed: frozenset[Kind]) -> None:
+def release(draft: Draft, upto: int, policy: Policy, pushed: frozenset[int]) -> None:
     """Commit every pending record up to `upto`; webhooks are notified of the kinds `pushed`."""
     pending = draft.state.pending
     done = [p for p in pending if p.record.seq <= upto]
@@ -71,10 +71,10 @@ def _commit(draft: Draft, entry: Pending, policy: Policy) -> None:
     running = state.fold.running if state.ending is None else state.ending.number("message")
     state.fold.apply(record)
     then = entry.then
-    if record.kind is Kind.CANCEL_ASKED and not _still_cancelling(state, record):
+    if record.kind == Kind.CANCEL_ASKED and not _still_cancelling(state, record):
         then = tuple(effect for effect in then if isinstance(effect, Reply | Reject))
     draft.do(*then)
-    if state.waiters and (record.kind in _DECISIVE or record.kind.public):
+    if state.waiters and (record.kind in _DECISIVE or record.public):
         _settle(draft, record, running, policy)
     if record.number("final"):
         draft.set(ending=record)
@@ -133,7 +133,8 @@ def _settle(draft: Draft, record: Record, running: int | None, policy: Policy) -
     left: list[Waiter] = []
     held: list[tuple[Waiter, Settled]] = []
     for waiter in state.waiters:
-        settled = _answer(state, waiter, record, running, policy)
+        question = Question(waiter.wait, waiter.message)
+        settled = answer(state.fold, state.ending, question, record, running, policy)
         if settled is None:
             left.append(waiter)
         elif _may_still_fail(state, settled, waiter, policy):
@@ -150,66 +151,3 @@ def _may_still_fail(state: TaskState, settled: Settled, waiter: Waiter, policy: 
         return False
     failed = waiter.wait is Wait.SETTLED and state.fold.state == A2AState.TASK_STATE_FAILED
     return state.fold.final and (failed or bool(settled.message))
-
-
-def _answer(
-    state: TaskState, waiter: Waiter, record: Record, running: int | None, policy: Policy
-) -> Settled | None:
-    """Return the answer that `record` gives to a waiter, or None to wait on."""
-    if record.kind is Kind.REFUSED:
-        mine = waiter.wait is not None and record.number("message") == waiter.message
-        return Settled(failure=Failure.unpack(record.payload)) if mine else None
-    if waiter.wait is Wait.FIRST:
-        return _first(state, waiter, record, policy)
-    if waiter.wait is None:
-        final = state.fold.final
-        return Settled(state.fold.task_bytes, failure=_cancel_failure(state)) if final else None
-    if running != waiter.message:
-        return None
-    return _outcome(state, record)
-
-
-def _first(state: TaskState, waiter: Waiter, record: Record, policy: Policy) -> Settled | None:
-    """R33: the first thing there is to show."""
-    if record.kind is Kind.ACCEPTED:
-        shown = policy.visible == "admission" and state.fold.task is not None
-        return Settled(state.fold.task_bytes) if shown and record.seq == waiter.message else None
-    if record.kind is Kind.ENDED:
-        return _outcome(state, record) if record.number("message") == waiter.message else None
-    if not record.kind.public or record.seq <= waiter.message:
-        return None
-    if record.kind is Kind.REPLY:
-        return Settled(message=record.payload)
-    return Settled(state.fold.task_bytes, failure=_failure(state))
-
-
-def _failure(state: TaskState) -> Failure | None:
-    """Return why the run ended whose last record this is, unless `cancel` raised it."""
-    if state.ending is None or state.ending.facts.get("outcome") == CANCEL_RAISED:
-        return None
-    return Failure.unpack(state.ending.payload)
-
-
-def _cancel_failure(state: TaskState) -> Failure | None:
-    """Return what `cancel` raised, if that is what ended the task (detail 12)."""
-    if state.ending is None or state.ending.facts.get("outcome") != CANCEL_RAISED:
-        return None
-    return Failure.unpack(state.ending.payload)
-
-
-def _outcome(state: TaskState, record: Record) -> Settled | None:
-    """R31: what the run of a message has come to."""
-    match record.kind:
-        case Kind.REPLY:
-            return Settled(message=record.payload)
-        case Kind.ENDED if record.number("final"):
-            return None  # the terminal record follows, and the answer is the Task with it
-        case Kind.ENDED:
-            failure = Failure.unpack(record.payload)
-            if failure is None and state.fold.task is None:
-                failure = unfinished()
-            return Settled(state.fold.task_bytes, failure=failure)
-        case Kind.TASK | Kind.STATUS if state.fold.state in TERMINAL | INTERRUPTED:
-            return Settled(state.fold.task_bytes, failure=_failure(state))
-        case _:
-            return None

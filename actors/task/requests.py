@@ -52,17 +52,18 @@ def _accept(draft: Draft, message: Send, envelope: Envelope) -> int:
     """Record the message; its sender hears nothing before that is stored."""
     seq = draft.state.seq + 1
     facts = {"extensions": list(message.extensions)}
+    draft.keys = (message.key,) if message.key else ()
+    told = () if message.stored is None else (Reply(message.stored, None),)
     if envelope.reply_to is None:
-        return draft.record(Kind.ACCEPTED, message.request, facts)
+        return draft.record(Kind.ACCEPTED, message.request, facts, told)
     if message.wait is Wait.STREAM:
         version, task = draft.state.fold.version, draft.state.fold.task_bytes
         admitted = Admitted(*reader(draft), version, seq, task)
-        return draft.record(
-            Kind.ACCEPTED, message.request, facts, then=(Reply(envelope.reply_to, admitted),)
-        )
+        told = (*told, Reply(envelope.reply_to, admitted))
+        return draft.record(Kind.ACCEPTED, message.request, facts, told)
     waiter = Waiter(envelope.reply_to, message.wait, seq)
     draft.set(waiters=(*draft.state.waiters, waiter))
-    return draft.record(Kind.ACCEPTED, message.request, facts)
+    return draft.record(Kind.ACCEPTED, message.request, facts, told)
 
 
 def _create(draft: Draft, message: Send) -> None:

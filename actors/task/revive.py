@@ -10,11 +10,12 @@ Neighbours: `actor.py` (calls these), `fold.py` (what the log says).
 from __future__ import annotations
 
 from actors.runtime import Caller, Step
+from actors.runtime.journal.port import Stored
 from actors.task.chart import STATES
 from actors.task.fold import Fold, fold
+from actors.task.listing import task_row
 from actors.task.messages import Send
 from actors.task.orders import End
-from actors.task.ports import Stored
 from actors.task.record import Kind
 from actors.task.requests import start_next
 from actors.task.rules import Rules
@@ -51,7 +52,7 @@ def born(rules: Rules, task: str, message: Send, caller: Caller, life: int) -> T
 def revived(rules: Rules, stored: Stored, life: int, now: int) -> Step[TaskState]:
     """Return a task read back from its log, with its lost run settled by policy."""
     state = _as_logged(rules, stored)._replace(life=life, signature=rules.incarnation)
-    draft = Draft(state, now)
+    draft = Draft(state, now, rules.pushed)
     if state.fold.final:
         draft.set(end=End())
     elif state.fold.active:
@@ -60,13 +61,13 @@ def revived(rules: Rules, stored: Stored, life: int, now: int) -> Step[TaskState
 
 
 def _as_logged(rules: Rules, stored: Stored) -> TaskState:
-    row, known = stored.row, folded(stored)
+    row, known = task_row(stored), folded(stored)
     queued = {
         seq: Queued(seq, Caller(row.owner, row.tenant), request, extensions, recovered=True)
         for seq, (request, extensions) in known.accepted.items()
     }
     return TaskState(
-        task=row.task,
+        task=stored.head.log,
         owner=row.owner,
         tenant=row.tenant,
         context=row.context,
@@ -78,6 +79,7 @@ def _as_logged(rules: Rules, stored: Stored) -> TaskState:
         run=known.run,
         status_at=known.status_at,
         adopted=known.adopted,
+        born=row.status_at,
         running=queued.pop(known.running, None) if known.running else None,
         queue=tuple(queued.values()),
         snapshot=stored.snapshot.seq if stored.snapshot else 0,
@@ -100,10 +102,10 @@ def _settle(rules: Rules, draft: Draft) -> None:
         end_run(rules, draft, "cancelled", None)
     elif lost is None:
         start_next(rules, draft)
-    elif rules.policy.recovery == "fail" or "interrupted" in draft.state.configuration:
-        end_run(rules, draft, "lost", None)  # a task that waits for its client waits on
-    else:
+    elif rules.policy.recovery == "rerun" and "interrupted" not in draft.state.configuration:
         _rerun(rules, draft, lost)
+    else:
+        end_run(rules, draft, "lost", None)  # a task that waits for its client waits on
 
 
 def _rerun(rules: Rules, draft: Draft, lost: Queued) -> None:

@@ -9,7 +9,6 @@ from a2a.utils.errors import TaskNotFoundError
 
 from actors.task.chart import task_chart
 from actors.task.policy import Policy
-from actors.task.record import Kind
 
 
 class Rules:
@@ -28,7 +27,7 @@ class Rules:
         policy: Policy,
         *,
         external: bool = False,
-        pushed: frozenset[Kind] = frozenset(),
+        pushed: frozenset[int] = frozenset(),
         incarnation: str = "",
     ) -> None:
         self.policy = policy

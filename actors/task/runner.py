@@ -23,8 +23,9 @@ from actors.runtime import (
     Step,
     Tell,
 )
+from actors.runtime.journal.messages import Drain
 from actors.task.messages import CancelOver, RunOver, TaskMessage, task_ref
-from actors.task.orders import Abandon, CallOff, Drain, Launch, RunReported
+from actors.task.orders import Abandon, CallOff, Launch, RunReported
 from actors.task.ports import AbandonRun, RunId
 
 

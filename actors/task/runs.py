@@ -24,6 +24,7 @@ from actors.task.messages import (
     CancelOver,
     Emitted,
     ExecutionDeadline,
+    Overdue,
     RunOver,
 )
 from actors.task.orders import RUNNER, Abandon
@@ -42,8 +43,11 @@ _SAY = {
     "lost": "The server was interrupted while the agent was working on this task.",
     "expired": "The agent took longer than this server allows.",
     "returned": "The agent returned without finishing.",
+    "overdue": "Nobody has gone on with this task for longer than this server allows.",
+    "park": "The server was interrupted while the agent was working on this task. Send a message "
+    "to let it go on.",
 }
-"""What a FAILED status says to clients, by the event that failed it; never internals."""
+"""What a status of the core says to clients, by the event that led to it; never internals."""
 
 
 def emitted(rules: Rules, draft: Draft, _: Envelope, event: Emitted) -> None:
@@ -69,9 +73,9 @@ def emitted(rules: Rules, draft: Draft, _: Envelope, event: Emitted) -> None:
 def _store(draft: Draft, outcome: Outcome, event: Emitted) -> None:
     state = draft.set(configuration=outcome.configuration)
     payload = event.payload
-    if event.kind is Kind.ARTIFACT:
+    if event.kind == Kind.ARTIFACT:
         state.artifacts[event.artifact] = event.last
-    elif event.kind is not Kind.REPLY:
+    elif event.kind != Kind.REPLY:
         at = event.at or draft.stamp()
         payload = payload if event.at else stamped(event, at)
         state = draft.set(status_at=max(state.status_at, at))
@@ -160,10 +164,15 @@ def end_run(rules: Rules, draft: Draft, trigger: str, failure: Failure | None) -
 def _log_end(
     policy: Policy, draft: Draft, trigger: str, failure: Failure | None, outcome: Outcome
 ) -> None:
-    """Store the end of the run, then whatever must be said before anything terminal, then that."""
+    """Store the end of the run, then whatever must be said before anything terminal, then that.
+
+    A question is asked before its run ends, by us as by an agent: it is the answer to the message.
+    """
     state = draft.state
     if state.running is not None:
         draft.caller = state.running.caller
+    if "park" in outcome.actions:
+        _say(policy, draft, A2AState.TASK_STATE_INPUT_REQUIRED, "park")
     facts = {
         "run": state.run,
         "message": state.running.seq if state.running else 0,
@@ -179,9 +188,25 @@ def _log_end(
     draft.set(running=None)
 
 
+def overdue(rules: Rules, draft: Draft, _: Envelope, message: Overdue) -> None:
+    """Fail a task that nobody has gone on with for too long."""
+    state = draft.state
+    if state.queue or state.status_at >= message.before:
+        return
+    outcome = rules.table.step(state.configuration, "overdue", state)
+    if outcome.answer is Answer.GO:
+        draft.set(configuration=outcome.configuration)
+        _conclude(rules.policy, draft, A2AState.TASK_STATE_FAILED, "overdue")
+
+
 def _conclude(policy: Policy, draft: Draft, to: A2AState, trigger: str) -> None:
     """Write the terminal status that the agent did not; the last record of the log."""
     _refuse_queue(draft)
+    _say(policy, draft, to, trigger)
+
+
+def _say(policy: Policy, draft: Draft, to: A2AState, trigger: str) -> None:
+    """Write a status of the core, in a Task where there is none yet."""
     at = draft.stamp()
     state = draft.state
     say = _explanation(policy, state, trigger)

@@ -20,6 +20,7 @@ Neighbours: `actor.py` (decides), `release.py` (commits).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from actors.runtime import (
@@ -34,12 +35,17 @@ from actors.runtime import (
     Step,
     Tell,
 )
+from actors.runtime.journal.errors import StorageUnavailable
+from actors.runtime.journal.messages import JOURNAL, AppendRecords
+from actors.runtime.journal.port import Append
+from actors.runtime.journal.record import NO_FACTS, Record
 from actors.task.chart import STATES
 from actors.task.fold import Fold
+from actors.task.listing import TaskRow
 from actors.task.messages import Settled, Wait
-from actors.task.orders import JOURNAL, AppendRecords, End
-from actors.task.ports import Append, Row, RunId, StorageUnavailable
-from actors.task.record import NO_FACTS, Kind, Record
+from actors.task.orders import WEBHOOKS, End
+from actors.task.ports import RunId
+from actors.task.record import Kind
 from statechart import Configuration
 
 CONFIGURED = {name: state for state, name in STATES.items()}
@@ -114,6 +120,8 @@ class TaskState(NamedTuple):
     readers: int = 0
     holding: bool = False
     """The server drains: no new run starts."""
+    leaving: bool = False
+    """The journal has been asked to forget this task; what comes meanwhile is stashed."""
     attached: int = 0
     """Readers let in so far; keeps their numbers distinct."""
     life: int = 0
@@ -123,6 +131,8 @@ class TaskState(NamedTuple):
     """Version of the latest snapshot that the journal has."""
     signature: str = ""
     """Who writes, to go into the first record of this life; empty once it is in one."""
+    born: int = 0
+    """UTC milliseconds of the first record; what is listed before there is a status."""
 
     @property
     def run_id(self) -> RunId:
@@ -148,23 +158,32 @@ class TaskState(NamedTuple):
     def at_rest(self) -> bool:
         """Nothing would be lost by forgetting this actor."""
         return not (
-            self.active or self.pending or self.queue or self.waiters or self.held or self.readers
+            self.active
+            or self.pending
+            or self.queue
+            or self.waiters
+            or self.held
+            or self.readers
+            or self.leaving
         )
 
 
 class Draft:
     """One step in the making: changes, records and effects; `finish` makes the `Step`."""
 
-    __slots__ = ("caller", "changes", "effects", "now", "pending", "state")
+    __slots__ = ("_pushed", "caller", "changes", "effects", "keys", "now", "pending", "state")
 
-    def __init__(self, state: TaskState, now: int) -> None:
+    def __init__(self, state: TaskState, now: int, pushed: Collection[int] = ()) -> None:
         self.state = state
+        self._pushed = pushed
         self.now = now
         self.changes: dict[str, Any] = {}
         self.pending: list[Pending] = []
         self.effects: list[Effect] = []
         self.caller: Caller | None = None
         """Whose request wrote the records, when it is not that of the run."""
+        self.keys: tuple[str, ...] = ()
+        """Idempotency keys that the records answer to."""
 
     def set(self, **changes: Any) -> TaskState:
         """Change fields of the state; returns the state as changed."""
@@ -198,13 +217,25 @@ class Draft:
             waiting = last._replace(then=(*last.then, Reject(envelope.reply_to, error)))
             self.state = self.state._replace(pending=(*others, waiting))
 
+    def once_stored(self, effect: Effect) -> None:
+        """Perform `effect` once all that is decided so far is stored."""
+        if self.pending:
+            last = self.pending.pop()
+            self.pending.append(last._replace(then=(*last.then, effect)))
+        elif self.state.pending:
+            *others, last = self.state.pending
+            last = last._replace(then=(*last.then, effect))
+            self.state = self.state._replace(pending=(*others, last))
+        else:
+            self.effects.append(effect)
+
     @property
     def task_exists(self) -> bool:
         """A Task has been decided, be it stored or not."""
         if self.state.fold.task is not None:
             return True
         pending = (*self.state.pending, *self.pending)
-        return any(entry.record.kind is Kind.TASK for entry in pending)
+        return any(entry.record.kind == Kind.TASK for entry in pending)
 
     def record(
         self,
@@ -221,7 +252,8 @@ class Draft:
             facts = {**(facts or {}), "by": signature}
         record = Record(seq, self.state.epoch, self.now, kind, payload, facts or NO_FACTS)
         self.pending.append(Pending(record, then, starts, credit))
-        self.state = self.state._replace(seq=seq, signature="")
+        born = self.state.born or self.now
+        self.state = self.state._replace(seq=seq, signature="", born=born)
         return seq
 
     def stamp(self) -> int:
@@ -246,22 +278,17 @@ class Draft:
             state.epoch,
             records[0].seq - 1,
             records,
-            row(state),
             caller,
-            state.life,
+            active=not state.final and (state.active or bool(state.queue)),
+            row=row(state),
+            writer=state.life,
+            keys=self.keys,
+            consumers=(WEBHOOKS,) if any(r.kind in self._pushed for r in records) else (),
         )
 
 
-def row(state: TaskState) -> Row:
+def row(state: TaskState) -> TaskRow:
     """Return the row beside the log, as of the decided state."""
-    return Row(
-        state.task,
-        state.owner,
-        state.tenant,
-        state.context,
-        state.lifecycle,
-        state.status_at,
-        not state.final and (state.active or bool(state.queue)),
-        state.seq,
-        state.epoch,
+    return TaskRow(
+        state.owner, state.tenant, state.context, state.lifecycle, state.status_at or state.born
     )

@@ -8,27 +8,31 @@ from __future__ import annotations
 from typing import Any
 
 from actors.runtime import Message
+from actors.runtime.journal.messages import ListLogs, ReadLog, ReadPage
+from actors.runtime.journal.port import Listing, Stored
+from actors.task.listing import task_row
 from actors.task.messages import View
-from actors.task.orders import Page, ReadPage, ReadTask, TaskPage
-from actors.task.ports import Listing, Stored
+from actors.task.orders import Page, TaskPage
 from actors.task.revive import folded
 
 
 def shown(asked: Message, result: Any) -> object:
     """Shape a read for whoever asked."""
-    if isinstance(asked, ReadTask):
+    if isinstance(asked, ReadLog):
         return None if result is None else view(result)
     if isinstance(asked, ReadPage):
         return Page((), gap=True) if result is None else Page(result)
-    return _listed(result)
+    if isinstance(asked, ListLogs):
+        return _listed(result)
+    return result
 
 
 def view(stored: Stored) -> View:
     """Fold a parked task into what a read shows."""
     known = folded(stored)
-    return View(known.task_bytes, known.version, stored.row.context, known.state)
+    return View(known.task_bytes, known.version, task_row(stored).context, known.state)
 
 
 def _listed(listing: Listing) -> TaskPage:
-    tasks = tuple(view(stored).task for stored in listing.tasks)
+    tasks = tuple(view(stored).task for stored in listing.logs)
     return TaskPage(tasks, listing.total, listing.next)

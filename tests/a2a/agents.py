@@ -31,6 +31,9 @@ from tests.users import Named
 
 Play = Callable[[RequestContext, EventQueue, TaskUpdater], Awaitable[None]]
 
+STANDING = {"journal", "runner", "outbox", "recovery", "retention"}
+"""Kinds of the actors that live as long as their system."""
+
 
 class Actor(AgentExecutor):
     """Plays the scene named by the first word of the message; `gates` hold it up."""

@@ -27,8 +27,9 @@ from starlette.routing import Route
 
 from actors.a2a import RequestHandler
 from actors.a2a.app import build_app, interfaces
+from actors.runtime.journal.port import Ack, Append
 from actors.storage import SqliteJournal
-from actors.task.ports import Ack, Append
+from actors.storage.samples import settled
 
 EVENTS = 1000
 DELAY_TURNS = 20
@@ -62,7 +63,7 @@ class LethalJournal(SqliteJournal):
     at = 0
     when = "before"
 
-    def append(self, group: Sequence[Append]) -> Awaitable[Sequence[Ack]]:  # type: ignore[override] # the port allows both
+    def append(self, group: Sequence[Append]) -> Awaitable[Sequence[Ack]]:
         return self._append_later(group)
 
     async def _append_later(self, group: Sequence[Append]) -> Sequence[Ack]:
@@ -73,7 +74,7 @@ class LethalJournal(SqliteJournal):
         )
         if due and self.when == "before":
             self._die(group)
-        acks = super().append(group)
+        acks = await settled(super().append(group))
         if due:
             self._die(group)
         return acks

@@ -7,12 +7,14 @@ several appends of one task, a takeover, and appends that are fenced.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+from actors.runtime.journal.port import Append, Place, Stored
 from actors.simulation.disk import Disk
 from actors.simulation.journal import SimJournal
+from actors.simulation.writes import Begin, Consume, Cut, Drop, Group, Write
 from actors.storage import MemoryJournal
-from actors.storage.samples import appending, claiming
-from actors.task.ports import Append, Stored
+from actors.storage.samples import ITEMS, VISITS, appending, claiming
 
 TASKS = ("a", "b", "c")
 
@@ -28,20 +30,51 @@ UNDER_WAY: list[list[Append]] = [
 
 def journal_on(disk: Disk) -> SimJournal:
     journal = SimJournal(disk)
-    journal.open()
+    journal.open(ITEMS, VISITS)
     return journal
 
 
-def contents(journal: MemoryJournal) -> dict[str, Stored | None]:
-    return {task: journal.read(task) for task in TASKS}
+class Contents(NamedTuple):
+    """Everything that can be seen of a journal by way of the logs of the tests."""
+
+    logs: dict[str, Stored | None]
+    key: Place | None
+    left: Sequence[Place]
 
 
-def holding(groups: Sequence[Sequence[Append]]) -> dict[str, Stored | None]:
+def contents(journal: MemoryJournal | SimJournal) -> Contents:
+    logs = {task: journal.read(task) for task in TASKS}
+    return Contents(logs, journal.find("k"), journal.unconsumed("hooks"))
+
+
+def new_model() -> MemoryJournal:
+    """A journal that keeps everything, for comparison."""
+    model = MemoryJournal()
+    model.open(ITEMS, VISITS)
+    return model
+
+
+def applied(model: MemoryJournal, write: Write) -> Any:
+    """Do a write; what the journal says to it."""
+    match write:
+        case Group(appends):
+            return tuple(model.append(appends))
+        case Consume(consumer, place):
+            return model.consumed(consumer, place)
+        case Cut(log, upto, _):
+            return model.compact(log, upto)
+        case Drop(head):
+            return model.remove(head)
+        case Begin(head, snapshot, row):
+            return model.restore(head, snapshot, row)
+
+
+def holding(writes: Sequence[Write | list[Append]]) -> Contents:
     """What a journal that keeps everything would hold."""
-    memory = MemoryJournal()
-    for group in groups:
-        memory.append(group)
-    return contents(memory)
+    model = new_model()
+    for write in writes:
+        applied(model, Group(tuple(write)) if isinstance(write, list) else write)
+    return contents(model)
 
 
 def written() -> tuple[SimJournal, list[int]]:

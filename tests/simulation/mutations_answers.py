@@ -191,9 +191,9 @@ MUTATIONS = (
     ),
     Mutation(
         invariants={20},
-        module="actors.task.release",
-        old="        final = state.fold.final\n",
-        new="        final = bool(state.fold.task)\n",
+        module="actors.task.settle",
+        old="        final = known.final\n",
+        new="        final = bool(known.task)\n",
         why="a cancel is answered before it has come to anything",
         scenario=cancelled,
         seeds=20,
@@ -222,7 +222,7 @@ MUTATIONS = (
         old="    draft.record(event.kind, payload, credit=True)\n",
         new=(
             "    draft.record(event.kind, payload, credit=True)\n"
-            "    if event.kind is Kind.REPLY:\n"
+            "    if event.kind == Kind.REPLY:\n"
             "        draft.record(event.kind, payload)\n"
         ),
         why="a bare Message is stored twice",
@@ -231,8 +231,8 @@ MUTATIONS = (
     ),
     Mutation(
         invariants={24},
-        module="actors.task.release",
-        old="        case Kind.TASK | Kind.STATUS if state.fold.state in TERMINAL | INTERRUPTED:\n",
+        module="actors.task.settle",
+        old="        case Kind.TASK | Kind.STATUS if known.state in TERMINAL | INTERRUPTED:\n",
         new="        case Kind.TASK | Kind.STATUS:\n",
         why="a blocking send is answered at the first status",
         scenario=calm,
@@ -240,8 +240,8 @@ MUTATIONS = (
     ),
     Mutation(
         invariants={24},
-        module="actors.task.release",
-        old="    if running != waiter.message:\n",
+        module="actors.task.settle",
+        old="    if running != asked.message:\n",
         new="    if not running:\n",
         why="a blocking send is answered by somebody else's run",
         scenario=calm,
@@ -297,9 +297,9 @@ MUTATIONS = (
     ),
     Mutation(
         invariants={16, 31},
-        module="actors.task.actor",
-        old="        return self._rest(live, (*effects, Unstash()))\n",
-        new="        return self._rest(live, effects)\n",
+        module="actors.runtime.journal.logged",
+        old="        return self._rest(revived.state, (*revived.effects, Unstash()))\n",
+        new="        return self._rest(revived.state, revived.effects)\n",
         why="what came while a log was read stays in the stash",
         scenario=calm,
         seeds=100,

@@ -96,6 +96,8 @@ def taken_over() -> Scenario:
         script=lambda _: Deaf(),
         policy=Policy.sdk(recovery="rerun"),
         plan=FaultPlan.only(pauses=2),
+        webhooks=False,
+        settled=True,
     )
 
 
@@ -217,7 +219,7 @@ MUTATIONS = (
     ),
     Mutation(
         invariants={6},
-        module="actors.task.journal",
+        module="actors.runtime.journal.actor",
         old="            if ack is Ack.STORED\n",
         new="            if ack is not None\n",
         why="a writer that is fenced is told first that it is stored",
@@ -226,7 +228,7 @@ MUTATIONS = (
     ),
     Mutation(
         invariants={6, 7},
-        module="actors.task.doubt",
+        module="actors.runtime.journal.doubt",
         old="        if records[: len(self.append.records)] == self.append.records:\n",
         new="        if records:\n",
         why="whatever stands in the place of an append is taken for it",
@@ -235,7 +237,7 @@ MUTATIONS = (
     ),
     Mutation(
         invariants={7},
-        module="actors.task.doubt",
+        module="actors.runtime.journal.doubt",
         old="        if records[: len(self.append.records)] == self.append.records:\n",
         new="        if not records:\n",
         why="a lost acknowledgement is taken for a fence",
@@ -249,7 +251,7 @@ MUTATIONS = (
         new="    if event.run.task != state.task:\n",
         why="a superseded run writes to the log",
         scenario=taken_over,
-        seeds=200,
+        seeds=300,
     ),
     Mutation(
         invariants={17},
@@ -283,8 +285,8 @@ MUTATIONS = (
     Mutation(
         invariants={17},
         module="actors.task.runs",
-        old="    _refuse_queue(draft)\n    at = draft.stamp()\n",
-        new="    at = draft.stamp()\n",
+        old="    _refuse_queue(draft)\n    _say(",
+        new="    _say(",
         why="what waits when a task ends is forgotten",
         scenario=anything,
         seeds=400,
@@ -327,7 +329,7 @@ MUTATIONS = (
     ),
     Mutation(
         invariants={30},
-        module="actors.task.journal",
+        module="actors.runtime.journal.actor",
         old="        state.probes += 1\n        return state.settle_orphans()\n",
         new="        state.probes += 1\n        return []\n",
         why="nobody looks again after a task whose log could not be read",
@@ -336,9 +338,9 @@ MUTATIONS = (
     ),
     Mutation(
         invariants={30},
-        module="actors.task.actor",
-        old="    if isinstance(message, Recover) and ",
-        new="    if isinstance(message, Send) and ",
+        module="actors.runtime.journal.logged",
+        old="    if isinstance(error, StorageUnavailable | StorageRejected):\n",
+        new="    if isinstance(error, StorageRejected):\n",
         why="a task that is to be settled while its log cannot be read is forgotten",
         scenario=unreadable,
         seeds=900,

@@ -160,7 +160,7 @@ MUTATIONS = (
     Mutation(
         invariants={8, 16},
         module="actors.task.core",
-        old="                await self._look_elsewhere(task, cursor, caller)\n",
+        old="                await self._look_elsewhere(task, cursor)\n",
         new="",
         why="a reader is never told that another server has taken its task over",
         scenario=passed_by,

@@ -12,6 +12,8 @@ from a2a.types import Message, Part, Role, SendMessageRequest
 
 from actors.a2a.queue import Event, emitted
 from actors.runtime import Caller
+from actors.runtime.journal.port import Ack, Append
+from actors.runtime.journal.record import Record
 from actors.simulation import trace as seen
 from actors.simulation.invariants.log import LOG
 from actors.simulation.invariants.messages import MESSAGES
@@ -22,10 +24,11 @@ from actors.simulation.script import Words
 from actors.simulation.trace import Trace
 from actors.simulation.world import table_of
 from actors.task.fold import fold
+from actors.task.listing import TaskRow
 from actors.task.messages import View
 from actors.task.policy import Policy
-from actors.task.ports import Ack, Append, Row, RunId, StartRun
-from actors.task.record import Kind, Record
+from actors.task.ports import RunId, StartRun
+from actors.task.record import Kind
 
 TASK, CONTEXT, CALLER = "t1", "c", Caller("owner", "")
 
@@ -64,9 +67,9 @@ class Story:
 
     def append(self, *records: Record, writer: int = 1) -> Append:
         """An append of these records."""
-        first, last = records[0], records[-1]
-        row = Row(TASK, "owner", "", CONTEXT, head=last.seq, epoch=last.epoch)
-        return Append(TASK, first.epoch, first.seq - 1, records, row, CALLER, writer)
+        first = records[0]
+        row = TaskRow("owner", "", CONTEXT)
+        return Append(TASK, first.epoch, first.seq - 1, records, CALLER, row=row, writer=writer)
 
     def store(self, kind: Kind, payload: bytes = b"", **facts: Any) -> Record:
         """Store one record, and tell its writer."""

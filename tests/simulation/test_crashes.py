@@ -13,6 +13,8 @@ from a2a.server.tasks import TaskUpdater
 from actors.a2a.errors import DrainingError
 from actors.a2a.handler import RequestHandler
 from actors.runtime import ActorStopped
+from actors.runtime.journal.errors import JournalCorrupt
+from actors.runtime.journal.projection import Projection
 from actors.simulation import FaultPlan, Simulation, simulate
 from actors.simulation import trace as seen
 from actors.simulation.choices import Recorded, Seeded
@@ -22,7 +24,6 @@ from actors.simulation.process import Disconnected
 from actors.simulation.sandbox import UserScenario
 from actors.simulation.search import run
 from actors.simulation.server import Server
-from actors.task.ports import JournalCorrupt
 from tests.simulation.users import ONE_CRASH, Agent, a_conversation, failure
 
 
@@ -76,7 +77,7 @@ def test_the_dead_send_nothing_to_other_servers() -> None:
     async def killed(sim: Simulation) -> None:
         other = sim.serve(Agent())
         await crash_at_work(sim.serve(Holds(other)))
-        assert other.journal.tasks() == []
+        assert other.journal.logs() == []
 
     assert simulate(killed, schedules=1).failure is None
 
@@ -105,7 +106,7 @@ def test_a_crash_leaves_of_an_append_under_way_what_it_is_told_to() -> None:
         server.crash(survives)
         with pytest.raises(Disconnected):
             await asked
-        found[survives] = len(server.journal.tasks()), server.journal.torn > 0
+        found[survives] = len(server.journal.logs()), server.journal.torn > 0
 
     found: dict[str, tuple[int, bool]] = {}
     for survives in ("nothing", "all", "torn"):
@@ -181,7 +182,7 @@ def test_a_start_that_a_close_or_a_crash_overtakes_is_no_defect(
 
 
 def test_a_server_that_cannot_start_breaks_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    def damaged(_: ChosenJournal) -> None:
+    def damaged(_: ChosenJournal, *__: Projection) -> None:
         raise JournalCorrupt("damaged")
 
     async def begun(sim: Simulation) -> None:

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import pytest
 
+from actors.runtime.journal.port import Snapshot
 from actors.simulation.disk import Disk
-from actors.task.ports import Snapshot
 
 
 def test_a_disk_refuses_what_no_crash_and_no_recovery_can_do() -> None:

@@ -54,7 +54,7 @@ def test_leaving_out_orders_that_commute_leaves_out_no_state(scope: Scenario) ->
 
 @pytest.mark.parametrize(
     ("scope", "states"),
-    [(SCOPES[0], 177), (SCOPES[1], 439), (SCOPES[2], 634)],
+    [(SCOPES[0], 67), (SCOPES[1], 196), (SCOPES[2], 195)],
     ids=lambda value: getattr(value, "name", ""),
 )
 def test_the_number_of_states_is_known(scope: Scenario, states: int) -> None:

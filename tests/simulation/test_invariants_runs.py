@@ -6,6 +6,7 @@ import pytest
 from a2a.types import Task
 from a2a.utils.errors import TaskNotCancelableError
 
+from actors.runtime.journal.port import Ack, Snapshot
 from actors.simulation import trace as seen
 from actors.simulation.choices import Choices, Seeded
 from actors.simulation.invariants import INVARIANTS, LATER, OF_TWO_RUNS
@@ -16,7 +17,7 @@ from actors.simulation.trace import Trace
 from actors.task.fold import fold
 from actors.task.messages import Emitted, View
 from actors.task.policy import Policy
-from actors.task.ports import Ack, CancelRun, Notify, Snapshot
+from actors.task.ports import CancelRun, Notify
 from actors.task.record import Kind
 from tests.simulation.story import CALLER, CONTEXT, TASK, Story, request, sound
 

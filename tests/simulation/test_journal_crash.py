@@ -6,17 +6,19 @@ from collections.abc import Callable
 
 import pytest
 
+from actors.runtime.journal.errors import StorageError, StorageUnavailable
+from actors.runtime.journal.port import Head, Place, Snapshot
+from actors.runtime.journal.projection import Keep
 from actors.simulation.disk import Disk
 from actors.simulation.journal import SimJournal
-from actors.storage import MemoryJournal
-from actors.storage.samples import OWNER, TENANT, appending
-from actors.task.ports import Query, Snapshot, StorageError, StorageUnavailable
+from actors.storage.samples import ITEMS, appending, query
 from tests.simulation.journals import (
     ACKNOWLEDGED,
     UNDER_WAY,
     contents,
     holding,
     journal_on,
+    new_model,
     written,
 )
 
@@ -38,7 +40,7 @@ def test_a_recovered_journal_goes_on_where_the_crash_left_it() -> None:
     for keep in range(ends[-1] + 1):
         disk = written()[0].disk
         disk.crash(keep)
-        journal, model = journal_on(disk), MemoryJournal()
+        journal, model = journal_on(disk), new_model()
         whole = sum(end <= keep for end in ends) - 1
         for group in [*ACKNOWLEDGED, *UNDER_WAY[:whole]]:
             model.append(group)
@@ -96,10 +98,18 @@ def test_until_it_is_opened_again_a_journal_refuses_work_after_a_crash() -> None
         lambda: other.append([]),
         lambda: other.read("a"),
         lambda: other.page("a", 0, 1),
-        lambda: other.list(Query(owner=OWNER, tenant=TENANT)),
-        other.active,
+        lambda: other.list(query()),
+        lambda: other.find("key"),
+        lambda: other.head("a"),
+        other.heads,
+        lambda: other.unconsumed("c"),
+        lambda: other.surplus(Keep(projection=ITEMS, state=2)),
+        lambda: other.consumed("c", Place("a", 1)),
+        lambda: other.compact("a", 1),
+        lambda: other.remove(Head("a")),
+        lambda: other.restore(Head("z"), Snapshot(0, b"")),
         lambda: other.save_snapshot("a", Snapshot(1, b"")),
-        SimJournal(journal.disk).active,
+        SimJournal(journal.disk).heads,
     ]
     for recovered in (False, True):
         for call in calls[: None if not recovered else -1]:

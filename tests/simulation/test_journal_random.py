@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from actors.runtime.journal.errors import StorageError
+from actors.runtime.journal.port import Append, Head, Place, Snapshot
 from actors.simulation.disk import Disk
 from actors.simulation.journal import Staged
-from actors.storage import MemoryJournal
+from actors.simulation.writes import Begin, Consume, Drop, Group, Write
 from actors.storage.samples import appending, claiming
-from actors.task.ports import Append, StorageError
-from tests.simulation.journals import TASKS, contents, holding, journal_on
+from tests.simulation.journals import TASKS, applied, contents, holding, journal_on, new_model
+
+MARKS: tuple[dict[str, Any], ...] = ({}, {"keys": ("k",)}, {"consumers": ("hooks",)})
+"""What an append may bear."""
 
 
 class Frame(NamedTuple):
-    """A staged group, as the model of the random test knows it."""
+    """A staged write, as the model of the random test knows it."""
 
-    group: Sequence[Append]
-    staged: Staged
+    write: Write
+    staged: Staged[Any]
     size: int
 
 
@@ -35,29 +38,57 @@ WANTED = st.lists(
 
 
 class Nodes(RuleBasedStateMachine):
-    """Two nodes on one disk beside a list of groups, the order of which is the truth."""
+    """Two nodes on one disk beside a list of writes, the order of which is the truth."""
 
     def __init__(self) -> None:
         super().__init__()
         self.disk = Disk()
         self.nodes = [journal_on(self.disk), journal_on(self.disk)]
         self.frames: list[Frame] = []
-        self.lost: list[Staged] = []
+        self.lost: list[Staged[Any]] = []
         self.told = 0
         """How many groups, from the first, are known to be durable."""
-        self.model = MemoryJournal()
+        self.model = new_model()
 
-    @rule(node=st.integers(0, 1), wanted=WANTED, claim=st.booleans())
-    def stage(self, node: int, wanted: list[tuple[str, int, int, int]], claim: bool) -> None:
-        group = [self.wish(*each, claim=claim) for each in wanted]
+    @rule(node=st.integers(0, 1), wanted=WANTED, claim=st.booleans(), data=st.data())
+    def stage(
+        self,
+        node: int,
+        wanted: list[tuple[str, int, int, int]],
+        claim: bool,
+        data: st.DataObject,
+    ) -> None:
+        marks = data.draw(st.sampled_from(MARKS))
+        group = [self.wish(*each, claim=claim)._replace(**marks) for each in wanted]
+        self.put(node, Group(tuple(group)))
+
+    @rule(node=st.integers(0, 1), log=st.sampled_from(TASKS), off=st.integers(-1, 0))
+    def consume(self, node: int, log: str, off: int) -> None:
+        self.put(node, Consume("hooks", Place(log, max(0, self.head(log).seq + off))))
+
+    @rule(node=st.integers(0, 1), log=st.sampled_from(TASKS), older=st.booleans())
+    def remove(self, node: int, log: str, older: bool) -> None:
+        head = self.head(log)
+        self.put(node, Drop(head._replace(seq=head.seq - 1) if older else head))
+
+    @rule(node=st.integers(0, 1), log=st.sampled_from(TASKS), seq=st.integers(1, 4))
+    def restore(self, node: int, log: str, seq: int) -> None:
+        head = Head(log, seq, 2, floor=seq)
+        self.put(node, Begin(head, Snapshot(seq, b"copied"), None))
+
+    def head(self, log: str) -> Head:
+        return self.model.head(log) or Head(log)
+
+    def put(self, node: int, write: Write) -> None:
         before = self.disk.size
-        staged = self.nodes[node].stage(group)
-        assert list(staged.acks) == self.model.append(group)
-        self.frames.append(Frame(group, staged, self.disk.size - before))
+        staged = self.nodes[node].prepare(write)
+        answer = applied(self.model, write)
+        assert staged.answer == answer
+        self.frames.append(Frame(write, staged, self.disk.size - before))
 
     def wish(self, task: str, off: int, count: int, newer: int, *, claim: bool) -> Append:
         stored = self.model.read(task)
-        head, epoch = (stored.row.head, stored.row.epoch) if stored else (0, 1)
+        head, epoch = (stored.head.seq, stored.head.epoch) if stored else (0, 1)
         expected, epoch = max(0, head + off), max(1, epoch + newer)
         return claiming(task, expected, epoch) if claim else appending(task, expected, count, epoch)
 
@@ -67,7 +98,7 @@ class Nodes(RuleBasedStateMachine):
         index = data.draw(st.integers(0, len(self.frames) - 1))
         staged = self.frames[index].staged
         if staged.crashes == self.disk.crashes:
-            assert self.nodes[node].commit(staged) == staged.acks
+            assert self.nodes[node].commit(staged) == staged.answer
             self.told = max(self.told, index + 1)
             assert self.disk.synced >= sum(frame.size for frame in self.frames[: index + 1])
 
@@ -83,9 +114,9 @@ class Nodes(RuleBasedStateMachine):
         self.lost = [frame.staged for frame in self.frames]
         self.frames = self.frames[:survive]
         self.told = survive
-        self.model = MemoryJournal()
+        self.model = new_model()
         for frame in self.frames:
-            self.model.append(frame.group)
+            applied(self.model, frame.write)
         for node in (first, 1 - first):
             self.nodes[node].open()
 
@@ -101,7 +132,7 @@ class Nodes(RuleBasedStateMachine):
 
     @invariant()
     def both_show_what_is_durable_and_no_more(self) -> None:
-        durable = holding([frame.group for frame in self.frames[: self.told]])
+        durable = holding([frame.write for frame in self.frames[: self.told]])
         assert contents(self.nodes[0]) == contents(self.nodes[1]) == durable
 
     @invariant()

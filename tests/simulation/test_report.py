@@ -16,6 +16,8 @@ import pytest
 from a2a.types import StreamResponse, Task, TaskState, TaskStatus, TaskStatusUpdateEvent
 
 from actors.runtime import ActorRef
+from actors.runtime.journal.port import Ack, Append
+from actors.runtime.journal.record import Record
 from actors.simulation import trace as seen
 from actors.simulation.choices import Choices, Recorded, Seeded
 from actors.simulation.faults import FaultPlan
@@ -35,9 +37,9 @@ from actors.simulation.world import World
 from actors.task.chart import task_chart
 from actors.task.messages import Emitted, Get, task_ref
 from actors.task.policy import Policy
-from actors.task.ports import Ack, Append, Row, RunId
+from actors.task.ports import RunId
 from actors.task.record import Failure as Why
-from actors.task.record import Kind, Record
+from actors.task.record import Kind
 from statechart import Table
 
 ROOT = Path(__file__).parent.parent.parent
@@ -52,7 +54,7 @@ def everything_acknowledged(trace: Trace, policy: Policy, saw: Saw) -> Iterator[
     for stored in trace.all(seen.Stored):
         saw()
         if not stored.told:
-            yield f"{stored.append.task}: {stored.node} does not know of {stored.append.expected}"
+            yield f"{stored.append.log}: {stored.node} does not know of {stored.append.expected}"
 
 
 @cache
@@ -116,7 +118,7 @@ def record(seq: int, kind: Kind, payload: bytes = b"", **facts: int | str) -> Re
 
 
 def append(*records: Record) -> Append:
-    return Append("t1", 1, records[0].seq - 1, records, Row("t1", "", "", ""), caller=_NOBODY)
+    return Append("t1", 1, records[0].seq - 1, records, _NOBODY)
 
 
 _NOBODY: Any = None

@@ -22,14 +22,17 @@ from a2a.types import (
 )
 
 from actors.runtime import Caller
+from actors.runtime.journal.port import Ack, Append
+from actors.runtime.journal.record import Record
 from actors.simulation import trace as seen
 from actors.simulation.invariants import INVARIANTS
 from actors.simulation.invariants.rule import Verdict, judge
 from actors.simulation.trace import Trace
 from actors.task.fold import fold
+from actors.task.listing import TaskRow
 from actors.task.policy import Policy
-from actors.task.ports import Ack, Append, Row, RunId
-from actors.task.record import Kind, Record
+from actors.task.ports import RunId
+from actors.task.record import Kind
 
 TASK = "t1"
 BY_NUMBER = {each.number: each for each in INVARIANTS}
@@ -92,7 +95,7 @@ def task_at(log: tuple[Record, ...], version: int) -> Task:
 def stored(log: Iterable[Record], node: str = "n1") -> seen.Stored:
     records = tuple(log)
     append = Append(
-        TASK, 1, records[0].seq - 1, records, Row(TASK, "owner", "", "c"), Caller("owner", "")
+        TASK, 1, records[0].seq - 1, records, Caller("owner", ""), row=TaskRow("owner", "", "c")
     )
     return seen.Stored(node, append, Ack.STORED, told=True)
 

@@ -29,11 +29,13 @@ from a2a.types import (
 )
 
 from actors.runtime import Caller
+from actors.runtime.journal.port import Ack, Append
+from actors.runtime.journal.record import Fact, Record
 from actors.storage import ForeignJournal
 from actors.storage.samples import settled
 from actors.task.fold import Fold
-from actors.task.ports import Ack, Append, Row
-from actors.task.record import Fact, Kind, Record
+from actors.task.listing import TaskRow, task_row
+from actors.task.record import Kind
 from tests.users import Named
 
 ANN, BOB = Caller("ann", "acme"), Caller("bob", "acme")
@@ -140,19 +142,11 @@ class Writer:
             record = Record(self.fold.version + 1, self.fold.epoch, 1, kind, payload, given)
             self.fold.apply(record)
             records.append(record)
-        row = Row(
-            self.task,
-            self.caller.owner,
-            self.caller.tenant,
-            "ctx",
-            self.fold.state,
-            self.fold.status_at,
-            not self.fold.final and self.fold.active,
-            self.fold.version,
-            self.fold.epoch,
-        )
+        caller, fold = self.caller, self.fold
+        row = TaskRow(caller.owner, caller.tenant, "ctx", fold.state, fold.status_at)
+        active = not fold.final and fold.active
         expected = records[0].seq - 1
-        return Append(self.task, self.fold.epoch, expected, tuple(records), row, self.caller)
+        return Append(self.task, fold.epoch, expected, tuple(records), caller, active, row)
 
     def accepted(self) -> Append:
         message = Message(message_id=f"m{self.fold.version}", parts=[Part(text="hello")])
@@ -202,7 +196,7 @@ async def fold_at(journal: ForeignJournal, task: str = "t", caller: Caller | Non
     assert stored.snapshot is not None
     assert stored.tail == ()
     fold = Fold.unpack(stored.snapshot.payload)
-    assert (stored.row.head, stored.row.epoch) == (stored.snapshot.seq, fold.epoch)
+    assert (stored.head.seq, stored.head.epoch) == (stored.snapshot.seq, fold.epoch)
     assert fold.version == stored.snapshot.seq
-    assert stored.row.state == fold.state
+    assert task_row(stored).state == fold.state
     return fold

@@ -5,9 +5,9 @@ from typing import cast
 
 import pytest
 
+from actors.runtime.journal.port import Journal
 from actors.storage import MemoryJournal, SqliteJournal
 from actors.storage.conformance import JournalConformance
-from actors.task.ports import Journal
 
 
 class TestMemoryJournal(JournalConformance):
@@ -23,3 +23,12 @@ class TestSqliteJournal(JournalConformance):
 
     def reopen(self, journal: Journal) -> Journal:
         return SqliteJournal(cast("SqliteJournal", journal).path)
+
+
+class TestSqliteJournalOnTheDisk(JournalConformance):
+    @pytest.fixture
+    def journal(self, tmp_path: Path) -> Journal:
+        return SqliteJournal(tmp_path / "tasks.db", durability="power")
+
+    def reopen(self, journal: Journal) -> Journal:
+        return SqliteJournal(cast("SqliteJournal", journal).path, durability="power")

@@ -3,15 +3,19 @@
 import asyncio
 from collections.abc import Sequence
 from inspect import isawaitable
+from typing import Any
 
 import pytest
 from a2a.types import Message, StreamResponse, Task
 from a2a.utils.errors import InvalidParamsError
 
 from actors.runtime import Caller
+from actors.runtime.journal.errors import StorageRejected
+from actors.runtime.journal.port import Ack, Head, MaybeAwaitable, Snapshot
+from actors.runtime.journal.projection import Keep, Query
 from actors.storage import ForeignJournal, remembered
 from actors.task.fold import TERMINAL, Fold
-from actors.task.ports import Ack, MaybeAwaitable, Query, Row, StorageRejected
+from actors.task.listing import TASKS, TaskRow, task_row
 from actors.task.record import Kind
 from tests.storage.stores import (
     ANN,
@@ -166,7 +170,7 @@ async def test_the_first_save_shows_no_task_before_it_has_returned(
     pending = asyncio.ensure_future(store(journal, *writer.running()))
     await watched.at_gate.wait()
     stored = await journal.read("t", ANN)
-    assert stored is None or stored.row.state == 0
+    assert stored is None or task_row(stored).state == 0
     watched.gate.set()
     assert await pending == STORED * 3
     assert (await fold_at(journal)).task == writer.fold.task
@@ -231,7 +235,9 @@ async def test_a_save_that_was_cancelled_has_an_unknown_outcome(
 async def test_what_get_and_list_raise_reaches_the_caller(journal: ForeignJournal) -> None:
     await store(journal, *Writer().running())
     with pytest.raises(StorageRejected) as caught:
-        await journal.list(Query(owner="ann", tenant="acme", after=(0, "no token"), caller=ANN))
+        await journal.list(
+            Query(projection=TASKS, owner="ann", tenant="acme", after=(0, "no token"), caller=ANN)
+        )
     assert isinstance(caught.value.cause, InvalidParamsError)
 
     def no_context(caller: Caller) -> object:
@@ -246,8 +252,8 @@ async def test_appends_that_break_the_contract_are_loud(journal: ForeignJournal)
     writer = Writer()
     with pytest.raises(ValueError, match="two lanes"):
         journal.append([writer.accepted(), Writer("u").accepted()])
-    with pytest.raises(ValueError, match="the row says"):
-        journal.append([writer.accepted()._replace(row=Row("t", "", "", ""))])
+    with pytest.raises(ValueError, match="has the row None"):
+        journal.append([writer.accepted()._replace(row=None)])
     assert at_once(journal.append([])) == []
     assert journal.lane("t") != journal.lane("u")
 
@@ -278,7 +284,8 @@ async def test_a_task_that_only_the_store_knows(journal: ForeignJournal, watched
     await watched.store.save(task, context_of(ANN))
     stored = await journal.read("t", ANN)
     assert stored is not None
-    assert stored.row == Row("t", "ann", "acme", "ctx", INPUT, 1_000, False, 1, 1)
+    assert stored.row == TaskRow("ann", "acme", "ctx", INPUT, 1_000)
+    assert stored.head == Head("t", 1, 1, active=False)
     writer = Writer()
     writer.resume(await fold_at(journal))
     assert writer.fold.task == task
@@ -371,19 +378,27 @@ async def test_listing_pages_with_the_token_of_the_store(journal: ForeignJournal
     names: list[str] = []
     after = None
     while True:
-        query = Query(owner="ann", tenant="acme", size=2, after=after, caller=ANN)
+        query = Query(projection=TASKS, owner="ann", tenant="acme", size=2, after=after, caller=ANN)
         listing = await journal.list(query)
         assert listing.total == 5
-        names += [each.row.task for each in listing.tasks]
+        names += [each.head.log for each in listing.logs]
         if (after := listing.next) is None:
             break
     assert names == ["t4", "t3", "t2", "t1", "t0"]
-    query = Query(owner="ann", tenant="acme", state=INPUT, status_from=3, caller=ANN)
-    listing = await journal.list(query)
-    assert [each.row.task for each in listing.tasks] == ["t3"]
-    assert listing.tasks[0] == await journal.read("t3", ANN)
-    assert not (await journal.list(Query(owner="", tenant="", context="x", caller=ANN))).tasks
-    assert journal.active() == []
+    ours: dict[str, Any] = {"projection": TASKS, "owner": "ann", "tenant": "acme", "caller": ANN}
+    listing = await journal.list(Query(**ours, where={"state": INPUT}, since=3))
+    assert [each.head.log for each in listing.logs] == ["t3"]
+    assert listing.logs[0] == await journal.read("t3", ANN)
+    assert not (await journal.list(Query(**ours, where={"context": "x"}))).logs
+
+
+def test_a_store_is_looked_after_by_its_owner(journal: ForeignJournal) -> None:
+    assert journal.heads(active=True) == []
+    assert journal.unconsumed("webhooks") == []
+    assert journal.surplus(Keep(projection=TASKS, state=INPUT, count=0)) == []
+    assert not journal.compact("t", 1)
+    assert not journal.remove(Head("t"))
+    assert not journal.restore(Head("t"), Snapshot(0, b""))
 
 
 def test_it_says_what_it_is(journal: ForeignJournal) -> None:

@@ -11,9 +11,9 @@ from textwrap import dedent
 
 import pytest
 
+from actors.runtime.journal.errors import StorageError
 from actors.storage import SqliteJournal
-from actors.storage.samples import appending, record
-from actors.task.ports import StorageError
+from actors.storage.samples import ITEMS, appending, record
 
 HOLDER = """
     import sys
@@ -36,9 +36,9 @@ OPENER = """
 FORKER = """
     import gc, os, sys
     from actors.storage import SqliteJournal
-    from actors.storage.samples import appending
+    from actors.storage.samples import ITEMS, appending
     journal = SqliteJournal(sys.argv[1])
-    journal.open()
+    journal.open(ITEMS)
     journal.append([appending("t", 0)])
     if os.fork() == 0:
         try:
@@ -57,9 +57,9 @@ FORKER = """
 WRITER = """
     import itertools, sys
     from actors.storage import SqliteJournal
-    from actors.storage.samples import appending
+    from actors.storage.samples import ITEMS, appending
     journal = SqliteJournal(sys.argv[1])
-    journal.open()
+    journal.open(ITEMS)
     heads = dict.fromkeys("abcde", 0)
     for number in itertools.count():
         group = []
@@ -109,13 +109,13 @@ def test_a_killed_process_leaves_no_lock(path: Path) -> None:
         holder.send_signal(signal.SIGKILL)
         holder.wait()
         journal = SqliteJournal(path)
-        journal.open()
+        journal.open(ITEMS)
         journal.close()
 
 
 def test_another_process_is_refused_until_this_one_closes(path: Path) -> None:
     journal = SqliteJournal(path)
-    journal.open()
+    journal.open(ITEMS)
     with running(OPENER, path) as opener:
         assert "StorageError" in first_line(opener)
     journal.append([appending("t", 0)])
@@ -126,7 +126,7 @@ def test_another_process_is_refused_until_this_one_closes(path: Path) -> None:
 
 def test_a_second_journal_in_this_process_is_refused(path: Path) -> None:
     journal, other = SqliteJournal(path), SqliteJournal(path)
-    journal.open()
+    journal.open(ITEMS)
     link = path.with_name("link.db")
     link.symlink_to(path)
     for second in (other, SqliteJournal(link)):
@@ -134,19 +134,19 @@ def test_a_second_journal_in_this_process_is_refused(path: Path) -> None:
             second.open()
     journal.append([appending("t", 0)])
     journal.close()
-    other.open()
+    other.open(ITEMS)
     assert other.read("t") is not None
     other.close()
 
 
 def test_a_forgotten_journal_lets_go(path: Path) -> None:
     journal = SqliteJournal(path)
-    journal.open()
+    journal.open(ITEMS)
     journal.append([appending("t", 0)])
     del journal
     gc.collect()
     other = SqliteJournal(path)
-    other.open()
+    other.open(ITEMS)
     assert other.read("t") is not None
     other.close()
 
@@ -155,7 +155,7 @@ def test_a_refused_journal_holds_nothing(path: Path) -> None:
     path.mkdir()
     journal = SqliteJournal(path)
     with pytest.raises(StorageError):
-        journal.open()
+        journal.open(ITEMS)
     path.rmdir()
     with running(OPENER, path) as opener:
         assert first_line(opener) == "open"
@@ -178,7 +178,7 @@ def test_a_kill_loses_nothing_that_was_acknowledged(path: Path, lines: int) -> N
         # The last line may be torn; the one before it is not.
         acknowledged += [line for line in writer.stdout.read().split("\n")[:-1] if line]
     journal = SqliteJournal(path)
-    journal.open()
+    journal.open(ITEMS)
     heads = []
     for task, told in zip("abcde", map(int, acknowledged[-1].split()), strict=True):
         stored = journal.read(task)

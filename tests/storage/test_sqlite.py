@@ -4,26 +4,31 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.storage import MemoryJournal, SqliteJournal, log, logwriter
+from actors.runtime.journal.errors import JournalCorrupt, StorageError, StorageUnavailable
+from actors.runtime.journal.port import Ack, Append, Head, Place, Snapshot
+from actors.runtime.journal.projection import Keep
+from actors.runtime.journal.record import Record
+from actors.storage import MemoryJournal, SqliteJournal, listing, log, logwriter, schema
 from actors.storage import sqlite as module
-from actors.storage.database import SCHEMA_VERSION, _prepare
-from actors.storage.samples import OWNER, TENANT, append_of, appending, claiming, record
-from actors.task.ports import (
-    Ack,
-    Append,
-    JournalCorrupt,
-    Query,
-    Snapshot,
-    StorageError,
-    StorageUnavailable,
+from actors.storage.database import prepare
+from actors.storage.rows import Table
+from actors.storage.samples import (
+    ITEMS,
+    PUBLIC,
+    append_of,
+    appending,
+    claiming,
+    query,
+    record,
 )
-from actors.task.record import Kind, Record
+
+T = TypeVar("T")
 
 STORED, FENCED = [Ack.STORED], [Ack.FENCED]
 
@@ -36,7 +41,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def journal(path: Path) -> Iterator[SqliteJournal]:
     opened = SqliteJournal(path)
-    opened.open()
+    opened.open(ITEMS)
     yield opened
     opened.close()
 
@@ -46,8 +51,24 @@ def db_of(journal: SqliteJournal) -> sqlite3.Connection:
     return journal._db
 
 
-def read_all(journal: SqliteJournal, task: str) -> tuple[Record, ...]:
-    stored = journal.read(task)
+def counted(journal: SqliteJournal, call: Callable[[], T]) -> tuple[T, int]:
+    """What a call gives, and how many steps of SQLite's machine it takes."""
+    count = 0
+
+    def step() -> None:
+        nonlocal count
+        count += 1
+
+    db_of(journal).set_progress_handler(step, 1)
+    try:
+        given = call()
+        return given, count
+    finally:
+        db_of(journal).set_progress_handler(None, 1)
+
+
+def read_all(journal: SqliteJournal, name: str) -> tuple[Record, ...]:
+    stored = journal.read(name)
     return () if stored is None else stored.tail
 
 
@@ -56,27 +77,70 @@ def read_all(journal: SqliteJournal, task: str) -> tuple[Record, ...]:
 
 @st.composite
 def appends(draw: st.DrawFn) -> Append:
-    task, expected = draw(st.sampled_from("abc")), draw(st.integers(0, 12))
+    name, expected = draw(st.sampled_from("abc")), draw(st.integers(0, 12))
     epoch, count = draw(st.integers(1, 3)), draw(st.integers(1, 4))
     if draw(st.booleans()) and expected:
-        return claiming(task, expected, epoch)
-    row = {"state": draw(st.integers(0, 2)), "active": draw(st.booleans())}
-    return appending(task, expected, count, epoch, **row)
+        return claiming(name, expected, epoch)
+    more: dict[str, Any] = {
+        "state": draw(st.integers(0, 2)),
+        "active": draw(st.booleans()),
+        "keys": tuple(draw(st.lists(st.sampled_from("klmnopqr"), max_size=2))),
+        "consumers": tuple(draw(st.lists(st.sampled_from("xy"), max_size=2))),
+    }
+    append = appending(name, expected, count, epoch, **more)
+    return append if draw(st.booleans()) else append._replace(row=None)
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.lists(appends(), max_size=6), max_size=12))
-def test_it_decides_as_the_journal_in_memory_does(groups: list[list[Append]]) -> None:
+Call = Callable[[Any], object]
+
+LIMITS: list[dict[str, Any]] = [{"count": 1}, {"size": 150}, {"since": 1_001}]
+
+
+@st.composite
+def upkeep(draw: st.DrawFn) -> Call:
+    name, seq = draw(st.sampled_from("abc")), draw(st.integers(0, 14))
+    head = Head(name, seq, draw(st.integers(1, 3)))
+    consumer = draw(st.sampled_from("xy"))
+    snapshot = Snapshot(seq, b"%d" % seq)
+    calls: list[Call] = [
+        lambda journal: journal.save_snapshot(name, snapshot),
+        lambda journal: journal.consumed(consumer, Place(name, seq)),
+        lambda journal: journal.compact(name, seq),
+        lambda journal: journal.remove(journal.head(name) or head),
+        lambda journal: journal.remove(head),
+    ]
+    if seq:
+        calls.append(lambda journal: journal.restore(head._replace(floor=seq), snapshot))
+    return draw(st.sampled_from(calls))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(appends(), max_size=6) | upkeep(), max_size=16))
+def test_it_decides_as_the_journal_in_memory_does(does: list[list[Append] | Call]) -> None:
     with TemporaryDirectory() as directory:
         journal, oracle = SqliteJournal(Path(directory) / "db"), MemoryJournal()
-        journal.open()
-        for group in groups:
-            assert journal.append(group) == oracle.append(group)
-        for task in "abc":
-            assert journal.read(task) == oracle.read(task)
-        query = Query(owner=OWNER, tenant=TENANT)
-        assert journal.list(query) == oracle.list(query)
-        assert sorted(journal.active()) == sorted(oracle.active())
+        journal.open(ITEMS)
+        oracle.open(ITEMS)
+        for each in does:
+            if isinstance(each, list):
+                assert journal.append(each) == oracle.append(each)
+            else:
+                assert each(journal) == each(oracle)
+        for name in "abc":
+            assert journal.read(name) == oracle.read(name)
+            for after in range(14):
+                assert journal.page(name, after, 5) == oracle.page(name, after, 5)
+        assert journal.list(query()) == oracle.list(query())
+        assert journal.heads() == oracle.heads()
+        assert journal.heads(active=True) == oracle.heads(active=True)
+        for consumer in "xy":
+            assert journal.unconsumed(consumer) == oracle.unconsumed(consumer)
+        assert [journal.find(key) for key in "klmnopqr"] == [oracle.find(key) for key in "klmnopqr"]
+        for limits in LIMITS:
+            keep = Keep(projection=ITEMS, state=2, **limits)
+            assert journal.surplus(keep) == oracle.surplus(keep)
+        accounts = "SELECT sum(length(frame)) FROM records UNION ALL SELECT sum(bytes) FROM logs"
+        assert len({total or 0 for (total,) in db_of(journal).execute(accounts)}) == 1
         journal.close()
 
 
@@ -85,36 +149,53 @@ def test_it_decides_as_the_journal_in_memory_does(groups: list[list[Append]]) ->
 
 def test_records_have_no_index(journal: SqliteJournal) -> None:
     indexed = "SELECT tbl_name FROM sqlite_master WHERE type = 'index'"
-    assert {table for (table,) in db_of(journal).execute(indexed)} == {"tasks"}
+    tables = {table for (table,) in db_of(journal).execute(indexed)}
+    assert tables == {"logs", "keys", "consumers", "rows_items"}
 
 
 def test_a_page_costs_the_same_in_a_long_log(journal: SqliteJournal) -> None:
     journal.append([appending("short", 0, 400)])
     journal.append([appending("long", 0, 40_000)])
 
-    def steps(task: str, after: int) -> int:
-        count = 0
-
-        def step() -> None:
-            nonlocal count
-            count += 1
-
-        db_of(journal).set_progress_handler(step, 1)
-        page = journal.page(task, after, 10)
-        db_of(journal).set_progress_handler(None, 1)
-        assert [each.seq for each in page] == list(range(after + 1, after + 11))
+    def steps(name: str, after: int) -> int:
+        page, count = counted(journal, lambda: journal.page(name, after, 10))
+        assert [each.seq for each in page or ()] == list(range(after + 1, after + 11))
         return count
 
     assert steps("long", 20_000) < 1.2 * steps("short", 192 + 20_000 % log.STRIDE)
 
 
-@pytest.mark.parametrize("select", [log._COUNT, log._COLUMNS + log._LISTED + log._NEWEST_FIRST])
-def test_listing_uses_the_index_in_its_order(journal: SqliteJournal, select: str) -> None:
-    values = dict.fromkeys(("owner", "tenant", "context", "state", "status_from", "limit"), 1)
-    plan = [row[3] for row in db_of(journal).execute(f"EXPLAIN QUERY PLAN {select}", values)]
-    assert len(plan) == 1
-    assert "SEARCH tasks USING" in plan[0]
-    assert "tasks_listed (owner=? AND tenant=?" in plan[0]
+def plan(journal: SqliteJournal, select: str, values: Any) -> list[str]:
+    return [row[3] for row in db_of(journal).execute(f"EXPLAIN QUERY PLAN {select}", values)]
+
+
+def test_listing_uses_the_index_in_its_order(journal: SqliteJournal) -> None:
+    values = dict.fromkeys(("owner", "tenant", "since", "limit", "is_state", "at", "log"), 1)
+    asked = query(state=2, since=3, after=(1, "a"))
+    count, select = listing.statements(Table.of(ITEMS), asked)
+    for statement in (count, select):
+        steps = plan(journal, statement, values)
+        assert any("listed_items (owner=? AND tenant=?" in step for step in steps), steps
+        assert not any("SCAN logs" in step or "SCAN rows_items" in step for step in steps), steps
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_heads_are_found_by_index(journal: SqliteJournal, active: bool) -> None:
+    (step,) = plan(journal, listing._ACTIVE if active else listing._HEADS, ("", 1))
+    assert step.startswith("SEARCH l USING INDEX")
+    assert ("logs_active" in step) == active
+
+
+def test_surplus_begins_with_the_oldest(journal: SqliteJournal) -> None:
+    """It looks at no more than it tells of, however many there are."""
+    group = [appending(f"log {at}", 0, status_at=at) for at in range(3_000)]
+    journal.append(group)
+
+    def steps(keep: Keep) -> int:
+        return counted(journal, lambda: len(journal.surplus(keep, 10)))[1]
+
+    assert steps(Keep(projection=ITEMS, state=2, since=2_000)) < 1_000
+    assert steps(Keep(projection=ITEMS, state=2, size=100)) > 10_000
 
 
 def test_a_full_cache_of_tips_starts_anew(
@@ -130,9 +211,9 @@ def test_a_full_cache_of_tips_starts_anew(
 # -- files that are not ours
 
 
-def test_only_process_durability_is_accepted(path: Path) -> None:
-    with pytest.raises(ValueError, match="'power' is not supported"):
-        SqliteJournal(path, durability="power")
+def test_an_unknown_durability_is_refused(path: Path) -> None:
+    with pytest.raises(ValueError, match="'eternal' is unknown; choose 'process' or 'power'"):
+        SqliteJournal(path, durability="eternal")
 
 
 @pytest.mark.parametrize("name", ["", ":memory:"])
@@ -143,10 +224,10 @@ def test_memory_is_another_journal(name: str) -> None:
 
 def test_a_newer_schema_is_refused(path: Path) -> None:
     journal = SqliteJournal(path)
-    journal.open()
-    db_of(journal).execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    journal.open(ITEMS)
+    db_of(journal).execute(f"PRAGMA user_version = {schema.VERSION + 1}")
     journal.close()
-    with pytest.raises(StorageError, match="schema version 2, this release knows 1"):
+    with pytest.raises(StorageError, match="schema version 3, this release knows 1 to 2"):
         SqliteJournal(path).open()
 
 
@@ -172,15 +253,15 @@ def test_a_path_that_cannot_be_opened(path: Path) -> None:
 
 def test_it_must_be_open(path: Path) -> None:
     journal = SqliteJournal(path)
-    for call in (lambda: journal.append([]), lambda: journal.read("t"), journal.active):
+    for call in (lambda: journal.append([]), lambda: journal.read("t"), journal.heads):
         with pytest.raises(StorageError, match=r"closed.*call open\(\) first"):
             call()
     journal.close()
-    journal.open()
-    journal.open()
+    journal.open(ITEMS)
+    journal.open(ITEMS)
     assert journal.append([appending("t", 0)]) == STORED
     journal.close()
-    journal.open()
+    journal.open(ITEMS)
     assert journal.append([appending("t", 1)]) == STORED
     journal.close()
     journal.close()
@@ -207,12 +288,12 @@ def damaged(journal: SqliteJournal, statement: str, *values: object) -> None:
         ("DELETE FROM records WHERE id = 70", "is broken"),
         ("UPDATE records SET previous = 200 WHERE id = 70", "is broken"),
         ("UPDATE records SET previous = 68 WHERE id = 70", "is broken"),
-        ("UPDATE tasks SET head_record = 180 WHERE task = 't'", "is broken"),
+        ("UPDATE logs SET head_record = 180 WHERE log = 't'", "is broken"),
     ],
 )
 def test_damage_is_found_and_named(journal: SqliteJournal, statement: str, found: str) -> None:
     damaged(journal, statement)
-    with pytest.raises(JournalCorrupt, match=rf"task 't'.*{found}"):
+    with pytest.raises(JournalCorrupt, match=rf"log 't'.*{found}"):
         journal.read("t")
     assert len(read_all(journal, "u")) == 3
 
@@ -238,7 +319,7 @@ def test_a_full_disk_stores_nothing_and_passes(journal: SqliteJournal) -> None:
     journal.append([appending("t", 0, 3)])
     pages = db_of(journal).execute("PRAGMA page_count").fetchone()[0]
     db_of(journal).execute(f"PRAGMA max_page_count = {pages}")
-    large = Record(4, 1, 0, Kind.ARTIFACT, b"x" * 100_000)
+    large = Record(4, 1, 0, PUBLIC, b"x" * 100_000)
     group = [appending("u", 0), append_of("t", 3, [large])]
     for _ in range(2):
         with pytest.raises(StorageUnavailable, match="FULL"):
@@ -297,12 +378,12 @@ class FaultyConnection(sqlite3.Connection):
 def faulty(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteJournal]:
     def connect(path: Path) -> sqlite3.Connection:
         db = sqlite3.connect(path, isolation_level=None, factory=FaultyConnection)
-        _prepare(db, path)
+        prepare(db, path)
         return db
 
     monkeypatch.setattr(module, "connect", connect)
     journal = SqliteJournal(path)
-    journal.open()
+    journal.open(ITEMS)
     yield journal
     cast("FaultyConnection", db_of(journal)).fault = lambda cursor, sql: None
     journal.close()

@@ -5,8 +5,8 @@ from a2a.server.cluster.task_store import LegacyTaskStoreAdapter, StoredTask
 from a2a.server.cluster.version import TaskVersion
 from a2a.types import Task
 
+from actors.runtime.journal.port import Ack
 from actors.storage import ForeignJournal
-from actors.task.ports import Ack
 from tests.storage.stores import (
     COMPLETED,
     INPUT,

@@ -24,35 +24,34 @@ from a2a.types import (
 
 from actors.a2a.queue import Event, emitted
 from actors.runtime import ActorRef, ActorSystem, Caller
+from actors.runtime.journal.actor import JournalActor
+from actors.runtime.journal.messages import JOURNAL, Recover
+from actors.runtime.journal.port import Append
+from actors.runtime.journal.record import Record
+from actors.runtime.journal.shell import JournalShell
 from actors.storage import MemoryJournal
 from actors.task.actor import TaskActor
 from actors.task.fold import Fold, fold
-from actors.task.journal import JournalActor
-from actors.task.messages import (
-    Admitted,
-    Attach,
-    Cancel,
-    Get,
-    Recover,
-    Send,
-    Wait,
-    task_ref,
+from actors.task.listing import TASKS, task_row
+from actors.task.messages import Admitted, Attach, Cancel, Get, Send, Wait, task_ref
+from actors.task.orders import (
+    OUTBOX,
+    RECOVERY,
+    RETENTION,
+    RUNNER,
+    Delivered,
+    Pull,
+    RunReported,
 )
-from actors.task.orders import JOURNAL, OUTBOX, RUNNER, Pull, RunReported
 from actors.task.outbox import OutboxActor
 from actors.task.policy import Policy
-from actors.task.ports import (
-    AbandonRun,
-    AgentRequest,
-    Append,
-    CancelRun,
-    RunId,
-    StartRun,
-)
-from actors.task.record import Failure, Record
+from actors.task.ports import AbandonRun, AgentRequest, CancelRun, Notify, RunId, StartRun
+from actors.task.record import Failure, Kind
+from actors.task.recovery import Begin, HowFar, Recovery, RecoveryActor
+from actors.task.retention import Retention, RetentionActor
 from actors.task.rules import Rules
 from actors.task.runner import RunnerActor
-from actors.task.shell import JournalShell
+from actors.task.views import shown
 from tests.manual import Answer, ManualClock, no_futures
 
 ALICE = Caller("alice", "")
@@ -79,23 +78,45 @@ class PlayedAgent:
         return [request.run for request in self.asked if isinstance(request, AbandonRun)]
 
 
+class PlayedHook:
+    """The WebhookPort as the test sees it: one notification at a time for each task."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, int]] = []
+        self.under_way: list[str] = []
+
+    def perform(self, request: Notify, sender: ActorRef[Any]) -> None:
+        assert request.task not in self.under_way, "two notifications of one task at a time"
+        self.sent.append((request.task, request.record.seq))
+        self.under_way.append(request.task)
+
+
 class Bench:
     """One task core, to be driven step by step."""
 
-    def __init__(self, policy: Policy, journal: MemoryJournal | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        journal: MemoryJournal | None = None,
+        *,
+        pushed: frozenset[int] = frozenset(),
+    ) -> None:
         self.clock = ManualClock()
+        self.hook = PlayedHook()
         self.journal = journal or MemoryJournal()
         self.agent = PlayedAgent()
         self.system = ActorSystem(self.clock, no_futures)
         self.system.ports["journal"] = JournalShell(self.journal, self.system)
         self.system.ports["agent"] = self.agent
-        rules = Rules(policy)
+        self.system.ports["webhook"] = self.hook
+        rules = Rules(policy, pushed=pushed)
         lives = count(1)
         self.system.register("task", lambda task: TaskActor(task, rules, next(lives)))
-        self.journal.open()
-        self.system.spawn(JOURNAL, JournalActor(self.journal.lane, policy.storage_patience))
+        self.journal.open(TASKS)
+        patience = policy.storage_patience
+        self.system.spawn(JOURNAL, JournalActor(self.journal.lane, patience, task_ref, shown))
         self.system.spawn(RUNNER, RunnerActor())
-        self.system.spawn(OUTBOX, OutboxActor())
+        self.system.spawn(OUTBOX, OutboxActor(pushed))
 
     # -- clients
 
@@ -106,22 +127,44 @@ class Bench:
         return answer
 
     def send(
-        self, text: str = "hi", wait: Wait = Wait.SETTLED, *, new: bool = False, key: int = 0
+        self,
+        text: str = "hi",
+        wait: Wait = Wait.SETTLED,
+        *,
+        new: bool = False,
+        key: int = 0,
+        task: str = TASK,
     ) -> Answer:
-        send = Send(request(text), CONTEXT, (), wait, new)
-        return self.ask(task_ref(TASK), send, ALICE._replace(key=key))
+        send = Send(request(text, task), CONTEXT, (), wait, new)
+        return self.ask(task_ref(task), send, ALICE._replace(key=key))
 
-    def cancel(self) -> Answer:
-        return self.ask(task_ref(TASK), Cancel())
+    def cancel(self, task: str = TASK) -> Answer:
+        return self.ask(task_ref(task), Cancel())
 
-    def get(self) -> Answer:
-        return self.ask(task_ref(TASK), Get())
+    def get(self, task: str = TASK) -> Answer:
+        return self.ask(task_ref(task), Get())
 
-    def attach(self, after: int | None = None) -> Answer:
-        return self.ask(task_ref(TASK), Attach(after))
+    def attach(self, after: int | None = None, task: str = TASK) -> Answer:
+        return self.ask(task_ref(task), Attach(after))
 
     def pull(self, admitted: Admitted, after: int, limit: int = 128) -> Answer:
         return self.ask(admitted.fanout, Pull(admitted.reader, after, limit))
+
+    def begin_recovery(self) -> None:
+        """What a new process does first."""
+        self.system.spawn(RECOVERY, RecoveryActor())
+        self.system.tell(RECOVERY, Begin())
+        self.clock.run()
+
+    def recovery(self) -> Recovery:
+        """How far that is."""
+        found: Recovery = self.ask(RECOVERY, HowFar()).value
+        return found
+
+    def retain(self, retention: Retention, parked_life: float | None = None) -> None:
+        """Begin to keep no more than that."""
+        self.system.spawn(RETENTION, RetentionActor(retention, parked_life))
+        self.clock.run()
 
     def recover(self) -> None:
         self.system.tell(task_ref(TASK), Recover())
@@ -136,7 +179,11 @@ class Bench:
         return latest[-1].run
 
     def emit(self, event: Event, run: RunId | None = None) -> None:
-        self.system.tell(task_ref(TASK), emitted(run or self.run, CONTEXT, event))
+        run = run or self.run
+        for field in ("id", "task_id"):
+            if field in event.DESCRIPTOR.fields_by_name and not isinstance(event, Message):
+                setattr(event, field, run.task)
+        self.system.tell(task_ref(run.task), emitted(run, CONTEXT, event))
         self.clock.run()
 
     def returned(self, failure: Failure | None = None, run: RunId | None = None) -> None:
@@ -147,11 +194,27 @@ class Bench:
         self.system.tell(RUNNER, RunReported(self.run, failure, cancel=True))
         self.clock.run()
 
+    # -- the receiver of webhooks
+
+    def delivered(self, task: str = TASK) -> None:
+        """The notification of a task that is under way is over."""
+        self.hook.under_way.remove(task)
+        self.system.tell(OUTBOX, Delivered(task))
+        self.clock.run()
+
+    def deliver_all(self) -> None:
+        """Receive whatever is sent until nothing is."""
+        while self.hook.under_way:
+            self.delivered(self.hook.under_way[0])
+
     # -- what is stored
 
     @property
     def log(self) -> tuple[Record, ...]:
-        page = self.journal.page(TASK, 0, 100_000)
+        return self.log_of(TASK)
+
+    def log_of(self, task: str) -> tuple[Record, ...]:
+        page = self.journal.page(task, 0, 100_000)
         assert not hasattr(page, "__await__")
         return tuple(page or ())
 
@@ -161,18 +224,29 @@ class Bench:
 
     @property
     def state(self) -> str:
-        number = self.folded.state
-        return TaskState.Name(TaskState.ValueType(number)).removeprefix("TASK_STATE_")
+        return self.state_of(TASK)
+
+    def state_of(self, task: str) -> str:
+        return _name(fold(self.log_of(task)).state)
 
     def kinds(self) -> list[str]:
-        return [record.kind.name for record in self.log]
+        return [Kind(record.kind).name for record in self.log]
 
 
-def request(text: str) -> bytes:
+def active(journal: MemoryJournal) -> list[str]:
+    """What a new process would have to settle."""
+    return [head.log for head in journal.heads(active=True)]
+
+
+def _name(number: int) -> str:
+    return TaskState.Name(TaskState.ValueType(number)).removeprefix("TASK_STATE_")
+
+
+def request(text: str, task: str = TASK) -> bytes:
     """A SendMessageRequest as the handler hands it in."""
     message = Message(
         message_id=f"m-{text}",
-        task_id=TASK,
+        task_id=task,
         context_id=CONTEXT,
         role=Role.ROLE_USER,
         parts=[Part(text=text)],
@@ -220,19 +294,15 @@ def reply(text: str) -> Message:
 def journal_of(records: Sequence[Record], source: MemoryJournal) -> MemoryJournal:
     """A journal that holds the beginning of a log, as a crash after its last record leaves it."""
     copy = MemoryJournal()
-    copy.open()
+    copy.open(TASKS)
     stored = source.read(TASK)
     assert stored is not None
     assert not hasattr(stored, "__await__")
     known = Fold()
     for record in records:
         known.apply(record)
-        row = stored.row._replace(
-            state=known.state,
-            status_at=known.status_at,
-            active=known.active and not known.final,
-            head=record.seq,
-            epoch=record.epoch,
-        )
-        copy.append([Append(TASK, record.epoch, record.seq - 1, (record,), row, ALICE)])
+        row = task_row(stored)._replace(state=known.state, status_at=known.status_at)
+        active = known.active and not known.final
+        append = Append(TASK, record.epoch, record.seq - 1, (record,), ALICE, active, row)
+        copy.append([append])
     return copy

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import count
 
+from actors.runtime.journal.errors import StorageUnavailable
+from actors.runtime.journal.port import Ack, Append
+from actors.runtime.journal.record import Record
 from actors.storage import MemoryJournal
 from actors.task.actor import TaskActor
 from actors.task.policy import Policy
-from actors.task.ports import Ack, Append, StorageUnavailable
-from actors.task.record import Record
 from actors.task.rules import Rules
 from tests.task.harness import Bench
 
@@ -39,7 +40,7 @@ class Lossy(MemoryJournal):
         self.groups: list[list[str]] = []
 
     def append(self, group: Sequence[Append]) -> Sequence[Ack]:
-        self.groups.append([append.task for append in group])
+        self.groups.append([append.log for append in group])
         if self.away:
             raise StorageUnavailable("connection refused")
         if self.late:
@@ -56,7 +57,7 @@ class Lossy(MemoryJournal):
         """A held transaction lands: nobody hears of it."""
         return super().append(group)
 
-    def page(self, task: str, after: int, limit: int) -> tuple[Record, ...]:
+    def page(self, task: str, after: int, limit: int) -> tuple[Record, ...] | None:
         if self.pages:
             raise self.pages.pop(0)
         return super().page(task, after, limit)

@@ -121,7 +121,7 @@ class TestSend:
         assert second.value.failure.error == "UnsupportedOperationError"
         assert "TASK_STATE_COMPLETED" in second.value.failure.message
         assert len(bench.agent.starts()) == 1
-        assert bench.log[-1].kind is Kind.STATUS, "nothing follows a terminal record"
+        assert bench.log[-1].kind == Kind.STATUS, "nothing follows a terminal record"
 
     def test_a2_reject_refuses_at_once(self) -> None:
         bench = Bench(Policy.sdk(during_run="reject"))

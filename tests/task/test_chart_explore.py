@@ -9,8 +9,8 @@ from statechart import Chart, Turn
 from statechart.explore import Node, explore
 
 CHARTS = {
-    "sdk": (sdk_chart(), 28, 852, 4),
-    "spec": (spec_chart(), 27, 859, 3),
+    "sdk": (sdk_chart(), 28, 880, 4),
+    "spec": (spec_chart(), 27, 886, 3),
 }
 
 

@@ -81,6 +81,12 @@ LIFECYCLE = {
     "cancelled": {"open": "canceled/cancel"},  # R51
     "returned": {"submitted": "(unfinished)", "working": "(unfinished)"},  # R31
     "lost": {"absent": "failed/fail", "submitted": "failed/fail", "working": "failed/fail"},
+    "overdue": {
+        "absent": "~not_open",
+        "open": "failed/fail",
+        "terminal": "~not_open",
+        "replied": "~not_open",
+    },
     "start": {"terminal": "!terminal", "replied": "!terminal"},  # A2
 }
 """Section 3b: what an event does to the task, by state or group of states."""
@@ -98,6 +104,7 @@ RUN = {
     "cancelled": ("!superseded", "!superseded", "idle/end,abandon"),
     "cancel_raised": ("!superseded", "!superseded", "idle/end,abandon"),
     "lost": ("~no_run", "idle/end", "idle/end"),
+    "overdue": (".", "!run_active", "!run_active"),
 }
 """What an event does to the run of the agent."""
 
@@ -304,7 +311,7 @@ def one_of_each_reason(edges: Iterable[Edge]) -> Iterator[Edge]:
     return iter({(edge.source, edge.answer, edge.reason): edge for edge in edges}.values())
 
 
-COUNTS = {"sdk": (319, 188, 131), "spec": (101, 70, 31)}
+COUNTS = {"sdk": (333, 198, 135), "spec": (101, 70, 31)}
 """How many mutants there are, how many the rules kill, how many the check does not let exist."""
 
 

@@ -11,13 +11,14 @@ import pytest
 
 from actors.a2a.queue import emitted
 from actors.runtime import ActorSystem, AskTimeout, LoopClock
+from actors.runtime.journal.logged import SNAPSHOT_TAIL
 from actors.storage import MemoryJournal
 from actors.task import core as core_module
-from actors.task.actor import SNAPSHOT_TAIL
 from actors.task.core import TaskCore
 from actors.task.messages import Admitted, Get, Send, Wait, task_ref
 from actors.task.orders import Pull
 from actors.task.policy import Policy
+from actors.task.record import Kind
 from tests.manual import Answer
 from tests.task.harness import (
     ALICE,
@@ -78,7 +79,7 @@ async def test_a_reader_of_a_silent_task_pulls_again(
         assert isinstance(agent, PlayedAgent)
         core.system.tell(task_ref(TASK), emitted(agent.starts()[0].run, CONTEXT, task()))
         page = await reading
-        assert [record.kind.name for record in page.records] == ["TASK"]
+        assert [Kind(record.kind).name for record in page.records] == ["TASK"]
         await pages.aclose()
 
 

@@ -9,19 +9,16 @@ import pytest
 from a2a.utils.errors import InternalError, UnsupportedOperationError
 
 from actors.runtime import ActorCrashed, MailboxFull
+from actors.runtime.journal.errors import StorageUnavailable
+from actors.runtime.journal.port import Ack, Append
 from actors.storage import MemoryJournal
 from actors.task.messages import Emitted, Send, Wait, task_ref
 from actors.task.policy import Policy
-from actors.task.ports import (
-    Ack,
-    Append,
-    GrantCredit,
-    StorageUnavailable,
-)
+from actors.task.ports import GrantCredit
 from actors.task.record import Kind
 from actors.task.requests import CANCELS_BOUND, QUEUE_BOUND
 from actors.task.state import REFUSALS_BOUND, Pending, TaskState
-from tests.task.harness import CONTEXT, TASK, Bench, artifact, request, status, task
+from tests.task.harness import CONTEXT, TASK, Bench, active, artifact, request, status, task
 
 POLICY = Policy.sdk(storage_patience=30.0)
 
@@ -142,7 +139,7 @@ def test_a_task_whose_actor_crashed_is_read_behind_its_last_records(
     for _ in range(30):
         bench.clock.advance(0.1)
     assert bench.kinds()[3:] == ["ARTIFACT", "ARTIFACT", "EPOCH_CLAIMED", "ENDED", "STATUS"]
-    assert journal.active() == []
+    assert active(journal) == []
 
 
 def test_an_id_that_is_taken_is_a_clear_error(bench: Bench, journal: Flaky) -> None:

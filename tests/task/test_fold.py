@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors.runtime.journal.record import Record
 from actors.task.fold import Fold, fold, fold_pure
 from actors.task.policy import Policy
-from actors.task.record import Failure, Kind, Record
+from actors.task.record import Failure, Kind
 from tests.task.harness import Bench, artifact, status, task
 
 steps = st.lists(

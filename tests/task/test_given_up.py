@@ -12,20 +12,14 @@ from typing import Any
 
 import pytest
 
-from actors.task.lanes import Lanes
+from actors.runtime.journal.errors import StorageError, StorageRejected, StorageUnavailable
+from actors.runtime.journal.lanes import Lanes
+from actors.runtime.journal.messages import JOURNAL
+from actors.runtime.journal.port import Ack, Append, Stored
 from actors.task.messages import Send, Wait, task_ref
-from actors.task.orders import JOURNAL
 from actors.task.policy import Policy
-from actors.task.ports import (
-    Ack,
-    Append,
-    StorageError,
-    StorageRejected,
-    StorageUnavailable,
-    Stored,
-)
 from actors.task.record import Kind
-from tests.task.harness import CONTEXT, TASK, Bench, artifact, request, status, task
+from tests.task.harness import CONTEXT, TASK, Bench, active, artifact, request, status, task
 from tests.task.lossy import Lossy, Other, node
 
 HASTY = Policy.sdk(storage_patience=1.0)
@@ -79,7 +73,7 @@ def test_a_task_whose_append_lands_late_is_settled() -> None:
     passes(bench, 5)
     kinds = ["ACCEPTED", "STARTED", "TASK", "ARTIFACT", "EPOCH_CLAIMED", "ENDED", "STATUS"]
     assert bench.kinds() == kinds
-    assert (bench.state, journal.active()) == ("FAILED", [])
+    assert (bench.state, active(journal)) == ("FAILED", [])
     assert lanes(bench).limbo == {}
     assert bench.system.refs()[3:] == []
 
@@ -94,7 +88,7 @@ def test_an_append_that_lands_after_the_load_fences_a_first_try() -> None:
     until(bench, lambda: bool(lanes(bench).limbo))
     journal.late = False
     passes(bench, 5)
-    assert (bench.state, journal.active()) == ("FAILED", [])
+    assert (bench.state, active(journal)) == ("FAILED", [])
     assert lanes(bench).limbo == {}
 
 
@@ -149,7 +143,7 @@ def test_a_task_that_another_server_has_taken_since_is_left_to_it(lands: str) ->
 
 
 def test_what_is_in_limbo_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actors.task.lanes.LIMBO_MOST", 2)
+    monkeypatch.setattr("actors.runtime.journal.lanes.LIMBO_MOST", 2)
     journal = Lossy()
     bench = node(journal, "one", HASTY)
     journal.away = True
@@ -170,7 +164,7 @@ def test_a_place_that_is_no_longer_kept_is_not_another_writer() -> None:
     bench.emit(status("COMPLETED"))
     passes(bench, 5)
     assert "another server" not in str(waiting.error)
-    assert (bench.state, journal.active()) == ("COMPLETED", [])
+    assert (bench.state, active(journal)) == ("COMPLETED", [])
     other = node(Other(journal), "two", HASTY)
     other.recover()
     assert bench.system.refs()[3:] == []
@@ -183,7 +177,7 @@ def test_a_run_whose_place_is_no_longer_kept_is_settled() -> None:
     journal.faults = [StorageUnavailable("connection broke")]
     bench.emit(artifact())
     passes(bench, 5)
-    assert (bench.state, journal.active()) == ("FAILED", [])
+    assert (bench.state, active(journal)) == ("FAILED", [])
 
 
 class Forgetful(Lossy):
@@ -206,7 +200,7 @@ class Refusing(Lossy):
         self.reads: list[str] = []
 
     def append(self, group: Sequence[Append]) -> Sequence[Ack]:
-        if self.unstored & {append.task for append in group}:
+        if self.unstored & {append.log for append in group}:
             raise StorageRejected(ValueError("too large"))
         return super().append(group)
 
@@ -231,7 +225,7 @@ def test_a_refused_task_is_not_tried_again_whenever_another_is_stored(which: str
     getattr(journal, which).clear()
     passes(bench, 60)
     assert bench.state == "FAILED"
-    assert TASK not in journal.active()
+    assert TASK not in active(journal)
     assert lanes(bench).refused == {}
 
 
@@ -297,7 +291,7 @@ def test_a_journal_that_miscounts_is_an_error_and_the_lane_lives_on(
     journal.answer = None
     another_task(bench, "other")
     passes(bench, 5)
-    assert (bench.state, journal.active()) == ("FAILED", ["other"])
+    assert (bench.state, active(journal)) == ("FAILED", ["other"])
 
 
 # -- closing

@@ -10,23 +10,16 @@ from a2a.utils.errors import A2AError, InvalidParamsError, UnsupportedOperationE
 
 from actors.a2a.queue import emitted
 from actors.runtime import ActorCrashed, ActorStopped, DeadLetter, Envelope, Passivate, Tell
+from actors.runtime.journal.errors import StorageError, StorageUnavailable
+from actors.runtime.journal.logged import Unreadable
+from actors.runtime.journal.messages import JOURNAL, Appended, AppendFailed, Orphan, Recover
+from actors.runtime.journal.port import Ack, Append
 from actors.storage import MemoryJournal
-from actors.task.actor import TaskActor, Unreadable
-from actors.task.messages import (
-    Appended,
-    AppendFailed,
-    Cancel,
-    Detach,
-    Emitted,
-    Hold,
-    Recover,
-    Send,
-    Wait,
-    task_ref,
-)
-from actors.task.orders import JOURNAL, RUNNER, Orphan, RunReported
+from actors.task.actor import TaskActor
+from actors.task.messages import Cancel, Detach, Emitted, Hold, Send, Wait, task_ref
+from actors.task.orders import RUNNER, RunReported
 from actors.task.policy import Policy
-from actors.task.ports import Ack, Append, CancelRun, StorageError, StorageUnavailable
+from actors.task.ports import CancelRun
 from actors.task.record import Failure, Kind
 from actors.task.rules import Rules
 from tests.manual import Answer
@@ -57,7 +50,7 @@ class Held(MemoryJournal):
             raise StorageUnavailable("not yet")
         if self.error is not None:
             raise self.error
-        if any(append.task == self.refuse for append in group):
+        if any(append.log == self.refuse for append in group):
             raise StorageError(f"{self.refuse} cannot be stored")
         return super().append(group)
 
@@ -316,4 +309,4 @@ def test_a_task_to_be_settled_while_its_log_cannot_be_read_is_looked_after_again
     assert effects == (Tell(JOURNAL, Orphan(TASK, ALICE)), Passivate())
 
     _, effects = actor.step(Unreadable(TASK, Rules.unknown()), envelope, 0)
-    assert effects == (DeadLetter(envelope.message, "task could not be read"), Passivate())
+    assert effects == (DeadLetter(envelope.message, "its log could not be read"), Passivate())

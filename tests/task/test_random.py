@@ -9,12 +9,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from actors.runtime.journal.record import Record
 from actors.task.chart import STATES, task_chart
 from actors.task.fold import TERMINAL, Fold
 from actors.task.messages import Admitted, Detach, Wait, task_ref
 from actors.task.orders import RUNNER
 from actors.task.policy import Policy
-from actors.task.record import Failure, Kind, Record
+from actors.task.record import Failure, Kind
 from actors.task.runner import Runs
 from tests.manual import Answer
 from tests.task.harness import TASK, Bench, artifact, journal_of, reply, status, task
@@ -134,14 +135,14 @@ class Life(RuleBasedStateMachine):
         settled: set[int] = set()
         for record in self.bench.log:
             message = record.number("message")
-            if record.kind is Kind.STARTED:
+            if record.kind == Kind.STARTED:
                 assert running is None or record.number("again")
                 assert message not in settled or record.number("again")
                 running = message
                 settled.add(message)
-            elif record.kind is Kind.ENDED:
+            elif record.kind == Kind.ENDED:
                 running = None
-            elif record.kind is Kind.REFUSED:
+            elif record.kind == Kind.REFUSED:
                 assert message not in settled
                 settled.add(message)
 

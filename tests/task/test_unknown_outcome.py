@@ -9,12 +9,14 @@ from __future__ import annotations
 import pytest
 from a2a.utils.errors import InternalError
 
-from actors.task.lanes import Lanes
+from actors.runtime.journal.errors import JournalCorrupt, StorageError, StorageUnavailable
+from actors.runtime.journal.lanes import Lanes
+from actors.runtime.journal.messages import JOURNAL, AppendRecords
+from actors.runtime.journal.port import Append
+from actors.runtime.journal.record import Record
 from actors.task.messages import Send, Wait, task_ref
-from actors.task.orders import JOURNAL, AppendRecords
 from actors.task.policy import Policy
-from actors.task.ports import Append, JournalCorrupt, StorageError, StorageUnavailable
-from actors.task.record import Kind, Record
+from actors.task.record import Kind
 from tests.manual import Answer
 from tests.task.harness import ALICE, CONTEXT, TASK, Bench, request, status, task
 from tests.task.lossy import Lossy, Other, broken, node
@@ -319,7 +321,7 @@ def test_nothing_is_stored_of_a_writer_that_was_told_it_is_void(journal: Lossy) 
     stored = journal.read(TASK)
     assert stored is not None
     record = Record(3, 1, 0, Kind.CANCEL_ASKED, b"", {"run": 1})
-    append = Append(TASK, 1, 2, (record,), stored.row._replace(head=3), ALICE, writer=1)
+    append = Append(TASK, 1, 2, (record,), ALICE, row=stored.row, writer=1)
     bench.system.tell(JOURNAL, AppendRecords(append))
     bench.clock.run()
     assert bench.system.dead_letters["append of a void writer"] == 1
@@ -330,7 +332,7 @@ def test_nothing_is_stored_of_a_writer_that_was_told_it_is_void(journal: Lossy) 
 def test_void_writers_are_remembered_up_to_a_bound(
     journal: Lossy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("actors.task.lanes.VOID_MOST", 2)
+    monkeypatch.setattr("actors.runtime.journal.lanes.VOID_MOST", 2)
     first, second = node(journal, "one"), node(Other(journal), "two")
     sends(first, "a", "b", "c")
     sends(second, "a", "b", "c")

@@ -16,6 +16,7 @@ from a2a.utils.errors import (
 )
 
 from actors.runtime import AskTimeout
+from actors.runtime.journal.record import Record
 from actors.simulation import trace as seen
 from actors.simulation.invariants.evidence import Evidence, History, Request, evidence
 from actors.simulation.invariants.rule import Saw, invariant
@@ -23,7 +24,7 @@ from actors.simulation.trace import Trace
 from actors.task.fold import INTERRUPTED, TERMINAL
 from actors.task.messages import View, Wait
 from actors.task.policy import Policy
-from actors.task.record import CANCEL_RAISED, Kind, Record
+from actors.task.record import CANCEL_RAISED, Kind
 
 CANCELED = TaskState.TASK_STATE_CANCELED
 
@@ -217,7 +218,7 @@ def one_message_and_no_task(trace: Trace, _: Policy, saw: Saw) -> Iterator[str]:
     replied: dict[str, Record] = {}
     for task in trace.logs:
         public = known.history(task).public
-        replies = [record for record in public if record.kind is Kind.REPLY]
+        replies = [record for record in public if record.kind == Kind.REPLY]
         if replies:
             saw()
             replied[task] = replies[0]
@@ -260,7 +261,7 @@ def blocking_sends_wait(trace: Trace, policy: Policy, saw: Saw) -> Iterator[str]
         message = history.accepted.get(request.text)
         settled = None if message is None else _settled(history, message, policy)
         if isinstance(request.value, Message):
-            if settled is None or settled.kind is not Kind.REPLY:
+            if settled is None or settled.kind != Kind.REPLY:
                 yield f"{request}: got a Message, and its run gave none"
         elif settled is None:
             yield f"{request}: got a Task, and its run had not come to a rest"
@@ -273,11 +274,11 @@ def _settled(history: History, message: int, policy: Policy) -> Record | None:
     started = history.about(Kind.STARTED, message)
     for record in history.log[started[0].seq :] if started else ():
         state = history.states[record.seq]
-        if record.kind is Kind.REPLY:
+        if record.kind == Kind.REPLY:
             return record
         if record.kind in (Kind.TASK, Kind.STATUS) and state in TERMINAL | INTERRUPTED:
             return record
-        if record.kind is Kind.ENDED and not record.number("final"):
+        if record.kind == Kind.ENDED and not record.number("final"):
             rests = policy.unfinished == "keep" or state in INTERRUPTED
             return record if rests else None
     return None

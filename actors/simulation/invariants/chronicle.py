@@ -15,10 +15,12 @@ from weakref import WeakKeyDictionary
 
 from a2a.types import StreamResponse, Task
 
+from actors.runtime.journal.port import Ack
+from actors.runtime.journal.record import Record
 from actors.simulation.trace import Stored, Trace
 from actors.task.fold import Fold
-from actors.task.ports import Ack, RunId
-from actors.task.record import Kind, Record
+from actors.task.ports import RunId
+from actors.task.record import Kind
 
 
 class Page(NamedTuple):
@@ -82,9 +84,9 @@ class Chronicle:
             self.broken = f"{type(error).__name__}: {error}"
         core = bool(record.number("core")) or self._concluding
         self.pages.append(Page(record, *before, known.state, known.replied, core))
-        if record.kind is not Kind.REFUSED:
-            self._concluding = record.kind is Kind.ENDED and bool(record.number("final"))
-        changes = record.kind.public or record.kind is Kind.STARTED
+        if record.kind != Kind.REFUSED:
+            self._concluding = record.kind == Kind.ENDED and bool(record.number("final"))
+        changes = record.public or record.kind == Kind.STARTED
         text = uniform(known.task) if changes and known.task is not None else self.texts[-1]
         self.texts.append(text)
         return not self.broken
@@ -98,6 +100,11 @@ def uniform(task: Task) -> bytes:
     """Return a Task as bytes that are equal for equal Tasks."""
     text: bytes = task.SerializeToString(deterministic=True)
     return text
+
+
+def kind_of(record: Record) -> str:
+    """Return how a sentence names a record's kind."""
+    return Kind(record.kind).name
 
 
 def named(run: RunId) -> str:
@@ -124,5 +131,5 @@ def stored(trace: Trace) -> dict[tuple[str, int], int]:
     for place, entry in trace.timed(Stored):
         if entry.ack is Ack.STORED:
             for record in entry.append.records:
-                places.setdefault((entry.append.task, record.seq), place)
+                places.setdefault((entry.append.log, record.seq), place)
     return places

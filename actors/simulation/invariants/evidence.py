@@ -16,14 +16,16 @@ from typing import Any
 from a2a.types import SendMessageRequest, StreamResponse, Task
 
 from actors.runtime import ActorStopped, AskTimeout, MailboxFull
+from actors.runtime.journal.errors import StorageError
+from actors.runtime.journal.record import Record
 from actors.simulation import trace as seen
 from actors.simulation.invariants.chronicle import Chronicle, chronicles, stored, uniform
 from actors.simulation.process import Disconnected
 from actors.simulation.trace import Trace
 from actors.task.fold import TERMINAL
 from actors.task.messages import Wait
-from actors.task.ports import RunId, StorageError
-from actors.task.record import Failure, Kind, Record
+from actors.task.ports import RunId
+from actors.task.record import Failure, Kind
 
 TROUBLE = (ActorStopped, AskTimeout, Disconnected, MailboxFull, StorageError)
 """Errors that say nothing of the task: the request may be repeated, a stream resumed."""
@@ -117,7 +119,7 @@ class History:
         """Sequence number of the record after which nothing can follow."""
         self.tasks = chronicle.texts
         """Version -> the Task, as `uniform` makes it; empty while there is none."""
-        self.public = [record for record in self.log if record.kind.public]
+        self.public = [record for record in self.log if record.public]
         self._numbers = [record.seq for record in self.public]
         self._events: dict[int, StreamResponse] = {}
 
@@ -140,14 +142,14 @@ class History:
         """Message id -> sequence number of its ACCEPTED record."""
         found: dict[str, int] = {}
         for record in self.log:
-            if record.kind is Kind.ACCEPTED:
+            if record.kind == Kind.ACCEPTED:
                 said = SendMessageRequest.FromString(record.payload).message.message_id
                 found.setdefault(said, record.seq)
         return found
 
     def of_kind(self, kind: Kind) -> list[Record]:
         """Records of one kind, in order."""
-        return [record for record in self.log if record.kind is kind]
+        return [record for record in self.log if record.kind == kind]
 
     def about(self, kind: Kind, message: int) -> list[Record]:
         """Records of one kind that name an accepted message."""

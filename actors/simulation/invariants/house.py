@@ -9,22 +9,23 @@ from collections import Counter
 from collections.abc import Iterator
 
 from actors.runtime import MailboxFull
+from actors.runtime.journal.messages import ReadLog
+from actors.runtime.journal.record import Record
 from actors.simulation import trace as seen
 from actors.simulation.invariants.evidence import Evidence, History, evidence
 from actors.simulation.invariants.rule import Saw, invariant
 from actors.simulation.process import Disconnected
 from actors.simulation.trace import Trace
 from actors.task.messages import Attach, Cancel, Get, Send
-from actors.task.orders import ReadTask
 from actors.task.policy import Policy
-from actors.task.record import Kind, Record
+from actors.task.record import Kind
 
 ASKS: dict[type[object], tuple[str, ...]] = {
     Send: ("send", "stream"),
     Cancel: ("cancel",),
     Attach: ("subscribe",),
     Get: ("get",),
-    ReadTask: ("get",),
+    ReadLog: ("get",),
 }
 """Message that a mailbox may refuse -> what clients have asked for with it."""
 

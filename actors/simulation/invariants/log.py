@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from a2a.types import Task
 
-from actors.simulation.invariants.chronicle import Chronicle, chronicles, uniform
+from actors.simulation.invariants.chronicle import Chronicle, chronicles, kind_of, uniform
 from actors.simulation.invariants.replay import Replay
 from actors.simulation.invariants.rule import Saw, invariant
 from actors.simulation.trace import Answered, Asked, Kept, Launched, Trace
@@ -29,7 +29,7 @@ def terminal_is_last(trace: Trace, _: Policy, saw: Saw) -> Iterator[str]:
         for page in chronicle.pages:
             if page.final:
                 record = page.record
-                yield f"{chronicle.task}: {record.kind.name} {record.seq} follows the final record"
+                yield f"{chronicle.task}: {kind_of(record)} {record.seq} follows the final record"
                 break
 
 
@@ -69,7 +69,7 @@ def one_truth(trace: Trace, _: Policy, saw: Saw) -> Iterator[str]:
     for task, chronicle in known.items():
         if chronicle.broken:
             last = chronicle.pages[-1].record
-            yield f"{task}: {last.kind.name} {last.seq} cannot be folded: {chronicle.broken}"
+            yield f"{task}: {kind_of(last)} {last.seq} cannot be folded: {chronicle.broken}"
     for kept in trace.all(Kept):
         saw()
         yield from _snapshot(kept, trace)

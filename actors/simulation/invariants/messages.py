@@ -9,12 +9,13 @@ from collections.abc import Iterator
 
 from a2a.types import SendMessageRequest
 
+from actors.runtime.journal.record import Record
 from actors.simulation.invariants.chronicle import Chronicle, chronicles, named
 from actors.simulation.invariants.rule import Saw, invariant
 from actors.simulation.trace import FaultsStopped, Launched, Quiet, Trace
 from actors.task.policy import Policy
 from actors.task.ports import RunId
-from actors.task.record import Kind, Record
+from actors.task.record import Kind
 
 
 @invariant(
@@ -49,7 +50,7 @@ def _fates(chronicle: Chronicle) -> dict[int, list[str]]:
     for page in chronicle.of_kind(Kind.STARTED, Kind.REFUSED):
         record = page.record
         if not record.number("again"):
-            fate = "executed" if record.kind is Kind.STARTED else "refused"
+            fate = "executed" if record.kind == Kind.STARTED else "refused"
             fates.setdefault(record.number("message"), []).append(fate)
     return fates
 
@@ -65,7 +66,7 @@ def _history(chronicle: Chronicle, accepted: dict[int, Record]) -> Iterator[str]
     }
     expected: list[str] = []
     for page in chronicle.of_kind(Kind.TASK, Kind.STARTED):
-        if page.record.kind is Kind.TASK:
+        if page.record.kind == Kind.TASK:
             expected = [said.message_id for said in page.event.task.history]
         elif not page.record.number("again") and chronicle.texts[page.record.seq - 1]:
             said = ids.get(page.record.number("message"), "")

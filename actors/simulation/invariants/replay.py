@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from a2a.types import TaskState
 
-from actors.simulation.invariants.chronicle import Page
+from actors.simulation.invariants.chronicle import Page, kind_of
 from actors.task.chart import STATES, STATUS, TASK
 from actors.task.record import Kind
 from statechart import Answer, Configuration, Table
@@ -62,7 +62,7 @@ class Replay:
 
     def _settle(self, page: Page) -> None:
         """What the core owes comes next, or never."""
-        if not page.record.kind.public or _lifecycle(page) != self.owed:
+        if not page.record.public or _lifecycle(page) != self.owed:
             self.wrong = f"{_named(page)} stands where {self.owed} must be stored"
         self.owed = ""
 
@@ -86,7 +86,7 @@ class Replay:
             case Kind.ARTIFACT:
                 return ["artifact"]
             case other:
-                return [_PLAIN[other]]
+                return [_PLAIN[Kind(other)]]
 
     def _step(self, page: Page, trigger: str) -> None:
         if trigger not in self.table.events:
@@ -112,12 +112,12 @@ class Replay:
 
     def _note(self, page: Page) -> None:
         """Keep what guards will ask about."""
-        if page.record.kind is Kind.ARTIFACT:
+        if page.record.kind == Kind.ARTIFACT:
             update = page.event.artifact_update
             self.artifacts[update.artifact.artifact_id] = update.last_chunk
-        elif page.record.kind is Kind.TASK:
+        elif page.record.kind == Kind.TASK:
             self.artifacts = {each.artifact_id: False for each in page.event.task.artifacts}
-        self.adopted = self.adopted or page.record.kind.public
+        self.adopted = self.adopted or page.record.public
 
 
 def _lifecycle(page: Page) -> str:
@@ -125,4 +125,4 @@ def _lifecycle(page: Page) -> str:
 
 
 def _named(page: Page) -> str:
-    return f"{page.record.kind.name} {page.record.seq}"
+    return f"{kind_of(page.record)} {page.record.seq}"

@@ -11,7 +11,15 @@ from collections.abc import Iterable, Iterator
 
 from a2a.types import TaskState
 
-from actors.simulation.invariants.chronicle import Chronicle, Page, chronicles, named, stored
+from actors.runtime.journal.record import Record
+from actors.simulation.invariants.chronicle import (
+    Chronicle,
+    Page,
+    chronicles,
+    kind_of,
+    named,
+    stored,
+)
 from actors.simulation.invariants.rule import Saw, invariant
 from actors.simulation.trace import (
     Abandoned,
@@ -27,7 +35,7 @@ from actors.simulation.trace import (
 from actors.task.messages import Emitted
 from actors.task.policy import Policy
 from actors.task.ports import RunId
-from actors.task.record import CANCEL_RAISED, Kind, Record
+from actors.task.record import CANCEL_RAISED, Kind
 
 # -- 14
 
@@ -40,7 +48,7 @@ def one_run(trace: Trace, _: Policy, saw: Saw) -> Iterator[str]:
     for chronicle in chronicles(trace):
         emitted = emissions.get(chronicle.task, Emissions())
         for page in chronicle.pages:
-            if page.record.kind.public and not page.core:
+            if page.record.public and not page.core:
                 saw()
                 yield from _not_by(chronicle.task, page, emitted)
     yield from _ends_unheard(trace)
@@ -105,7 +113,7 @@ def _emissions(trace: Trace) -> dict[str, Emissions]:
 def _not_by(task: str, page: Page, emitted: Emissions) -> Iterator[str]:
     """Say what is wrong with an agent's record: who emitted it, or when, or how often."""
     record = page.record
-    what = f"{task}: {record.kind.name} {record.seq}"
+    what = f"{task}: {kind_of(record)} {record.seq}"
     emission = emitted.source(record)
     if emission is None:
         yield f"{what} is what no agent has emitted"
@@ -202,25 +210,25 @@ def one_after_another(trace: Trace, _: Policy, saw: Saw) -> Iterator[str]:
         claimed = 0
         for page in chronicle.of_kind(Kind.STARTED, Kind.CANCEL_ASKED, Kind.EPOCH_CLAIMED):
             record = page.record
-            if record.kind is Kind.EPOCH_CLAIMED:
+            if record.kind == Kind.EPOCH_CLAIMED:
                 claimed = record.seq
                 continue
             saw()
             wrong = _out_of_turn(page, begun, claimed)
             begun.add(record.number("message"))
             if wrong:
-                yield f"{chronicle.task}: {record.kind.name} {record.seq} {wrong}"
+                yield f"{chronicle.task}: {kind_of(record)} {record.seq} {wrong}"
 
 
 def _out_of_turn(page: Page, begun: set[int], claimed: int) -> str:
     """Say why this run must not begin here; empty if it may."""
     record, number = page.record, page.record.number("run")
     message = record.number("message")
-    if record.kind is Kind.CANCEL_ASKED and page.busy:
+    if record.kind == Kind.CANCEL_ASKED and page.busy:
         return "" if number == page.run else f"begins run {number} while {page.run} is going on"
     if number != page.run + 1:
         return f"begins run {number} after run {page.run}"
-    if record.kind is Kind.CANCEL_ASKED:
+    if record.kind == Kind.CANCEL_ASKED:
         return ""
     if record.number("again"):
         lost = claimed == record.seq - 1 and page.running == message

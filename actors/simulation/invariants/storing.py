@@ -13,7 +13,9 @@ from typing import Any
 from a2a.types import Message, Task
 from a2a.utils.errors import TaskNotCancelableError, UnsupportedOperationError
 
-from actors.simulation.invariants.chronicle import Chronicle, chronicles, stored, uniform
+from actors.runtime.journal.port import Ack, Append
+from actors.runtime.journal.record import Record
+from actors.simulation.invariants.chronicle import Chronicle, chronicles, kind_of, stored, uniform
 from actors.simulation.invariants.rule import Saw, invariant
 from actors.simulation.trace import (
     Answered,
@@ -32,8 +34,8 @@ from actors.simulation.trace import (
 )
 from actors.task.messages import View
 from actors.task.policy import Policy
-from actors.task.ports import Ack, Append, RunId
-from actors.task.record import Kind, Record
+from actors.task.ports import RunId
+from actors.task.record import Kind
 
 # -- 5
 
@@ -133,7 +135,7 @@ def _holds(log: Sequence[Record], record: Record) -> bool:
 
 
 def _named(record: Record) -> str:
-    return f"{record.kind.name} {record.seq} of epoch {record.epoch}"
+    return f"{kind_of(record)} {record.seq} of epoch {record.epoch}"
 
 
 # -- 7
@@ -181,11 +183,11 @@ def _writers(trace: Trace) -> dict[Writer, Life]:
     lives: dict[Writer, Life] = {}
     for place, entry in trace.timed(Stored):
         append = entry.append
-        life = lives.setdefault((entry.node, append.task, append.writer), Life())
+        life = lives.setdefault((entry.node, append.log, append.writer), Life())
         life.attempts.append(Attempt(place, append, entry.ack, entry.told))
     for place, refused in trace.timed(Refused):
         for append in refused.group:
-            life = lives.setdefault((refused.node, append.task, append.writer), Life())
+            life = lives.setdefault((refused.node, append.log, append.writer), Life())
             life.attempts.append(Attempt(place, append, None, told=True))
     for place, verdict in trace.timed(Verdict):
         life = lives.setdefault((verdict.node, verdict.task, verdict.writer), Life())
@@ -253,16 +255,16 @@ def stale_is_refused(trace: Trace, _: Policy, saw: Saw) -> Iterator[str]:
     """L7: epochs only grow, and only by a claim."""
     epochs: dict[str, int] = {}
     for entry in trace.all(Stored):
-        append, now = entry.append, epochs.get(entry.append.task, 0)
+        append, now = entry.append, epochs.get(entry.append.log, 0)
         if append.epoch < now:
             saw()
         if entry.ack is not Ack.STORED:
             continue
         if append.epoch < now:
-            yield f"{append.task}: {entry.node} stored in epoch {append.epoch}, after {now} began"
-        elif now and append.epoch > now and append.records[0].kind is not Kind.EPOCH_CLAIMED:
-            yield f"{append.task}: {entry.node} stored in epoch {append.epoch} and never claimed it"
-        epochs[append.task] = max(now, append.epoch)
+            yield f"{append.log}: {entry.node} stored in epoch {append.epoch}, after {now} began"
+        elif now and append.epoch > now and append.records[0].kind != Kind.EPOCH_CLAIMED:
+            yield f"{append.log}: {entry.node} stored in epoch {append.epoch} and never claimed it"
+        epochs[append.log] = max(now, append.epoch)
 
 
 STORING = (stored_first, acknowledged_stays, resolved_once, stale_is_refused)

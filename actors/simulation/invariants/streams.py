@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from a2a.types import StreamResponse, TaskState
 from a2a.utils.errors import A2AError
 
+from actors.runtime.journal.record import Record
 from actors.simulation import trace as seen
 from actors.simulation.invariants.evidence import (
     TROUBLE,
@@ -23,7 +24,7 @@ from actors.simulation.invariants.evidence import (
 from actors.simulation.invariants.rule import Saw, invariant
 from actors.simulation.trace import Trace
 from actors.task.policy import Policy
-from actors.task.record import Kind, Record
+from actors.task.record import Kind
 
 # -- 8 and 10: what a stream carries
 

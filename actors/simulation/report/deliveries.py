@@ -13,10 +13,11 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
+from actors.runtime.journal import messages as journal
+from actors.runtime.journal.actor import FoundThere
 from actors.simulation.report.words import kinds, request_text, said, short, span
 from actors.simulation.trace import Delivered
 from actors.task import messages, orders
-from actors.task.journal import FoundThere
 
 AGENT, DISK, WEBHOOK, ENTRY = "agent", "journal disk", "webhook", "entry"
 
@@ -24,10 +25,10 @@ ORIGIN: Mapping[type[Any], str] = MappingProxyType(
     {
         **dict.fromkeys((messages.Send, messages.Cancel, messages.Get), ENTRY),
         **dict.fromkeys((messages.Attach, messages.Detach, messages.Hold), ENTRY),
-        **dict.fromkeys((orders.Pull, orders.Left, orders.Drain), ENTRY),
-        **dict.fromkeys((orders.ReadTask, orders.ListTasks), ENTRY),
+        **dict.fromkeys((orders.Pull, orders.Left, journal.Drain), ENTRY),
+        **dict.fromkeys((journal.ReadLog, journal.ListLogs, journal.FindKey), ENTRY),
         **dict.fromkeys((messages.Emitted, orders.RunReported), AGENT),
-        **dict.fromkeys((orders.GroupStored, orders.GroupFailed, orders.Fetched), DISK),
+        **dict.fromkeys((journal.GroupStored, journal.GroupFailed, journal.Fetched), DISK),
         FoundThere: DISK,
         orders.Delivered: WEBHOOK,
     }
@@ -81,34 +82,43 @@ _DETAIL: Mapping[type[Any], Callable[[Any], str]] = MappingProxyType(
         messages.Emitted: _emitted,
         messages.RunOver: lambda m: f"{said(m.run)} {_failed(m)}",
         messages.CancelOver: lambda m: f"{said(m.run)} {_failed(m)}",
-        messages.Appended: lambda m: f"up to {m.upto}",
-        messages.AppendFailed: lambda m: "fenced" if m.fenced else said(m.error),
-        messages.Loaded: lambda m: _loaded(m.stored, m.error),
-        orders.AppendRecords: lambda m: _append(m.append),
-        orders.GroupStored: lambda m: ", ".join(ack.value for ack in m.acks),
-        orders.GroupFailed: lambda m: said(m.error),
-        orders.Fetched: lambda m: content(m.asked),
-        orders.KeepSnapshot: lambda m: f"{m.task} at {m.snapshot.seq}",
+        journal.Appended: lambda m: f"up to {m.upto}",
+        journal.AppendFailed: lambda m: "fenced" if m.fenced else said(m.error),
+        journal.Loaded: lambda m: _loaded(m.stored, m.error),
+        journal.AppendRecords: lambda m: _append(m.append),
+        journal.GroupStored: lambda m: ", ".join(ack.value for ack in m.acks),
+        journal.GroupFailed: lambda m: said(m.error),
+        journal.Fetched: lambda m: content(m.asked),
+        journal.KeepSnapshot: lambda m: f"{m.log} at {m.snapshot.seq}",
         orders.Launch: lambda m: said(m.start.run),
         orders.CallOff: lambda m: said(m.cancel.run),
         orders.Abandon: lambda m: said(m.run),
         orders.RunReported: lambda m: f"{said(m.run)} {_failed(m)}",
         orders.Deliver: lambda m: span(m.task, m.records),
         orders.Delivered: lambda m: m.task,
-        **dict.fromkeys((orders.Flush, orders.RetryGroup), lambda _: ""),
+        **dict.fromkeys((journal.Flush, journal.RetryGroup), lambda _: ""),
         orders.Publish: lambda m: _span(m.records) + (", the end" if m.end else ""),
         orders.Pull: lambda m: f"reader {m.reader} after {m.after}",
-        orders.ReadTask: lambda m: m.task,
-        orders.ReadPage: lambda m: f"{m.task} after {m.after}",
-        orders.LoadTask: lambda m: m.task,
-        orders.Orphan: lambda m: m.task,
+        journal.ReadLog: lambda m: m.log,
+        journal.ReadPage: lambda m: f"{m.log} after {m.after}",
+        journal.LoadLog: lambda m: m.log,
+        journal.Orphan: lambda m: m.log,
+        journal.FindKey: lambda m: m.key,
+        journal.Answered: lambda m: content(m.asked),
+        journal.Heads: lambda m: f"{'active ' if m.active else ''}after '{m.after}'",
+        journal.NextRecords: lambda m: f"{m.place.log} after {m.place.seq}",
+        journal.Consumed: lambda m: f"{m.consumer}: {m.place.log} up to {m.place.seq}",
+        journal.Unconsumed: lambda m: f"{m.consumer} after '{m.after}'",
+        journal.Surplus: lambda m: f"state {m.keep.state}",
+        journal.Compact: lambda m: f"{m.place.log} up to {m.place.seq}",
+        journal.Remove: lambda m: f"{m.head.log} at {m.head.seq}",
         FoundThere: lambda m: "nothing kept" if m.records is None else _span(m.records),
     }
 )
 
 
 def _append(append: Any) -> str:
-    return f"{span(append.task, append.records)} {kinds(append.records)}"
+    return f"{span(append.log, append.records)} {kinds(append.records)}"
 
 
 def _span(records: Any) -> str:
@@ -118,4 +128,4 @@ def _span(records: Any) -> str:
 def _loaded(stored: Any, error: Exception | None) -> str:
     if error is not None:
         return said(error)
-    return "no log" if stored is None else f"up to {stored.row.head}"
+    return "no log" if stored is None else f"up to {stored.head.seq}"

@@ -12,6 +12,7 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from actors.runtime.journal.port import Ack
 from actors.simulation import trace as seen
 from actors.simulation.report.deliveries import actor, content, sender
 from actors.simulation.report.words import (
@@ -23,7 +24,7 @@ from actors.simulation.report.words import (
     span,
 )
 from actors.simulation.trace import Trace
-from actors.task.ports import Ack
+from actors.simulation.writes import said as write_text
 
 WIDTH = 140
 """Letters of one line."""
@@ -94,6 +95,8 @@ def _weight(entry: Any) -> Weight:
         return Weight.FAULT
     if isinstance(entry, seen.Stored):
         return Weight.PLAIN if entry.told and entry.ack is Ack.STORED else Weight.FAULT
+    if isinstance(entry, seen.Tended):
+        return Weight.PLAIN if entry.told else Weight.FAULT
     if isinstance(entry, seen.Notified):
         return Weight.PLAIN if entry.ok else Weight.FAULT
     return Weight.PLAIN
@@ -102,7 +105,7 @@ def _weight(entry: Any) -> Weight:
 _DETAILS = (seen.Crowded, seen.Kept, seen.Expired)
 _FAULTS = (
     *(seen.Began, seen.Crashed, seen.Paused, seen.Resumed, seen.StorageAway),
-    *(seen.Refused, seen.Failed),
+    *(seen.Refused, seen.Untended, seen.Failed),
     *(seen.FaultsStopped, seen.Quiet, seen.Broke, seen.NotRepeated),
 )
 
@@ -151,7 +154,7 @@ _TELL_REPLY: Mapping[type[Any], Callable[[Any, seen.Asked | None], str]] = Mappi
 def stored(entry: seen.Stored) -> str:
     """Return what the journal decided."""
     append = entry.append
-    what = f"{span(append.task, append.records)} {kinds(append.records)}"
+    what = f"{span(append.log, append.records)} {kinds(append.records)}"
     if entry.ack is not Ack.STORED:
         return f"journal REFUSES {what} of {entry.node}: {entry.ack.value}, epoch {append.epoch}"
     lost = "" if entry.told else "; the ACKNOWLEDGEMENT IS LOST"
@@ -166,8 +169,20 @@ def _verdict(entry: seen.Verdict) -> str:
 
 def refused(entry: seen.Refused) -> str:
     """Return what a failing journal did not store."""
-    lost = ", ".join(span(append.task, append.records) for append in entry.group)
+    lost = ", ".join(span(append.log, append.records) for append in entry.group)
     return f"append FAILED for {entry.node}: {lost}"
+
+
+def tended(entry: seen.Tended) -> str:
+    """Return what the journal did that is no append."""
+    done = " in vain" if entry.done is False else ""
+    lost = "" if entry.told else "; the ACKNOWLEDGEMENT IS LOST"
+    return f"journal is told by {entry.node}: {write_text(entry.write)}{done}{lost}"
+
+
+def untended(entry: seen.Untended) -> str:
+    """Return what a failing journal did not do."""
+    return f"journal FAILED for {entry.node}: {write_text(entry.write)}"
 
 
 def _over(entry: seen.Over) -> str:
@@ -231,6 +246,8 @@ _TELL: Mapping[type[Any], Callable[[Any], str]] = MappingProxyType(
         seen.Asked: lambda e: f"{e.client} asks {e.node}: {request(e)} (request {e.request})",
         seen.Stored: stored,
         seen.Refused: refused,
+        seen.Tended: tended,
+        seen.Untended: untended,
         seen.Verdict: _verdict,
         seen.Kept: lambda e: f"{e.node} keeps a snapshot of {e.task} at {e.snapshot.seq}",
         seen.Launched: _launched,

@@ -15,11 +15,12 @@ from typing import NamedTuple
 from a2a.types import StreamResponse
 from google.protobuf.message import DecodeError
 
-from actors.simulation.report.words import short
+from actors.runtime.journal.record import Record
+from actors.simulation.report.words import kind_of, short
 from actors.task.chart import STATES, STATUS, TASK, task_chart
 from actors.task.fold import Fold
 from actors.task.policy import Policy
-from actors.task.record import Kind, Record
+from actors.task.record import Kind
 from statechart import Answer, Configuration, Edge, Outcome, Table
 from statechart.diagram import Highlight, mermaid
 
@@ -67,7 +68,7 @@ class Walk:
                 edges += (*outcome.edges, *outcome.after)
                 self.at = outcome.configuration
         self._fold.apply(record)
-        strange = record.kind.public and _lifecycle(self._fold) not in self.at
+        strange = record.public and _lifecycle(self._fold) not in self.at
         if strange:
             self.at = self._folded()
         self.states |= self.at.states
@@ -76,7 +77,7 @@ class Walk:
 
     def _remark(self, record: Record, doubt: str) -> None:
         where = " | ".join(self.at.atomic)
-        self.remarks.append(f"{record.seq} {record.kind.name}: {where}{doubt}")
+        self.remarks.append(f"{record.seq} {kind_of(record)}: {where}{doubt}")
 
     def _step(self, trigger: str, record: Record) -> Outcome:
         artifacts = {name: last for name, (_, last) in self._fold.artifacts.items()}
@@ -107,7 +108,7 @@ class Walk:
         return self.table.configuration((_lifecycle(self._fold), run))
 
 
-_TRIGGERS = {
+_TRIGGERS: dict[int, tuple[str, ...]] = {
     Kind.ACCEPTED: ("send",),
     Kind.CANCEL_ASKED: ("cancel",),
     Kind.ARTIFACT: ("artifact",),
@@ -120,7 +121,7 @@ def _lifecycle(fold: Fold) -> str:
 
 
 def _chunk(record: Record) -> _Chunk:
-    if record.kind is not Kind.ARTIFACT:
+    if record.kind != Kind.ARTIFACT:
         return _Chunk("", append=False)
     event = StreamResponse.FromString(record.payload).artifact_update
     return _Chunk(event.artifact.artifact_id, event.append)
@@ -133,7 +134,7 @@ def walk(table: Table, records: Iterable[Record]) -> Walk:
         try:
             way.take(record)
         except (ValueError, LookupError, DecodeError) as error:
-            way.remarks.append(short(f"{record.seq} {record.kind.name} cannot follow: {error}"))
+            way.remarks.append(short(f"{record.seq} {kind_of(record)} cannot follow: {error}"))
             break
     return way
 

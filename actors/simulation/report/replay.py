@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from actors.runtime.journal.port import Ack
+from actors.runtime.journal.record import Record
 from actors.simulation import trace as seen
 from actors.simulation.choices import Recorded
 from actors.simulation.search import Failure
 from actors.simulation.trace import Trace
-from actors.task.ports import Ack
-from actors.task.record import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Replay:
             return whole
         held = (each for each in self.trace.all(seen.Stored) if each.ack is Ack.STORED)
         return tuple(
-            record for each in held if each.append.task == task for record in each.append.records
+            record for each in held if each.append.log == task for record in each.append.records
         )
 
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from actors.runtime.journal.messages import JOURNAL
+from actors.runtime.journal.port import Ack
 from actors.simulation import trace as seen
 from actors.simulation.invariants.rule import Violation
 from actors.simulation.report.deliveries import (
@@ -25,11 +27,11 @@ from actors.simulation.report.deliveries import (
     content,
     sender,
 )
-from actors.simulation.report.lines import answer, crashed, dead, refused, request
+from actors.simulation.report.lines import answer, crashed, dead, refused, request, untended
 from actors.simulation.report.words import kinds, said, short, span
 from actors.simulation.trace import Trace
-from actors.task.orders import JOURNAL, OUTBOX, RUNNER
-from actors.task.ports import Ack
+from actors.simulation.writes import said as write_text
+from actors.task.orders import OUTBOX, RUNNER
 from statechart.diagram.words import line
 
 ARROWS = 80
@@ -123,6 +125,8 @@ class _Reader:
                 yield Note(dead(entry), self._last.get(entry.node), entry.node)
             elif isinstance(entry, seen.Stored):
                 yield from _stored(entry)
+            elif isinstance(entry, seen.Tended):
+                yield from _tended(entry)
             elif type(entry) in _REPLIES:
                 yield from self._reply(entry)
 
@@ -158,12 +162,20 @@ _REPLIES = (seen.Answered, seen.Streamed, seen.Left, seen.Stalled, seen.Open)
 
 def _stored(entry: seen.Stored) -> Iterator[Item]:
     append = entry.append
-    text = f"append {span(append.task, append.records)} {kinds(append.records)}"
+    text = f"append {span(append.log, append.records)} {kinds(append.records)}"
     yield Arrow(_journal(entry), CALL, _DISK, text)
     if entry.ack is not Ack.STORED:
         yield Note(f"{entry.ack.value}, epoch {append.epoch}", _DISK)
     elif not entry.told:
         yield Note(f"stored, the acknowledgement to {entry.node} is lost", _DISK)
+
+
+def _tended(entry: seen.Tended) -> Iterator[Item]:
+    yield Arrow(_journal(entry), CALL, _DISK, write_text(entry.write))
+    if entry.done is False:
+        yield Note("not done", _DISK)
+    elif not entry.told:
+        yield Note(f"done, the acknowledgement to {entry.node} is lost", _DISK)
 
 
 def _journal(entry: Any) -> Who:
@@ -183,6 +195,7 @@ def _notified(entry: seen.Notified) -> Arrow:
 _DRAW: Mapping[type[Any], Callable[[Any], Item]] = MappingProxyType(
     {
         seen.Refused: lambda e: Note(refused(e), _journal(e)),
+        seen.Untended: lambda e: Note(untended(e), _journal(e)),
         seen.Launched: lambda e: Arrow(_runner(e), CALL, _AGENT, f"execute {said(e.start.run)}"),
         seen.CalledOff: lambda e: Arrow(_runner(e), CALL, _AGENT, f"cancel {said(e.cancel.run)}"),
         seen.Abandoned: lambda e: Arrow(_runner(e), CALL, _AGENT, f"give up {said(e.run)}"),
@@ -241,7 +254,7 @@ def _participants(items: Iterable[Item]) -> Iterator[Who]:
             yield item.head
 
 
-_INSIDE = (ENTRY, "task", "fanout", "journal", "runner", "outbox")
+_INSIDE = (ENTRY, "task", "fanout", "journal", "runner", "outbox", "recovery")
 
 
 def _rank(who: Who) -> tuple[object, ...]:

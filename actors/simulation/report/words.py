@@ -24,9 +24,10 @@ from a2a.types import (
 )
 from google.protobuf.message import DecodeError
 
+from actors.runtime.journal.record import Record
 from actors.task.messages import View
 from actors.task.ports import RunId
-from actors.task.record import Failure, Kind, Record
+from actors.task.record import Failure, Kind
 from statechart.diagram.words import line
 
 TEXT = 30
@@ -157,12 +158,18 @@ def _(value: Record) -> str:
 
 def _content(record: Record) -> str:
     """Return the kind of a record and the one or two facts that matter."""
-    if record.kind.public:
-        return f"{record.kind.name} {event_text(record.payload)}"
-    if record.kind is Kind.ACCEPTED:
+    if record.public:
+        return f"{kind_of(record)} {event_text(record.payload)}"
+    if record.kind == Kind.ACCEPTED:
         return f"ACCEPTED {request_text(record.payload)}"
     facts = [f"{name} {record.facts[name]}" for name in _FACTS if record.facts.get(name)]
-    return " ".join((record.kind.name, short(", ".join(facts)))).rstrip()
+    return " ".join((kind_of(record), short(", ".join(facts)))).rstrip()
+
+
+def kind_of(record: Record) -> str:
+    """Return the name of a record's kind, or its number where the task core has none for it."""
+    known = record.kind in Kind.__members__.values()
+    return Kind(record.kind).name if known else f"kind {record.kind}"
 
 
 _FACTS = ("run", "message", "outcome", "again")
@@ -179,4 +186,4 @@ def span(task: str, records: Iterable[Record]) -> str:
 
 def kinds(records: Iterable[Record]) -> str:
     """Return the kinds of records, in order."""
-    return ", ".join(record.kind.name for record in records)
+    return ", ".join(kind_of(record) for record in records)

@@ -1,31 +1,41 @@
-"""The state of the JournalActor: lanes of appends, writers that are void, tasks to be settled.
+"""The state of the JournalActor: lanes of appends, writers that are void, logs to be settled.
 
-A lane stores appends of many tasks, one group after another.
+A lane stores appends of many logs, one group after another.
 
 An append may be handed to the journal twice, since compare-and-append stores it at most once. But
 then FENCED may come from our own first try, whose acknowledgement was lost. Such an append is in
 doubt until what stands in its place has been read back; no verdict of its group goes out before.
 
-An append that was given up may land yet, and fence the next life of its task's actor. So such a
-task has an append in limbo: FENCED puts its next append in doubt, and if what stands in that place
-is ours and nobody has gone on from there, the task is still ours to settle. Whatever the answer,
+An append that was given up may land yet, and fence the next life of its log's actor. So such a
+log has an append in limbo: FENCED puts its next append in doubt, and if what stands in that place
+is ours and nobody has gone on from there, the log is still ours to settle. Whatever the answer,
 nothing else can land there: heads only grow.
 
-Neighbours: `journal.py` (the actor whose state this is), `ports.py` (Append, Ack).
+Neighbours: `actor.py` (the actor whose state this is), `port.py` (Append, Ack).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
-from actors.runtime import Caller, Effect, Envelope, Lane, Message, Reply, ReplyTo, StartTimer, Tell
-from actors.task.doubt import Doubt
-from actors.task.messages import AppendFailed, Recover, task_ref
-from actors.task.orders import Probe
-from actors.task.ports import Ack, Append, Stored
-from actors.task.record import Record
+from actors.runtime import (
+    ActorRef,
+    Caller,
+    Effect,
+    Envelope,
+    Lane,
+    Message,
+    Reply,
+    ReplyTo,
+    StartTimer,
+    Tell,
+)
+from actors.runtime.journal.doubt import Doubt
+from actors.runtime.journal.messages import AppendFailed, Probe, Recover
+from actors.runtime.journal.port import Ack, Append, Stored
+from actors.runtime.journal.record import Record
 
 Effects: TypeAlias = list[Effect]
 
@@ -43,15 +53,15 @@ VOID_MOST = 65_536
 
 
 LIMBO_MOST = 4096
-"""Tasks to remember an append in limbo of; what lands of another looks like another server's."""
+"""Logs to remember an append in limbo of; what lands of another looks like another server's."""
 
 
 @dataclass(frozen=True, slots=True)
 class TryAgain(Message):
-    """Timer: see whether the journal, which has refused this one task, takes it by now."""
+    """Timer: see whether the journal, which has refused this one log, takes it by now."""
 
     lane: ClassVar[Lane] = Lane.SYSTEM
-    task: str
+    log: str
     caller: Caller
 
 
@@ -80,9 +90,9 @@ class LaneState:
     apart: int = 0
     """Appends to store one by one: their group was refused and one of them is to blame."""
     busy: set[str] = field(default_factory=set)
-    """Tasks with appends gathered or being stored, and perhaps some that had."""
+    """Logs with appends gathered or being stored, and perhaps some that had."""
     loads: dict[str, Envelope] = field(default_factory=dict)
-    """Reads of logs that wait for what an earlier life of the task's actor appended."""
+    """Reads of logs that wait for what an earlier life of the log's actor appended."""
 
     @property
     def idle(self) -> bool:
@@ -97,7 +107,7 @@ class LaneState:
     def gather(self, append: Append) -> None:
         """Add to the next group."""
         self.gathered.append(append)
-        self.busy.add(append.task)
+        self.busy.add(append.log)
 
     def begin(self) -> None:
         """Choose what to store next."""
@@ -112,9 +122,9 @@ class LaneState:
         """Hear the journal on `storing`; `limbo` as in `Lanes`."""
         self.acks = list(acks)
         self.doubts = [
-            Doubt(at, append, limbo.get(append.task))
+            Doubt(at, append, limbo.get(append.log))
             for at, append in enumerate(self.storing)
-            if acks[at] is Ack.FENCED and (self.repeated or append.task in limbo)
+            if acks[at] is Ack.FENCED and (self.repeated or append.log in limbo)
         ]
 
     def found(self, records: tuple[Record, ...] | None) -> None:
@@ -136,44 +146,46 @@ class LaneState:
 
     def due(self) -> list[Envelope]:
         """Let go the loads that no append stands before any more; `storing` is done with."""
-        self.busy = {append.task for append in self.gathered}
-        due = [load for task, load in self.loads.items() if task not in self.busy]
-        self.loads = {task: load for task, load in self.loads.items() if task in self.busy}
+        self.busy = {append.log for append in self.gathered}
+        due = [load for log, load in self.loads.items() if log not in self.busy]
+        self.loads = {log: load for log, load in self.loads.items() if log in self.busy}
         return due
 
     def drop(self, writers: Collection[tuple[str, int]]) -> None:
-        """Forget what void writers, given as (task, life), have asked to store after that."""
-        self.gathered = [each for each in self.gathered if (each.task, each.writer) not in writers]
+        """Forget what void writers, given as (log, life), have asked to store after that."""
+        self.gathered = [each for each in self.gathered if (each.log, each.writer) not in writers]
 
 
 @dataclass(slots=True)
 class Lanes:
-    """All lanes, and what becomes of tasks whose records were not stored; changed in place."""
+    """All lanes, and what becomes of logs whose records were not stored; changed in place."""
 
+    address: Callable[[str], ActorRef[Any]]
+    """Whose log it is."""
     by_name: dict[str, LaneState] = field(default_factory=dict)
     void: dict[str, int] = field(default_factory=dict)
-    """Task -> life of its actor that was told AppendFailed: what it had asked to store by then is
-    not stored. Kept until the task's log is read again, or VOID_MOST others are void."""
+    """Log -> life of its actor that was told AppendFailed: what it had asked to store by then is
+    not stored. Kept until the log is read again, or VOID_MOST others are void."""
     orphans: dict[str, Caller] = field(default_factory=dict)
-    """Tasks whose actors were lost with a run going on, to be settled when that can be done."""
+    """Logs whose actors were lost with a run going on, to be settled when that can be done."""
     probes: int = 0
     """Probes since anything was stored; each waits longer than the one before."""
     refused: dict[str, int] = field(default_factory=dict)
-    """Task -> how often the journal has refused to read or store it, for good as it said. Tried
+    """Log -> how often the journal has refused to read or store it, for good as it said. Tried
     again by a timer of its own; that others are stored says nothing about it."""
     limbo: dict[str, Append] = field(default_factory=dict)
-    """Task -> the first append that was given up and may land yet; until another has a verdict, or
+    """Log -> the first append that was given up and may land yet; until another has a verdict, or
     the log is read and has grown beyond its place, or LIMBO_MOST others are in limbo."""
     drained: list[ReplyTo[Any]] = field(default_factory=list)
 
     def fenced(self, lane: LaneState, appends: Sequence[Append]) -> Effects:
-        """Tell writers that another was there first: the tasks are that one's to look after."""
+        """Tell writers that another was there first: the logs are that one's to look after."""
         return self._void(lane, appends, fenced=True, error=None)
 
     def lost(self, lane: LaneState, appends: Sequence[Append]) -> Effects:
-        """Tell writers that these are not known to be stored; see to it that their tasks settle."""
+        """Tell writers that these are not known to be stored; see to it that their logs settle."""
         void = self._void(lane, appends, fenced=False, error=None)
-        return void + self.adopt({append.task: append.caller for append in appends})
+        return void + self.adopt({append.log: append.caller for append in appends})
 
     def given_up(
         self, lane: LaneState, appends: Sequence[Append], error: Exception | None
@@ -186,70 +198,71 @@ class Lanes:
             error: what the journal has against it; None when it was unavailable.
         """
         for append in appends:
-            self.limbo.setdefault(append.task, append)
+            self.limbo.setdefault(append.log, append)
         while len(self.limbo) > LIMBO_MOST:
             del self.limbo[next(iter(self.limbo))]
         if error is None:
             return self.lost(lane, appends)
         effects = self._void(lane, appends, fenced=False, error=error)
         for append in appends:
-            effects += self.refuse(append.task, append.caller)
+            effects += self.refuse(append.log, append.caller)
         return effects
 
     def decided(self, verdicts: Sequence[Verdict]) -> None:
         """Forget what verdicts have settled: in their places nothing lands any more."""
         for append, ack in verdicts:
-            self.limbo.pop(append.task, None)
+            self.limbo.pop(append.log, None)
             if ack is not None:
-                self.refused.pop(append.task, None)
+                self.refused.pop(append.log, None)
 
-    def read(self, task: str, stored: Stored | None) -> None:
+    def read(self, log: str, stored: Stored | None) -> None:
         """Forget what a log settles that could be read."""
-        limbo = self.limbo.get(task)
-        if limbo is not None and stored is not None and stored.row.head > limbo.expected:
-            del self.limbo[task]
-        if stored is None or not stored.row.active:
-            self.refused.pop(task, None)
+        limbo = self.limbo.get(log)
+        if limbo is not None and stored is not None and stored.head.seq > limbo.expected:
+            del self.limbo[log]
+        if stored is None or not stored.head.active:
+            self.refused.pop(log, None)
 
     def _void(
         self, lane: LaneState, appends: Sequence[Append], *, fenced: bool, error: Exception | None
     ) -> Effects:
         """Nothing that builds on these appends is stored either."""
-        writers = {append.task: append.writer for append in appends}
+        writers = {append.log: append.writer for append in appends}
         self.void.update(writers)
         while len(self.void) > VOID_MOST:
             del self.void[next(iter(self.void))]
         lane.drop(writers.items())
         return [
-            Tell(task_ref(task), AppendFailed(writer, fenced=fenced, error=error))
-            for task, writer in writers.items()
+            Tell(self.address(log), AppendFailed(writer, fenced=fenced, error=error))
+            for log, writer in writers.items()
         ]
 
-    def adopt(self, tasks: dict[str, Caller]) -> Effects:
-        """Remember tasks whose actors were lost; look after them in a while."""
-        if not tasks:
+    def adopt(self, logs: dict[str, Caller]) -> Effects:
+        """Remember logs whose actors were lost; look after them in a while."""
+        if not logs:
             return []
-        self.orphans.update(tasks)
+        self.orphans.update(logs)
         delay = min(RETRY_MOST * 2.0 ** min(self.probes, DOUBLINGS), PROBE_MOST)
         return [StartTimer("probe", delay, Probe())]
 
-    def orphaned(self, task: str, caller: Caller) -> Effects:
-        """Look after a task whose actor was lost, in the way that it is looked after already."""
-        return self._again(task, caller) if task in self.refused else self.adopt({task: caller})
+    def orphaned(self, log: str, caller: Caller) -> Effects:
+        """Look after a log whose actor was lost, in the way that it is looked after already."""
+        return self._again(log, caller) if log in self.refused else self.adopt({log: caller})
 
-    def refuse(self, task: str, caller: Caller) -> Effects:
-        """Look after a task that the journal has refused, each time after a longer while."""
-        self.refused[task] = self.refused.get(task, -1) + 1
-        return self._again(task, caller)
+    def refuse(self, log: str, caller: Caller) -> Effects:
+        """Look after a log that the journal has refused, each time after a longer while."""
+        self.refused[log] = self.refused.get(log, -1) + 1
+        return self._again(log, caller)
 
-    def _again(self, task: str, caller: Caller) -> Effects:
-        delay = min(RETRY_MOST * 2.0 ** min(self.refused[task], DOUBLINGS), PROBE_MOST)
-        return [StartTimer(f"again {task}", delay, TryAgain(task, caller))]
+    def _again(self, log: str, caller: Caller) -> Effects:
+        delay = min(RETRY_MOST * 2.0 ** min(self.refused[log], DOUBLINGS), PROBE_MOST)
+        return [StartTimer(f"again {log}", delay, TryAgain(log, caller))]
 
     def settle_orphans(self) -> Effects:
         """Revive what was lost: reviving settles it, or finds the journal still away."""
         settle: Effects = [
-            Tell(task_ref(task), Recover(), caller=caller) for task, caller in self.orphans.items()
+            Tell(self.address(log), Recover(), caller=caller)
+            for log, caller in self.orphans.items()
         ]
         self.orphans.clear()
         return settle
@@ -264,22 +277,28 @@ class Lanes:
 
 
 def merged(appends: Sequence[Append]) -> tuple[Append, ...]:
-    """Join what each task appended one after another, so that it holds or fails together."""
+    """Join what each log's actor appended one after another, so that it holds or fails together."""
     group: list[Append] = []
     latest: dict[str, int] = {}
     for append in appends:
-        at = latest.get(append.task)
+        at = latest.get(append.log)
         if at is not None and _follows(append, group[at]):
+            before = group[at]
             group[at] = append._replace(
-                expected=group[at].expected, records=group[at].records + append.records
+                expected=before.expected,
+                records=before.records + append.records,
+                keys=before.keys,
+                consumers=tuple(dict.fromkeys(before.consumers + append.consumers)),
             )
         else:
-            latest[append.task] = len(group)
+            latest[append.log] = len(group)
             group.append(append)
     return tuple(group)
 
 
 def _follows(append: Append, before: Append) -> bool:
-    """Tell whether one writer made both, in a row (another may have revived the task since)."""
-    contiguous = append.expected == before.records[-1].seq
+    """Tell whether one writer made both, in a row (another may have revived the log since)."""
+    if append.keys:
+        return False  # they lead to the first record of their own append
+    contiguous = append.expected == before.seq
     return contiguous and (append.epoch, append.writer) == (before.epoch, before.writer)

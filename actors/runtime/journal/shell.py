@@ -14,19 +14,28 @@ from inspect import isawaitable
 from typing import Any
 
 from actors.runtime import ActorRef, ActorSystem, Message
-from actors.task.journal import Fetch, FoundThere, ReadBack, StoreGroup
-from actors.task.orders import (
+from actors.runtime.journal.actor import Fetch, FoundThere, ReadBack, StoreGroup
+from actors.runtime.journal.errors import StorageError, StorageUnavailable
+from actors.runtime.journal.messages import (
     JOURNAL,
+    Compact,
+    Consumed,
     Fetched,
+    FindKey,
     GroupFailed,
     GroupStored,
+    Heads,
     KeepSnapshot,
-    ListTasks,
-    LoadTask,
+    ListLogs,
+    LoadLog,
+    NextRecords,
+    ReadLog,
     ReadPage,
-    ReadTask,
+    Remove,
+    Surplus,
+    Unconsumed,
 )
-from actors.task.ports import Journal, MaybeAwaitable, StorageError, StorageUnavailable
+from actors.runtime.journal.port import Journal, MaybeAwaitable
 
 logger = logging.getLogger("actors.journal")
 
@@ -70,7 +79,7 @@ class JournalShell:
             else:
                 self._failed(request.lane, "read back whether records are stored", error)
 
-        self._run(lambda: self._journal.page(append.task, append.expected, request.limit), then)
+        self._run(lambda: self._journal.page(append.log, append.expected, request.limit), then)
 
     def _failed(self, lane: str, what: str, error: Exception) -> None:
         transient = isinstance(error, StorageUnavailable)
@@ -92,19 +101,21 @@ class JournalShell:
     def _read(self, request: Fetch) -> MaybeAwaitable[Any]:
         journal = self._journal
         match request.asked:
-            case LoadTask(task):
+            case LoadLog(log):
                 # A user's own store knows its callers, not the core.
-                return journal.read(task, request.envelope.caller if journal.external else None)
-            case ReadTask(task):
-                return journal.read(task, request.envelope.caller)
-            case ReadPage(task, after, limit):
-                return journal.page(task, after, limit)
-            case ListTasks(query):
+                return journal.read(log, request.envelope.caller if journal.external else None)
+            case ReadLog(log):
+                return journal.read(log, request.envelope.caller)
+            case ReadPage(log, after, limit):
+                return journal.page(log, after, limit)
+            case ListLogs(query):
                 return journal.list(query)
-            case KeepSnapshot(task, snapshot):
-                return journal.save_snapshot(task, snapshot)
-            case other:
-                raise TypeError(f"the journal cannot read {other!r}")
+            case KeepSnapshot(log, snapshot):
+                return journal.save_snapshot(log, snapshot)
+            case FindKey(key):
+                return journal.find(key)
+            case upkeep:
+                return _looked_after(journal, upkeep)
 
     def _run(self, call: Callable[[], MaybeAwaitable[Any]], then: Then) -> None:
         try:
@@ -135,6 +146,26 @@ class JournalShell:
         """Forget what is under way; for a shell whose loop is about to end."""
         for future in self._waiting:
             future.cancel()
+
+
+def _looked_after(journal: Journal, asked: Message) -> MaybeAwaitable[Any]:
+    match asked:
+        case Heads(_, after, limit, active):
+            return journal.heads(after, limit, active=active)
+        case NextRecords(_, place, limit):
+            return journal.page(place.log, place.seq, limit)
+        case Consumed(_, consumer, place):
+            return journal.consumed(consumer, place)
+        case Unconsumed(_, consumer, after, limit):
+            return journal.unconsumed(consumer, after, limit)
+        case Surplus(_, keep, limit):
+            return journal.surplus(keep, limit)
+        case Compact(_, place):
+            return journal.compact(place.log, place.seq)
+        case Remove(_, head):
+            return journal.remove(head)
+        case other:
+            raise TypeError(f"nothing that a journal does: {other!r}")
 
 
 def _miscounted(acks: Any, expected: int) -> StorageError | None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from actors.task.ports import Ack, Append
-from actors.task.record import Record
+from actors.runtime.journal.port import Ack, Append
+from actors.runtime.journal.record import Record
 
 LIMBO_BEYOND = 8
 """Records to read beyond an append in doubt, to see who has written after one that landed late."""

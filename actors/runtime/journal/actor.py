@@ -6,11 +6,11 @@ over; meanwhile nothing is acknowledged, so agents run out of credit and wait.
 
 An append of unknown outcome (its acknowledgement was lost) is resolved once, for good: it is
 repeated, and read back when that is fenced. When patience ends before the outcome is known, its
-writer is void and the task is revived from the log, whatever that says by then; nothing more of
+writer is void and its actor is revived from the log, whatever that says by then; nothing more of
 that writer is stored, as it might follow on what was thought to be lost.
 
-Neighbours: `lanes.py` (groups, verdicts), `state.py` (makes appends), `ports.py` (Journal, reached
-through `shell.py`).
+Neighbours: `lanes.py` (groups, verdicts), `shell.py` (what stands between this and a Journal),
+`actors/runtime/persistent.py` (the actors that append).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any, ClassVar, NamedTuple
 from actors.runtime import (
     RESUME,
     Actor,
+    ActorRef,
     Caller,
     DeadLetter,
     Envelope,
@@ -34,31 +35,40 @@ from actors.runtime import (
     Step,
     Tell,
 )
-from actors.task.lanes import DOUBLINGS, RETRY_MOST, Effects, Lanes, LaneState, TryAgain
-from actors.task.messages import Appended, Loaded, Recover, task_ref
-from actors.task.orders import (
+from actors.runtime.journal.errors import StorageRejected, StorageUnavailable
+from actors.runtime.journal.lanes import DOUBLINGS, RETRY_MOST, Effects, Lanes, LaneState, TryAgain
+from actors.runtime.journal.messages import (
     JOURNAL,
+    Answered,
+    Appended,
     AppendRecords,
+    Asked,
     Drain,
     Fetched,
+    FindKey,
     Flush,
     GroupFailed,
     GroupStored,
     KeepSnapshot,
-    ListTasks,
-    LoadTask,
+    ListLogs,
+    Loaded,
+    LoadLog,
     Orphan,
     Probe,
+    ReadLog,
     ReadPage,
-    ReadTask,
+    Recover,
     RetryGroup,
 )
-from actors.task.ports import Ack, Append, StorageRejected, StorageUnavailable
-from actors.task.record import Record
-from actors.task.views import shown
+from actors.runtime.journal.port import Ack, Append
+from actors.runtime.journal.record import Record
 
 RETRY_FIRST = 0.05
 """Seconds before a failing group is tried again, doubling up to RETRY_MOST."""
+
+
+READS = (ReadLog, ReadPage, ListLogs, KeepSnapshot, FindKey, Asked)
+"""What is handed to the port as it is."""
 
 
 class StoreGroup(NamedTuple):
@@ -99,15 +109,25 @@ class JournalActor(Actor[Lanes]):
     """The behaviour of the one journal actor of a system.
 
     Args:
-        lane_of: task id -> lane (`Journal.lane`).
+        lane_of: log -> lane (`Journal.lane`).
         patience: seconds for which a failing journal is retried.
+        address: log -> the actor whose log it is.
+        shown: what who asked for a read is shown of its result, given both.
     """
 
     supervision = RESUME
 
-    def __init__(self, lane_of: Callable[[str], str], patience: float) -> None:
+    def __init__(
+        self,
+        lane_of: Callable[[str], str],
+        patience: float,
+        address: Callable[[str], ActorRef[Any]],
+        shown: Callable[[Message, Any], object] = lambda _, result: result,
+    ) -> None:
         self._lane_of = lane_of
         self._patience = patience
+        self._address = address
+        self._shown = shown
         self._by_type: dict[type[Message], Callable[[Lanes, Any, int], Effects]] = {
             AppendRecords: self._append,
             Flush: self._flush,
@@ -116,13 +136,13 @@ class JournalActor(Actor[Lanes]):
             FoundThere: self._found,
             RetryGroup: self._retry,
             Probe: self._probe,
-            Orphan: lambda state, message, _: state.orphaned(message.task, message.caller),
+            Orphan: lambda state, message, _: state.orphaned(message.log, message.caller),
             TryAgain: self._try_again,
         }
 
     def start(self) -> Step[Lanes]:
         """Nothing gathered."""
-        return Step(Lanes())
+        return Step(Lanes(self._address))
 
     def step(self, state: Lanes, envelope: Envelope, now: int) -> Step[Lanes]:
         """Gather, store, or read."""
@@ -135,9 +155,9 @@ class JournalActor(Actor[Lanes]):
         if isinstance(message, Drain) and envelope.reply_to is not None:
             state.drained.append(envelope.reply_to)
             return Step(state, tuple(state.tell_drained()))
-        if isinstance(message, LoadTask):
+        if isinstance(message, LoadLog):
             return Step(state, tuple(self._load(state, message, envelope)))
-        if isinstance(message, ReadTask | ReadPage | ListTasks | KeepSnapshot):
+        if isinstance(message, READS):
             return Step(state, (Perform("journal", Fetch(message, envelope)),))
         return Step(state, (DeadLetter(message, "not for the journal"),))
 
@@ -145,9 +165,9 @@ class JournalActor(Actor[Lanes]):
 
     def _append(self, state: Lanes, message: AppendRecords, _: int) -> Effects:
         append = message.append
-        if state.void.get(append.task) == append.writer:
+        if state.void.get(append.log) == append.writer:
             return [DeadLetter(message, "append of a void writer")]
-        name = self._lane_of(append.task)
+        name = self._lane_of(append.log)
         lane = state.by_name.setdefault(name, LaneState())
         lane.gather(append)
         return self._flush_soon(name, lane)
@@ -183,7 +203,7 @@ class JournalActor(Actor[Lanes]):
         verdicts = lane.finish()
         state.decided(verdicts)
         effects: Effects = [
-            Tell(task_ref(append.task), Appended(append.writer, append.records[-1].seq))
+            Tell(self._address(append.log), Appended(append.writer, append.records[-1].seq))
             for append, ack in verdicts
             if ack is Ack.STORED
         ]
@@ -225,7 +245,7 @@ class JournalActor(Actor[Lanes]):
         return state.given_up(lane, failed, error) + self._go_on(state, message.lane_name, lane)
 
     def _undecided(self, state: Lanes, message: GroupFailed, lane: LaneState) -> Effects:
-        """A place cannot be read: what stands there shows when its task is revived."""
+        """A place cannot be read: what stands there shows when its actor is revived."""
         lost: list[Append] = []
         if message.transient:
             lost, lane.gathered = lane.gathered, []
@@ -248,38 +268,39 @@ class JournalActor(Actor[Lanes]):
         return state.settle_orphans()
 
     @staticmethod
-    def _try_again(_: Lanes, message: TryAgain, __: int) -> Effects:
-        return [Tell(task_ref(message.task), Recover(), caller=message.caller)]
+    def _try_again(state: Lanes, message: TryAgain, __: int) -> Effects:
+        return [Tell(state.address(message.log), Recover(), caller=message.caller)]
 
     # -- reads
 
-    def _load(self, state: Lanes, message: LoadTask, envelope: Envelope) -> Effects:
+    def _load(self, state: Lanes, message: LoadLog, envelope: Envelope) -> Effects:
         """Read a log, behind all that a life of its actor which has crashed wants appended."""
-        state.void.pop(message.task, None)
-        lane = state.by_name.get(self._lane_of(message.task))
-        if lane is not None and message.task in lane.busy:
-            lane.loads[message.task] = envelope
+        state.void.pop(message.log, None)
+        lane = state.by_name.get(self._lane_of(message.log))
+        if lane is not None and message.log in lane.busy:
+            lane.loads[message.log] = envelope
             return []
         return [Perform("journal", Fetch(message, envelope))]
 
-    @staticmethod
-    def _fetched(state: Lanes, message: Fetched, envelope: Envelope) -> Effects:
+    def _fetched(self, state: Lanes, message: Fetched, envelope: Envelope) -> Effects:
         asked, error, reply_to = message.asked, message.error, envelope.reply_to
-        if isinstance(asked, LoadTask):
-            loaded: Effects = [Tell(task_ref(asked.task), Loaded(message.result, error))]
-            return loaded + _after_load(state, asked.task, message, envelope.caller)
-        if isinstance(asked, KeepSnapshot) or reply_to is None:
+        if isinstance(asked, LoadLog):
+            loaded: Effects = [Tell(self._address(asked.log), Loaded(message.result, error))]
+            return loaded + _after_load(state, asked.log, message, envelope.caller)
+        if isinstance(asked, Asked):
+            return [Tell(asked.to, Answered(asked, message.result, error))]
+        if reply_to is None:
             return []
         if error is not None:
             return [Reject(reply_to, error)]
-        return [Reply(reply_to, shown(asked, message.result))]
+        return [Reply(reply_to, self._shown(asked, message.result))]
 
 
-def _after_load(state: Lanes, task: str, read: Fetched, caller: Caller) -> Effects:
-    """See to it that a task that cannot be read now is settled when it can."""
+def _after_load(state: Lanes, log: str, read: Fetched, caller: Caller) -> Effects:
+    """See to it that a log that cannot be read now is settled when it can."""
     if isinstance(read.error, StorageUnavailable):
-        return state.adopt({task: caller})
+        return state.adopt({log: caller})
     if isinstance(read.error, StorageRejected):
-        return state.refuse(task, caller)
-    state.read(task, read.result)
+        return state.refuse(log, caller)
+    state.read(log, read.result)
     return []

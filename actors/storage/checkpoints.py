@@ -1,0 +1,145 @@
+"""Checkpoints: moves what was committed from SQLite's log (`-wal`) into the database, elsewhere.
+
+A checkpoint waits for the disk, and in the event loop everybody waits with it. So a short-lived
+child process does it, once the log has grown by STEP pages, beside the appends. SQLite begins the
+log anew with the first append that finds all of it in the database; where appends never pause, the
+child cannot bring that about, so when the log is LARGE the loop does the little that came during
+the child's last pass. (A child that does it holds appends up for as long as it is not scheduled:
+measured, they gave up after 50 ms.) A child that dies does no harm. Should none come to it (no
+process to be had, a reader that does not let go), the loop does it all when the log is HARD pages
+long, and again with each further half of that.
+
+Neighbours: `filewriter.py` (commits), `database.py` (turns SQLite's own checkpoints off).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+STEP = 2_000
+"""Pages (of 4 KiB) that the log grows by between two checkpoints."""
+LARGE = 8_000
+HARD = 32_000
+
+_PAGE: Final = 4_096 + 24
+_COMMITS: Final = 16
+"""Between two looks at the log's length. A look costs a microsecond or two."""
+_BYTES: Final = 1 << 20
+"""The same, for large appends."""
+_CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"
+"""Waits for nobody, and lets nobody wait."""
+# The second pass copies what came during the first, which took longer.
+_PROGRAM: Final = f"""
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], uri=True, timeout=0, isolation_level=None)
+for _ in range(2):
+    db.execute("{_CHECKPOINT}").fetchone()
+db.close()
+"""
+
+
+class Checkpoints:
+    """Watches the log behind `db`."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+        self._db = db
+        self._path = path
+        self._log = path.with_name(path.name + "-wal")
+        self._commits = 0
+        self._bytes = 0
+        self._done = 0
+        """Pages of the log that the last checkpoint knew of."""
+        self._tried = 0
+        """Pages at which the loop did it itself."""
+        self._child: subprocess.Popen[bytes] | None = None
+        self._ending = -1
+        """What we read from until the child ends."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def child(self) -> int | None:
+        """Id of the process that is at it."""
+        return self._child.pid if self._child is not None else None
+
+    def committed(self, size: int) -> None:
+        """A transaction with so many bytes of records has been committed."""
+        self._commits += 1
+        self._bytes += size
+        if self._commits >= _COMMITS or self._bytes >= _BYTES:
+            self._commits = self._bytes = 0
+            self._look()
+
+    def close(self) -> None:
+        """End the child; whatever it has not done, closing the database does."""
+        if self._child is not None:
+            self._child.kill()
+            self._reap()
+
+    def _ended(self) -> None:
+        self._reap()
+        pages = self._pages()
+        if pages >= LARGE:
+            self._do_it(pages)
+
+    def _look(self) -> None:
+        pages = self._pages()
+        if pages < self._done:  # begun anew
+            self._done = self._tried = 0
+        if self._child is not None and self._child.poll() is not None:
+            self._ended()
+        elif pages - self._tried >= (HARD if not self._tried else HARD // 2):
+            self._tried = pages
+            self._do_it(pages)
+        elif self._child is None and pages - self._done >= STEP:
+            self._start(pages)
+
+    def _pages(self) -> int:
+        try:
+            return self._log.stat().st_size // _PAGE
+        except FileNotFoundError:  # nothing was written since the file was opened
+            return 0
+
+    def _do_it(self, pages: int) -> None:
+        self._done = pages
+        self.close()
+        with suppress(sqlite3.Error):  # as with a child that fails; appends say what is wrong
+            self._db.execute(_CHECKPOINT).fetchone()
+
+    def _start(self, pages: int) -> None:
+        self._done = pages
+        self._ending, theirs = os.pipe()
+        command = [sys.executable, "-I", "-S", "-c", _PROGRAM, f"{self._path.as_uri()}?mode=rw"]
+        try:
+            self._child = subprocess.Popen(  # noqa: S603 - our own program
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=theirs,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError:  # no process to be had now: after the next STEP, or HARD
+            os.close(self._ending)
+            return
+        finally:
+            os.close(theirs)
+        with suppress(RuntimeError):  # without a loop, the next look finds that it has ended
+            self._loop = asyncio.get_running_loop()
+            self._loop.add_reader(self._ending, self._ended)
+
+    def _reap(self) -> None:
+        """The child has ended: its output has, which it never wrote to."""
+        if self._child is None:
+            return
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.remove_reader(self._ending)
+        self._loop = None
+        os.close(self._ending)
+        self._child.wait()
+        self._child = None

@@ -1,0 +1,87 @@
+"""Tests: durable consumers, and where they are to go on.
+
+Neighbours: `suite.py`, `upkeep.py` (what an unfinished consumer holds back).
+"""
+
+from __future__ import annotations
+
+from actors.runtime.journal.port import Journal, Place
+from actors.storage.conformance.listing import NAMES
+from actors.storage.conformance.suite import FENCED, Suite, in_a_loop
+from actors.storage.samples import appending, bare, same, settled, store, verdicts
+
+
+class Consumers(Suite):
+    """A consumer has a place in each log with something for it."""
+
+    @in_a_loop
+    async def test_an_append_opens_a_consumer_before_its_records(self, journal: Journal) -> None:
+        """The first place is the record before; a later append does not move it."""
+        await store(journal, appending("a", 0, 3))
+        await store(journal, appending("a", 3, 2, consumers=("one",)))
+        await store(journal, bare("b", 0, consumers=("one", "two")))
+        await store(journal, appending("a", 5, consumers=("two", "one")))
+        same(await self._left(journal, "one"), [Place("a", 3), Place("b", 0)])
+        same(await self._left(journal, "two"), [Place("a", 5), Place("b", 0)])
+        same(await self._left(journal, "three"), [])
+
+    @in_a_loop
+    async def test_a_fenced_append_opens_nothing(self, journal: Journal) -> None:
+        """Nothing of it is stored."""
+        same(await verdicts(journal, appending("a", 1, consumers=("one",))), FENCED)
+        same(await self._left(journal, "one"), [])
+
+    @in_a_loop
+    async def test_a_consumer_moves_forwards_alone(self, journal: Journal) -> None:
+        """Each for itself; never back; unknown ones are nobody."""
+        await store(journal, appending("a", 0, 9, consumers=("one", "two")))
+        for seq, place in ((4, 4), (2, 4), (8, 8)):
+            await settled(journal.consumed("one", Place("a", seq)))
+            same(await self._left(journal, "one"), [Place("a", place)])
+        same(await self._left(journal, "two"), [Place("a", 0)])
+        await settled(journal.consumed("three", Place("a", 1)))
+        await settled(journal.consumed("one", Place("nowhere", 1)))
+        same(await self._left(journal, "three"), [])
+
+    @in_a_loop
+    async def test_a_consumer_that_is_done_with_the_head_is_gone(self, journal: Journal) -> None:
+        """Until an append opens it again, and then before that."""
+        await store(journal, appending("a", 0, 3, consumers=("one",)))
+        await settled(journal.consumed("one", Place("a", 3)))
+        same(await self._left(journal, "one"), [])
+        await store(journal, appending("a", 3))
+        same(await self._left(journal, "one"), [])
+        await store(journal, appending("a", 4, 2, consumers=("one",)))
+        same(await self._left(journal, "one"), [Place("a", 4)])
+        await settled(journal.consumed("one", Place("a", 6)))
+        same(await self._left(journal, "one"), [])
+
+    @in_a_loop
+    async def test_records_that_came_meanwhile_keep_a_consumer(self, journal: Journal) -> None:
+        """It was done with what was the head; now there is more."""
+        await store(journal, appending("a", 0, 3, consumers=("one",)))
+        await store(journal, appending("a", 3))
+        await settled(journal.consumed("one", Place("a", 3)))
+        same(await self._left(journal, "one"), [Place("a", 3)])
+        await settled(journal.consumed("one", Place("a", 4)))
+        same(await self._left(journal, "one"), [])
+
+    @in_a_loop
+    async def test_what_is_left_comes_in_pages_by_name(self, journal: Journal) -> None:
+        """By bytes, each log once."""
+        for name in reversed(NAMES):
+            await store(journal, appending(name, 0, consumers=("one",)))
+        await store(journal, appending("b", 0, consumers=("two",)), appending("c", 0))
+        for size in range(1, 7):
+            names: list[str] = []
+            after, page = "", list(await settled(journal.unconsumed("one", limit=size)))
+            while page:
+                same(len(page) <= size, True)
+                names += [place.log for place in page]
+                after = names[-1]
+                page = list(await settled(journal.unconsumed("one", after, size)))
+            same(names, NAMES, size)
+
+    @staticmethod
+    async def _left(journal: Journal, consumer: str) -> list[Place]:
+        return list(await settled(journal.unconsumed(consumer)))

@@ -1,0 +1,193 @@
+"""Link: the journal's end of a writer process, on one event loop; no threads.
+
+Requests go into a socket and are answered in their order. When the process ends, however it does,
+whatever was not answered yet is of unknown outcome. The process is a program of its own with its
+own session, so that neither a fork nor an interrupt of this one is any of its concern.
+
+Neighbours: `writer_process.py` (the other end), `remote.py` (makes links).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import msgpack
+
+import actors
+from actors.runtime.journal.errors import JournalCorrupt, StorageError, StorageUnavailable
+from actors.storage.lock import Holder
+from actors.storage.rows import Shape
+
+END_SECONDS: Final = 10.0
+"""How long a writer may take to end its last commit before it is killed."""
+
+_CHUNK: Final = 1 << 18
+_ERRORS: Final[dict[str, type[Exception]]] = {
+    error.__name__: error
+    for error in (StorageUnavailable, JournalCorrupt, StorageError, ValueError)
+}
+# What this process imports costs half a second, and a writer needs none of it. So packages are
+# stood in for by empty ones, and the modules asked for are imported alone, from the same places.
+_PROGRAM: Final = """
+import sys, types, json
+home, sys.path[:] = json.loads(sys.argv[1])
+for name in ("actors", "actors.runtime", "actors.storage"):
+    package = sys.modules[name] = types.ModuleType(name)
+    package.__path__ = [home + name.removeprefix("actors").replace(".", "/")]
+from actors.storage.writer_process import main
+main()
+"""
+
+
+class Link:
+    """One writer process, started here."""
+
+    def __init__(self, path: Path, holder: Holder, shapes: Sequence[Shape]) -> None:
+        """Start it, for the file that a journal holds.
+
+        Raises:
+            StorageUnavailable: the system gives no process or socket now.
+        """
+        self.loop = asyncio.get_running_loop()
+        self.ended: Exception | None = None
+        """Why there is nobody any more to ask."""
+        self._path = path
+        self._asked: deque[asyncio.Future[Any]] = deque()
+        self._out = bytearray()
+        self._closing = False
+        self._gone = self.loop.create_future()
+        self._unpacker = msgpack.Unpacker(raw=False, strict_map_key=False, max_buffer_size=0)
+        try:
+            self._pipe, theirs = socket.socketpair()
+            with theirs:
+                self._process = subprocess.Popen(  # noqa: S603 - our own program
+                    _command(),
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise StorageUnavailable(f"starting a writer process for {path}: {error}") from error
+        self._pipe.setblocking(False)
+        self.loop.add_reader(self._pipe, self._readable)
+        self._started = self.ask("start", str(path), holder, shapes)
+
+    @property
+    def process(self) -> int:
+        """Id of the process."""
+        return self._process.pid
+
+    def ask(self, name: str, *arguments: Any) -> asyncio.Future[Any]:
+        """Send a request; its answer comes with the future."""
+        message = msgpack.packb((name, arguments))  # or raises, and then nothing is asked
+        answer = self.loop.create_future()
+        self._asked.append(answer)
+        self._out += message
+        self._send()
+        return answer
+
+    async def close(self) -> None:
+        """Let the process finish what it was asked for, and wait until it is gone."""
+        self._closing = True
+        self._half_close()
+        try:
+            await asyncio.wait_for(asyncio.shield(self._gone), END_SECONDS)
+        except TimeoutError:
+            self._process.kill()
+            self._lose()
+
+    def abandon(self) -> None:
+        """Let go of the process at once, also when the loop is closed or another one runs."""
+        if self.ended is None:
+            self._lose()
+
+    def _half_close(self) -> None:
+        """Say that there is nothing more, once all is sent."""
+        if self._closing and not self._out and self.ended is None:
+            with suppress(OSError):
+                self._pipe.shutdown(socket.SHUT_WR)
+
+    def _send(self) -> None:
+        try:
+            sent = self._pipe.send(self._out)
+        except BlockingIOError:
+            sent = 0
+        except OSError:  # it is gone; reading tells, behind the answers that it has sent
+            sent = len(self._out)
+        del self._out[:sent]
+        if self._out:
+            self.loop.add_writer(self._pipe, self._send)
+        else:
+            self.loop.remove_writer(self._pipe)
+            self._half_close()
+
+    def _readable(self) -> None:
+        try:
+            data = self._pipe.recv(_CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._lose()
+            return
+        self._unpacker.feed(data)
+        for error, result in self._unpacker:
+            answer = self._asked.popleft()
+            if answer.done():  # whoever asked has been cancelled
+                continue
+            if error:
+                answer.set_exception(_ERRORS.get(error, StorageError)(result))
+            else:
+                answer.set_result(result)
+
+    def _lose(self) -> None:
+        """Take leave: the process has ended, or is to end."""
+        running = not self.loop.is_closed()
+        if running:
+            self.loop.remove_reader(self._pipe)
+            self.loop.remove_writer(self._pipe)
+        self._pipe.close()
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self.ended = self._why()
+        if not running:
+            return
+        for answer in self._asked:
+            if not answer.done():
+                answer.set_exception(self.ended)
+        self._asked.clear()
+        if not self._gone.done():
+            self._gone.set_result(None)
+
+    def _why(self) -> Exception:
+        if self._started.done() and not self._started.cancelled():
+            refusal = self._started.exception()
+            if isinstance(refusal, Exception):
+                return refusal
+        return StorageUnavailable(
+            f"the writer process {self._process.pid} of {self._path} ended "
+            f"({_how(self._process.returncode)}); what it was asked for may be stored or not"
+        )
+
+
+def _command() -> list[str]:
+    home = str(Path(actors.__path__[0]))
+    flags = ["-I", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
+    return [sys.executable, *flags, "-c", _PROGRAM, json.dumps([home, sys.path])]
+
+
+def _how(code: int) -> str:
+    return f"killed by signal {-code}" if code < 0 else f"exit status {code}"

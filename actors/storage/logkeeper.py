@@ -1,0 +1,130 @@
+"""Letting go of records and of logs in a SQLite file, and beginning a log at a snapshot.
+
+Each function is all of one transaction; comparing and deleting are one.
+
+Neighbours: `log.py` (the layout), `logwriter.py` (appends), `filewriter.py` (the transactions).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Final
+
+from actors.runtime.journal.errors import JournalCorrupt
+from actors.runtime.journal.port import Head, Snapshot
+from actors.storage import log
+from actors.storage.codec import checksum
+from actors.storage.entries import Values
+from actors.storage.rows import Shape
+
+_SAVE_SNAPSHOT: Final = """INSERT INTO snapshots (log, seq, crc, payload)
+    SELECT id, :seq, :crc, :payload FROM logs WHERE log = :log AND head >= :seq
+    ON CONFLICT (log) DO UPDATE SET seq = :seq, crc = :crc, payload = :payload
+    WHERE excluded.seq > snapshots.seq"""
+_FINISH: Final = """DELETE FROM consumers WHERE consumer = :consumer AND log = :log
+    AND :seq >= (SELECT head FROM logs WHERE log = :log)"""
+_ADVANCE: Final = """UPDATE consumers SET seq = :seq
+    WHERE consumer = :consumer AND log = :log AND seq < :seq"""
+_UNFINISHED: Final = "SELECT min(seq) FROM consumers WHERE log = ?"
+_SIZE: Final = f"""{log.CHAIN} SELECT count(*), coalesce(sum(length(frame)), 0)
+    FROM chain JOIN records USING (id) WHERE chain.seq <= :upto"""  # noqa: S608 - constants
+_DELETE: Final = f"""{log.CHAIN} DELETE FROM records
+    WHERE id IN (SELECT id FROM chain WHERE seq <= :upto)"""  # noqa: S608 - constants
+_BEGIN: Final = """INSERT INTO logs (log, head, epoch, head_record, active, floor, bytes)
+    VALUES (?, ?, ?, 0, ?, ?, 0) ON CONFLICT DO NOTHING"""
+
+
+def save_snapshot(db: sqlite3.Connection, name: str, snapshot: Snapshot) -> None:
+    """Keep `snapshot` unless it is older than the one kept or newer than the log."""
+    crc = checksum(snapshot.payload, name, snapshot.seq)
+    values = {"log": name, "seq": snapshot.seq, "crc": crc, "payload": snapshot.payload}
+    db.execute(_SAVE_SNAPSHOT, values)
+
+
+def consumed(db: sqlite3.Connection, consumer: str, name: str, seq: int) -> None:
+    """Move a consumer forwards; forget it when it is done with the head."""
+    values = {"consumer": consumer, "log": name, "seq": seq}
+    if not db.execute(_FINISH, values).rowcount:
+        db.execute(_ADVANCE, values)
+
+
+def compact(db: sqlite3.Connection, name: str, upto: int) -> bool:
+    """Let go of the records up to `upto`, where a sound snapshot stands for them.
+
+    Raises:
+        JournalCorrupt: the records are not all there; nothing is to be committed.
+    """
+    found = log.find(db, name)
+    if found is None:
+        return False
+    if upto <= found.head.floor:
+        return True
+    kept = log.snapshot(db, found)
+    unfinished = db.execute(_UNFINISHED, (name,)).fetchone()[0]
+    if kept is None or kept.seq < upto or (unfinished is not None and unfinished < upto):
+        return False
+    count, taken = _delete(db, found, upto)
+    if count != upto - found.head.floor:
+        raise JournalCorrupt(
+            f"log {name!r} is broken: it has {count} records between {found.head.floor} and {upto}"
+        )
+    db.execute("UPDATE logs SET floor = ?, bytes = bytes - ? WHERE id = ?", (upto, taken, found.id))
+    return True
+
+
+def remove(db: sqlite3.Connection, head: Head, tables: Iterable[str]) -> bool:
+    """Let go of a log that is as `head` says, at rest, and of no consumer's interest."""
+    found = log.find(db, head.log)
+    if found is None or found.head.active:
+        return False
+    if (found.head.seq, found.head.epoch) != (head.seq, head.epoch):
+        return False
+    if db.execute(_UNFINISHED, (head.log,)).fetchone()[0] is not None:
+        return False
+    _delete(db, found, found.head.seq)
+    for table, column in (
+        ("snapshots", "log"),
+        ("keys", "log"),
+        *((name, "_id") for name in tables),
+    ):
+        db.execute(f"DELETE FROM {table} WHERE {column} = ?", (found.id,))  # noqa: S608 - constants, and names checked by Projection
+    db.execute("DELETE FROM logs WHERE id = ?", (found.id,))
+    return True
+
+
+def restore(
+    db: sqlite3.Connection, head: Head, snapshot: Snapshot, row: tuple[Shape, Values] | None
+) -> bool:
+    """Begin a log at a snapshot, unless there is one of that name.
+
+    Raises:
+        ValueError: head, floor and snapshot are not of one record.
+    """
+    if not head.seq == head.floor == snapshot.seq > 0:
+        raise ValueError(
+            f"log {head.log!r} cannot begin at head {head.seq}, floor {head.floor} and a snapshot "
+            f"at {snapshot.seq}: the three are one number from 1 on"
+        )
+    values = (head.log, head.seq, head.epoch, head.active, head.floor)
+    cursor = db.execute(_BEGIN, values)
+    if not cursor.rowcount:
+        return False
+    if row is not None:
+        shape, columns = row
+        db.execute(shape.upsert, (cursor.lastrowid, head.log, *columns))
+    save_snapshot(db, head.log, snapshot)
+    return True
+
+
+def _delete(db: sqlite3.Connection, found: log.Found, upto: int) -> tuple[int, int]:
+    """Delete the records up to `upto` and their marks; says how many, and how many bytes."""
+    floor = found.head.floor
+    if upto <= floor:
+        return 0, 0
+    top, start = log.start(db, found, upto)
+    values = {"start": start, "after": floor, "upto": upto, "steps": top - floor}
+    count, taken = db.execute(_SIZE, values).fetchone()
+    db.execute(_DELETE, values)
+    db.execute("DELETE FROM marks WHERE log = ? AND seq <= ?", (found.id, upto))
+    return count, taken

@@ -1,0 +1,300 @@
+"""PostgresJournal: the journal in a schema of a PostgreSQL database.
+
+A group is one statement. Appends and whatever else writes go over one connection, which holds the
+journal's lock; reads go over another, so that a long one does not stand before appends. Both are
+made anew when they are lost.
+
+Neighbours, all of them only for this: `postgres_link.py` (connections), `postgres_lock.py` (one
+writer), `postgres_schema.py` (tables), `postgres_append.py`, `postgres_read.py` and
+`postgres_upkeep.py` (statements), `postgres_text.py` (text), `postgres_errors.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import weakref
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar
+
+try:
+    import asyncpg  # noqa: F401 - said here, once, before the neighbours fail on it
+except ImportError as error:
+    raise ImportError(
+        "PostgresJournal needs asyncpg: install statechart-actors[postgres]"
+    ) from error
+
+from actors.runtime import Caller
+from actors.runtime.journal.errors import StorageError
+from actors.runtime.journal.port import Ack, Append, Head, Listing, Place, Snapshot, Stored
+from actors.runtime.journal.projection import Keep, Projection, Query, Row
+from actors.runtime.journal.record import Record
+from actors.storage.matching import checked
+from actors.storage.postgres_append import Appender
+from actors.storage.postgres_errors import Address
+from actors.storage.postgres_link import Link, Opened, let_go
+from actors.storage.postgres_lock import LockedByAnother, Pen
+from actors.storage.postgres_read import Damaged, Found, Reader, head_of, records
+from actors.storage.postgres_schema import Connection, Layout
+from actors.storage.postgres_upkeep import Upkeeper
+
+T = TypeVar("T")
+
+STATEMENT_SECONDS: Final = 10.0
+"""How long a statement may take before StorageUnavailable is raised."""
+LOCK_SECONDS: Final = 5.0
+"""How long to wait for the journal's lock: time for the server to notice that whoever held it is
+gone."""
+
+
+class PostgresJournal:
+    """A Journal in PostgreSQL, durable as its server is.
+
+    Every method but `lane` returns an awaitable. It needs sessions of its own (no pooler that
+    changes connections between transactions), the right to create the schema, or a schema of that
+    name to create tables in, and the right to create what is temporary in the database.
+
+    Args:
+        dsn: postgresql://user:password@host:port/database, as asyncpg takes it.
+        schema: of the journal's tables; made when missing.
+        statement_seconds: how long a statement may take.
+        lock_seconds: how long to wait until another journal lets go of the schema.
+    """
+
+    external = False
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        schema: str = "actors",
+        statement_seconds: float = STATEMENT_SECONDS,
+        lock_seconds: float = LOCK_SECONDS,
+    ) -> None:
+        self._address = Address(dsn)
+        self._layout = Layout(schema)
+        self._seconds = statement_seconds
+        self._appender = Appender(self._layout)
+        self._pen = Pen(self._layout, self._appender, lock_seconds)
+        self._reader = Reader(self._layout)
+        self._upkeep = Upkeeper(self._layout)
+        self._opened: Opened | None = None
+        self._release: weakref.finalize[[Opened], PostgresJournal] | None = None
+
+    def __repr__(self) -> str:
+        state = "open" if self._opened else "closed"
+        return f"<PostgresJournal {self._address} schema {self._layout.name!r} {state}>"
+
+    # -- opening
+
+    async def open(self, *projections: Projection) -> None:
+        """Connect, take the schema for this journal and make what is missing in it.
+
+        Raises:
+            StorageUnavailable: the database cannot be reached now.
+            StorageError: another journal has the schema, or it is not a journal of this release.
+            ValueError: two projections have one name or one type of row.
+        """
+        new = self._layout.learn(projections)
+        if self._opened is not None and self._opened.loop is not asyncio.get_running_loop():
+            await self.close()
+        if self._opened is not None:
+            if new:
+                await self._write("learning a projection", self._pen.prepare)
+            return
+        opened = self._links()
+        try:
+            await opened.writer.run("opening the journal", _nothing)
+            await opened.reader.run("opening the journal", _nothing)
+        except LockedByAnother as error:
+            raise StorageError(str(error)) from None  # trying again makes no sense
+        except BaseException:
+            await opened.writer.close()
+            raise
+        self._opened, self._release = opened, weakref.finalize(self, let_go, opened)
+
+    def _links(self) -> Opened:
+        # The server shows 63 bytes, which are to tell the process as well.
+        name, limit = self._layout.name[:24], self._seconds
+        writer = Link(self._address, f"journal {name}", limit, {}, self._pen.take)
+        reading = {"default_transaction_read_only": "on"}
+        reader = Link(self._address, f"reading {name}", limit, reading, _nothing)
+        return Opened(os.getpid(), asyncio.get_running_loop(), writer, reader)
+
+    async def close(self) -> None:
+        """Finish what was begun and disconnect; idempotent."""
+        opened, release = self._opened, self._release
+        if opened is None or release is None:
+            return
+        own = opened.process == os.getpid()
+        here = own and opened.loop is asyncio.get_running_loop()
+        if own and not here and opened.loop.is_running():
+            raise StorageError(f"{self!r} is in use on another event loop: close it there")
+        self._opened = self._release = None
+        if here:
+            release.detach()
+            await opened.writer.close()
+            await opened.reader.close()
+        else:
+            release()
+
+    def lane(self, log: str) -> str:
+        """One lane: a group is one transaction."""
+        return "postgres"
+
+    # -- writing
+
+    async def append(self, group: Sequence[Append]) -> Sequence[Ack]:
+        """Store a group in one transaction; see the port.
+
+        Raises:
+            StorageUnavailable: nothing was stored, or (the connection was lost) nobody knows.
+            ValueError, TypeError, StorageError: as `fencing.check` and `codec.encode`.
+        """
+        frames = self._appender.frames(group)
+        if not group:
+            return []
+        return await self._write(
+            "appending", lambda connection: self._appender.append(connection, group, frames)
+        )
+
+    async def save_snapshot(self, log: str, snapshot: Snapshot) -> None:
+        """Keep `snapshot` unless it is older than the one kept or newer than the log."""
+        await self._write(
+            "saving a snapshot",
+            lambda connection: self._upkeep.save_snapshot(connection, log, snapshot),
+        )
+
+    async def consumed(self, consumer: str, place: Place) -> None:
+        """Move a consumer, never backwards; forget it when nothing is left."""
+        await self._write(
+            "moving a consumer",
+            lambda connection: self._upkeep.consumed(connection, consumer, place),
+        )
+
+    async def compact(self, log: str, upto: int) -> bool:
+        """Let go of the records up to `upto`, where a sound snapshot stands for them."""
+        return await self._write(
+            "compacting", lambda connection: self._upkeep.compact(connection, log, upto)
+        )
+
+    async def remove(self, head: Head) -> bool:
+        """Let go of a log that is as `head` says, and at rest."""
+
+        async def work(connection: Connection) -> bool:
+            self._appender.forget(head.log)
+            return await self._upkeep.remove(connection, head)
+
+        return await self._write("removing a log", work)
+
+    async def restore(self, head: Head, snapshot: Snapshot, row: Row | None = None) -> bool:
+        """Begin a log at a snapshot.
+
+        Raises:
+            ValueError: the row is of no projection that the journal knows, or the log's name is
+                too long.
+        """
+        return await self._write(
+            "restoring a log",
+            lambda connection: self._upkeep.restore(connection, head, snapshot, row),
+        )
+
+    # -- reading
+
+    async def read(self, log: str, caller: Caller | None = None) -> Stored | None:
+        """The log, if there is one that `caller` may see; see the port."""
+        found = await self._read(
+            lambda connection: self._reader.log(connection, log, caller, whole=False)
+        )
+        return None if found is None else await self._stored(found)
+
+    async def _stored(self, found: Found) -> Stored | None:
+        """What was found; without its snapshot if that is damaged and the log has it all."""
+        try:
+            return self._reader.stored(found)
+        except Damaged:
+            log = head_of(found[:5]).log
+        again = await self._read(
+            lambda connection: self._reader.log(connection, log, None, whole=True)
+        )
+        return None if again is None else self._reader.stored(again, whole=True)
+
+    async def page(self, log: str, after: int, limit: int) -> tuple[Record, ...] | None:
+        """At most `limit` records after `after`; None if they are no longer kept."""
+        found = await self._read(
+            lambda connection: self._reader.page(connection, log, after, limit)
+        )
+        if found is None:
+            return ()
+        floor, head, frames = found
+        if after < floor:
+            return None
+        return records(log, frames, after, max(after, min(after + limit, head)))
+
+    async def find(self, key: str) -> Place | None:
+        """Where the append that bore `key` began."""
+        return await self._read(lambda connection: self._reader.find(connection, key))
+
+    async def list(self, query: Query) -> Listing:
+        """One page of what matches. Costs grow with what the owner and tenant have.
+
+        Raises:
+            ValueError: the projection, or a column that the query names, is not known.
+        """
+        checked(query.projection, self._layout.projections, query.where)
+        total, found = await self._read(lambda connection: self._reader.listing(connection, query))
+        page = [await self._stored(each) for each in found[: query.size]]
+        logs = [each for each in page if each is not None]
+        return self._reader.listed(query, total, found, logs)
+
+    async def head(self, log: str) -> Head | None:
+        """Where a log ends."""
+        return await self._read(lambda connection: self._upkeep.head(connection, log))
+
+    async def heads(
+        self, after: str = "", limit: int = 256, *, active: bool = False
+    ) -> Sequence[Head]:
+        """Logs by name."""
+        return await self._read(
+            lambda connection: self._upkeep.heads(connection, after, limit, active)
+        )
+
+    async def unconsumed(self, consumer: str, after: str = "", limit: int = 256) -> Sequence[Place]:
+        """Where a consumer is to go on, by name of the log."""
+        return await self._read(
+            lambda connection: self._upkeep.unconsumed(connection, consumer, after, limit)
+        )
+
+    async def surplus(self, keep: Keep, limit: int = 256) -> Sequence[Head]:
+        """Logs beyond what is to be kept, the oldest first; none that is active.
+
+        Raises:
+            ValueError: the projection is not known.
+        """
+        checked(keep.projection, self._layout.projections, ())
+        return await self._read(lambda connection: self._upkeep.surplus(connection, keep, limit))
+
+    # -- connections
+
+    async def _write(self, doing: str, work: Callable[[Connection], Awaitable[T]]) -> T:
+        return await self._here().writer.run(doing, work)
+
+    async def _read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        return await self._here().reader.run("reading", work)
+
+    def _here(self) -> Opened:
+        opened = self._opened
+        if opened is None:
+            raise StorageError(f"{self!r} is not open: await open() first")
+        if opened.process != os.getpid():
+            raise StorageError(
+                f"{self!r} was opened by process {opened.process}, before a fork; "
+                "a database connection does not survive that: open a journal here"
+            )
+        if opened.loop is not asyncio.get_running_loop():
+            raise StorageError(f"{self!r} was opened on another event loop: open it on this one")
+        return opened
+
+
+async def _nothing(connection: Connection) -> None:
+    """Connecting is all."""

@@ -1,0 +1,201 @@
+"""Reading logs out of PostgreSQL: one statement each, so each sees one state of the database.
+
+Neighbours: `postgres_schema.py` (the tables), `postgres_append.py` (writes them), `postgres.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+
+from actors.runtime import Caller
+from actors.runtime.journal.errors import JournalCorrupt
+from actors.runtime.journal.port import Head, Listing, Place, Snapshot, Stored
+from actors.runtime.journal.projection import Query, Row
+from actors.runtime.journal.record import Record
+from actors.storage.codec import checksum, decode
+from actors.storage.postgres_schema import PREFIX, Connection, Layout, columns
+from actors.storage.postgres_text import kept, kept_key, kept_value, told, told_row
+
+Found: TypeAlias = tuple[Any, ...]
+"""A row of `_columns`."""
+
+HEAD: Final = "l.log, l.head, l.epoch, l.active, l.floor"
+_SNAPSHOT: Final = "s.seq, s.crc, s.payload"
+_FIXED: Final = 9
+
+
+class Damaged(Exception):  # noqa: N818 - a state of a row
+    """The snapshot of a log is not what was written; the log may have it all."""
+
+
+def head_of(row: Any) -> Head:
+    """What the columns HEAD say."""
+    log, seq, epoch, active, floor = row
+    return Head(told(log), seq, epoch, active, floor)
+
+
+class Reader:
+    """What is read, and what it amounts to."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    # -- logs
+
+    async def log(
+        self, connection: Connection, log: str, caller: Caller | None, *, whole: bool
+    ) -> Found | None:
+        """A log that `caller` may see; `whole`: every record that is kept, without the snapshot."""
+        arguments: list[object] = [kept(log), whole]
+        allowed = ""
+        if caller is not None:
+            arguments += [kept(caller.owner), kept(caller.tenant)]
+            allowed = f"AND {self._bears('owner', 3)} AND {self._bears('tenant', 4)}"
+        statement = f"SELECT {self._columns('$2')} {self._from('l')} WHERE l.log = $1 {allowed}"
+        row = await connection.fetchrow(statement, *arguments)
+        return None if row is None else tuple(row)
+
+    def stored(self, found: Found, *, whole: bool = False) -> Stored:
+        """The log as the port tells it.
+
+        Raises:
+            JournalCorrupt: its records are not all there, or not as they were written.
+            Damaged: its snapshot is not as it was written; never with `whole`.
+        """
+        head = head_of(found[:5])
+        seq, crc, payload, frames = found[5:_FIXED]
+        snapshot = None
+        if seq is not None and not whole:
+            snapshot = Snapshot(seq, payload)
+            if seq > head.seq or crc != checksum(payload, head.log, seq):
+                raise Damaged
+        if snapshot is None and head.floor:
+            raise JournalCorrupt(
+                f"the snapshot of log {head.log!r} is missing or damaged, and records up to "
+                f"{head.floor} are no longer kept: restore a backup of the database"
+            )
+        tail = records(head.log, frames, snapshot.seq if snapshot else 0, head.seq)
+        return Stored(head, self._row(found), snapshot, tail)
+
+    def _row(self, found: Found) -> Row | None:
+        start = _FIXED
+        for projection in self._layout.projections.values():
+            end = start + 1 + len(projection.columns)
+            if found[start]:
+                row: Row = projection.row(*told_row(found[start + 1 : end]))
+                return row
+            start = end
+        return None
+
+    def _columns(self, whole: str) -> str:
+        frames = (
+            f"(SELECT array_agg(f.frame ORDER BY f.seq) FROM {self._layout.table('records')} AS f "  # noqa: S608 - names that Layout and Projection have checked
+            f"WHERE f.id = l.id AND f.seq > CASE WHEN {whole} THEN 0 ELSE coalesce(s.seq, 0) END)"
+        )
+        rows = "".join(
+            f", r{number}.id0 IS NOT NULL, {columns(projection, f'r{number}')}"
+            for number, projection in enumerate(self._layout.projections.values())
+        )
+        return f"{HEAD}, {_SNAPSHOT}, {frames}{rows}"
+
+    def _from(self, logs: str) -> str:
+        layout = self._layout
+        source = f"{layout.table('logs')} AS l" if logs == "l" else logs
+        joins = "".join(
+            f" LEFT JOIN {layout.rows(projection)} AS r{number} ON r{number}.id0 = l.id"
+            for number, projection in enumerate(layout.projections.values())
+        )
+        return f"FROM {source} LEFT JOIN {layout.table('snapshots')} AS s ON s.id = l.id{joins}"
+
+    def _bears(self, column: str, argument: int) -> str:
+        rows = ", ".join(f"r{number}.{column}" for number in range(len(self._layout.projections)))
+        return f"coalesce({rows or 'NULL'}, NULL) = ${argument}"
+
+    # -- records and keys
+
+    async def page(
+        self, connection: Connection, log: str, after: int, limit: int
+    ) -> tuple[int, int, list[bytes] | None] | None:
+        """The floor and head of a log, and the frames after `after`."""
+        layout = self._layout
+        row = await connection.fetchrow(
+            f"SELECT l.floor, l.head, (SELECT array_agg(f.frame ORDER BY f.seq) "  # noqa: S608 - names that Layout has checked
+            f"FROM {layout.table('records')} AS f "
+            "WHERE f.id = l.id AND f.seq > $2::bigint AND f.seq <= $3::bigint) "
+            f"FROM {layout.table('logs')} AS l WHERE l.log = $1",
+            *(kept(log), after, after + limit),
+        )
+        return None if row is None else (row[0], row[1], row[2])
+
+    async def find(self, connection: Connection, key: str) -> Place | None:
+        """Where a key leads."""
+        layout = self._layout
+        row = await connection.fetchrow(
+            f"SELECT l.log, k.seq FROM {layout.table('keys')} AS k "  # noqa: S608 - names that Layout has checked
+            f"JOIN {layout.table('logs')} AS l ON l.id = k.id WHERE k.key = $1",
+            kept_key(key),
+        )
+        return None if row is None else Place(told(row[0]), row[1])
+
+    # -- listings
+
+    async def listing(self, connection: Connection, query: Query) -> tuple[int, list[Found]]:
+        """How many logs match, and a page of them and one more."""
+        projection, arguments = query.projection, list[object]()
+
+        def given(value: object) -> str:
+            arguments.append(value)
+            return f"${len(arguments)}"
+
+        conditions = [f'"{projection.listed}" <> 0']
+        for column, value in (("owner", query.owner), ("tenant", query.tenant)):
+            number = given(kept(value))
+            conditions.append(f"left({column}, {PREFIX}) = left({number}, {PREFIX})")
+            conditions.append(f"{column} = {number}")
+        for column, wanted in query.where.items():
+            conditions.append(f'"{column}" = {given(kept_value(wanted))}')
+        if query.since is not None:
+            conditions.append(f'"{projection.newest}" >= {given(query.since)}')
+        matching = f"FROM {self._layout.rows(projection)} WHERE {' AND '.join(conditions)}"
+        beyond = ""
+        if query.after is not None:
+            at, log = query.after
+            beyond = f' AND ("{projection.newest}", log0) < ({given(at)}, {given(kept(log))})'
+        order = f'ORDER BY "{projection.newest}" DESC, log0 DESC'
+        rows = await connection.fetch(
+            f"WITH page AS MATERIALIZED (SELECT id0, row_number() OVER ({order}) AS place "  # noqa: S608 - names that Layout and Projection have checked
+            f"{matching}{beyond} {order} LIMIT {given(query.size + 1)}) "
+            f"SELECT t.total, p.* FROM (SELECT count(*) AS total {matching}) AS t LEFT JOIN "
+            f"(SELECT {self._columns('false')}, page.place {self._from(self._paged())}) AS p "
+            "ON true ORDER BY p.place",
+            *arguments,
+        )
+        return rows[0][0], [tuple(row)[1:-1] for row in rows if row[1] is not None]
+
+    def _paged(self) -> str:
+        return f"page JOIN {self._layout.table('logs')} AS l ON l.id = page.id0"
+
+    def listed(self, query: Query, total: int, found: list[Found], logs: list[Stored]) -> Listing:
+        """A page of a listing; `logs` are those of `found`, but for the one more."""
+        following = None
+        if len(found) > query.size and logs:
+            last = logs[-1]
+            following = (int(getattr(last.row, query.projection.newest)), last.head.log)
+        return Listing(tuple(logs), total, following)
+
+
+def records(log: str, frames: list[bytes] | None, after: int, upto: int) -> tuple[Record, ...]:
+    """Records `after + 1` to `upto` out of their frames.
+
+    Raises:
+        JournalCorrupt: they are others, or not as they were written.
+    """
+    read = tuple(decode(frame, log) for frame in frames or ())
+    found = [record.seq for record in read]
+    if found != list(range(after + 1, upto + 1)):
+        raise JournalCorrupt(
+            f"log {log!r} is broken: expected records {after + 1} to {upto}, found "
+            f"{len(found)} of them{f', {found[0]} to {found[-1]}' if found else ''}: "
+            "restore a backup of the database"
+        )
+    return read

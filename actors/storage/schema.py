@@ -1,0 +1,120 @@
+"""The tables of the SQLite file, and how a file of an earlier release becomes one of this release.
+
+Version 1 knew tasks alone: what of a `tasks` row every log has is in `logs` since version 2, and
+the rest is the row of the projection "tasks". The records stayed where they are.
+
+Neighbours: `database.py` (opens the file), `rows.py` (a table for each projection), `log.py` (why
+the records lie as they do).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from actors.storage.rows import Shape
+
+VERSION: Final = 2
+APPLICATION_ID: Final = 0x41325441
+"""Marks the file as ours, so that nobody's own database is taken for an empty journal."""
+
+_RECORDS: Final = """
+CREATE TABLE records (
+    id INTEGER PRIMARY KEY,
+    log INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    previous INTEGER NOT NULL,
+    frame BLOB NOT NULL
+);
+CREATE TABLE marks (
+    log INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    record INTEGER NOT NULL,
+    PRIMARY KEY (log, seq)
+) WITHOUT ROWID;
+CREATE TABLE snapshots (
+    log INTEGER PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    crc INTEGER NOT NULL,
+    payload BLOB NOT NULL
+);
+"""
+
+_LOGS: Final = """
+CREATE TABLE logs (
+    id INTEGER PRIMARY KEY,
+    log TEXT NOT NULL UNIQUE,
+    head INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    head_record INTEGER NOT NULL,
+    active INTEGER NOT NULL,
+    floor INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+);
+CREATE INDEX logs_active ON logs (log) WHERE active != 0;
+CREATE TABLE keys (
+    key TEXT PRIMARY KEY,
+    log INTEGER NOT NULL,
+    seq INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX keys_of_log ON keys (log);
+CREATE TABLE consumers (
+    consumer TEXT NOT NULL,
+    log TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (consumer, log)
+) WITHOUT ROWID;
+CREATE INDEX consumers_of_log ON consumers (log);
+"""
+
+_TASKS: Final = Shape(
+    "tasks",
+    (
+        ("owner", "TEXT"),
+        ("tenant", "TEXT"),
+        ("context", "TEXT"),
+        ("state", "INTEGER"),
+        ("status_at", "INTEGER"),
+    ),
+    newest="status_at",
+    listed="state",
+)
+"""The rows of version 1. Frozen: whoever registers "tasks" must fit it."""
+
+_FROM_1: Final = f"""
+{_LOGS}
+INSERT INTO logs
+    SELECT t.id, t.task, t.head, t.epoch, t.head_record, t.active, 0, coalesce(r.bytes, 0)
+    FROM tasks AS t LEFT JOIN
+        (SELECT task, sum(length(frame)) AS bytes FROM records GROUP BY task) AS r ON r.task = t.id;
+{_TASKS.creation}
+INSERT INTO rows_tasks (_id, _log, owner, tenant, context, state, status_at)
+    SELECT id, task, owner, tenant, context, state, status_at FROM tasks;
+DROP TABLE tasks;
+ALTER TABLE records RENAME COLUMN task TO log;
+ALTER TABLE marks RENAME COLUMN task TO log;
+ALTER TABLE snapshots RENAME COLUMN task TO log;
+"""  # noqa: S608 - constants
+
+MIGRATIONS: Final = {1: _FROM_1}
+"""Version of a file -> what makes it one of the next version."""
+
+
+def create(db: sqlite3.Connection) -> None:
+    """Make the tables of an empty database."""
+    _whole(db, f"{_RECORDS} {_LOGS} PRAGMA application_id = {APPLICATION_ID};", VERSION)
+
+
+def migrate(db: sqlite3.Connection, version: int) -> None:
+    """Make the file one of this release; each step is one transaction."""
+    for older in range(version, VERSION):
+        _whole(db, MIGRATIONS[older], older + 1)
+
+
+def _whole(db: sqlite3.Connection, statements: str, version: int) -> None:
+    try:
+        db.executescript(f"BEGIN IMMEDIATE; {statements} PRAGMA user_version = {version}; COMMIT;")
+    except sqlite3.Error:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise

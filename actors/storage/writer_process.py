@@ -1,0 +1,126 @@
+"""The writer process: carries out requests that come through a socket, until that ends.
+
+Each message is msgpack: a request `[name, arguments]`, an answer `["", result]` or `[error, text]`,
+in the order of the requests. The first request says which file. Interrupts are for the process
+that started this one: it says when to end, by closing the socket or by dying.
+
+Started by `link.py` as a program of its own, never forked. To start fast it imports only what it
+needs, and so the modules here name no package but their own and msgpack.
+
+Neighbours: `link.py` (the other end), `filewriter.py` (does the work), `lock.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgpack
+
+from actors.runtime.journal.port import Head, Snapshot
+from actors.storage.database import connect
+from actors.storage.entries import Entry, Values
+from actors.storage.filewriter import FileWriter
+from actors.storage.lock import Holder, WriterLock
+from actors.storage.rows import Shape
+
+_CHUNK: Final = 1 << 18
+
+Work = Callable[..., Any]
+
+
+def main() -> None:
+    """Write until the socket, which is our standard input, ends."""
+    for interrupt in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(interrupt, signal.SIG_IGN)
+    pipe = socket.socket(fileno=0)
+    incoming = requests(pipe)
+    _, (path, holder, shapes) = next(incoming)
+    try:
+        lock = WriterLock(Path(path).resolve(), Holder(*holder))
+        db = connect(Path(path), full=True)
+        work = table(FileWriter(db, Path(path)))
+        work["register"](shapes)
+    except Exception as error:  # noqa: BLE001 - told to whoever started us, and the end
+        tell(pipe, failure(error))
+        return
+    tell(pipe, ["", None])
+    for name, arguments in incoming:
+        tell(pipe, answer(work[name], arguments))
+    db.close()
+    lock.release()
+
+
+def requests(pipe: socket.socket) -> Iterator[tuple[str, list[Any]]]:
+    """Requests, until the other end closes or is gone."""
+    unpacker = msgpack.Unpacker(raw=False, strict_map_key=False, max_buffer_size=0)
+    while data := _received(pipe):
+        unpacker.feed(data)
+        yield from unpacker
+
+
+def answer(work: Work, arguments: list[Any]) -> list[Any]:
+    """Do something, and say what came of it."""
+    try:
+        return ["", work(*arguments)]
+    except Exception as error:  # noqa: BLE001 - told to whoever asked
+        return failure(error)
+
+
+def failure(error: Exception) -> list[Any]:
+    """The answer that an error is."""
+    return [type(error).__name__, str(error)]
+
+
+def table(writer: FileWriter) -> dict[str, Work]:
+    """Name of a request -> what does it, with arguments as msgpack gives them."""
+
+    def row(sent: list[Any] | None) -> tuple[str, Values] | None:
+        return None if sent is None else (sent[0], tuple(sent[1]))
+
+    def entry(*fields: Any) -> Entry:
+        sent = Entry(*fields)
+        rest: Any = sent.row
+        return sent._replace(row=row(rest))
+
+    def append(group: list[Any]) -> list[bool]:
+        return writer.append([entry(*fields) for fields in group])
+
+    def register(shapes: list[list[Any]]) -> None:
+        made = [Shape(*fields) for fields in shapes]
+        writer.register(
+            shape._replace(columns=tuple((name, kind) for name, kind in shape.columns))
+            for shape in made
+        )
+
+    def restore(head: list[Any], snapshot: list[Any], sent: list[Any] | None) -> bool:
+        return writer.restore(Head(*head), Snapshot(*snapshot), row(sent))
+
+    return {
+        "append": append,
+        "register": register,
+        "restore": restore,
+        "save_snapshot": lambda name, snapshot: writer.save_snapshot(name, Snapshot(*snapshot)),
+        "consumed": writer.consumed,
+        "compact": writer.compact,
+        "remove": lambda head: writer.remove(Head(*head)),
+    }
+
+
+def tell(pipe: socket.socket, message: list[Any]) -> None:
+    """Answer; nobody hears it if the other end is gone, and then the requests end too."""
+    try:
+        pipe.sendall(msgpack.packb(message))
+    except OSError:
+        os._exit(1)
+
+
+def _received(pipe: socket.socket) -> bytes:
+    try:
+        return pipe.recv(_CHUNK)
+    except ConnectionError:
+        return b""

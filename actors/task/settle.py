@@ -1,0 +1,130 @@
+"""What a message is answered with: decided by the records that follow it, one by one.
+
+The same records give the same answer, whether they are just being committed (`release.py`) or read
+back from the log because the same message came once more (`again.py`).
+
+Neighbours: `release.py`, `again.py` (ask).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from actors.runtime.journal.record import Record
+from actors.task.events import unfinished
+from actors.task.fold import INTERRUPTED, TERMINAL, Fold
+from actors.task.messages import Settled, Wait
+from actors.task.policy import Policy
+from actors.task.record import CANCEL_RAISED, Failure, Kind
+
+
+class Question(NamedTuple):
+    """What somebody waits for."""
+
+    wait: Wait | None
+    """None: the end of the task, after a cancel."""
+    message: int
+    """Sequence number of the message that was sent."""
+
+
+class Retelling:
+    """A log told once more, until it answers a question."""
+
+    def __init__(self, asked: Question, policy: Policy) -> None:
+        self.fold = Fold()
+        self._asked = asked
+        self._policy = policy
+        self._ending: Record | None = None
+
+    def hear(self, record: Record) -> Settled | None:
+        """Fold the next record; the answer, if this is the one that gives it."""
+        running = self.fold.running
+        if self._ending is not None:
+            running = self._ending.number("message")
+        self.fold.apply(record)
+        settled = None
+        if record.seq >= self._asked.message:
+            settled = answer(self.fold, self._ending, self._asked, record, running, self._policy)
+        if record.number("final"):
+            self._ending = record
+        return settled
+
+
+def answer(
+    known: Fold,
+    ending: Record | None,
+    asked: Question,
+    record: Record,
+    running: int | None,
+    policy: Policy,
+) -> Settled | None:
+    """Return the answer that the record folded last gives to a question, or None to wait on.
+
+    Args:
+        known: the fold with `record`.
+        ending: the ENDED record of the run whose end is the end of the task, once folded.
+        asked: whose message, and what is waited for.
+        record: the latest.
+        running: the message whose run was going on before it.
+        policy: chooses the forms that concern A15.
+    """
+    if record.kind == Kind.REFUSED:
+        mine = asked.wait is not None and record.number("message") == asked.message
+        return Settled(failure=Failure.unpack(record.payload)) if mine else None
+    if asked.wait is Wait.FIRST:
+        return _first(known, ending, asked, record, policy)
+    if asked.wait is None:
+        final = known.final
+        return Settled(known.task_bytes, failure=_cancel_failure(ending)) if final else None
+    if running != asked.message:
+        return None
+    return _outcome(known, ending, record)
+
+
+def _first(
+    known: Fold, ending: Record | None, asked: Question, record: Record, policy: Policy
+) -> Settled | None:
+    """R33: the first thing there is to show."""
+    if record.kind == Kind.ACCEPTED:
+        shown = policy.visible == "admission" and known.task is not None
+        return Settled(known.task_bytes) if shown and record.seq == asked.message else None
+    if record.kind == Kind.ENDED:
+        mine = record.number("message") == asked.message
+        return _outcome(known, ending, record) if mine else None
+    if not record.public or record.seq <= asked.message:
+        return None
+    if record.kind == Kind.REPLY:
+        return Settled(message=record.payload)
+    return Settled(known.task_bytes, failure=_failure(ending))
+
+
+def _failure(ending: Record | None) -> Failure | None:
+    """Return why the run ended whose last record this is, unless `cancel` raised it."""
+    if ending is None or ending.facts.get("outcome") == CANCEL_RAISED:
+        return None
+    return Failure.unpack(ending.payload)
+
+
+def _cancel_failure(ending: Record | None) -> Failure | None:
+    """Return what `cancel` raised, if that is what ended the task (detail 12)."""
+    if ending is None or ending.facts.get("outcome") != CANCEL_RAISED:
+        return None
+    return Failure.unpack(ending.payload)
+
+
+def _outcome(known: Fold, ending: Record | None, record: Record) -> Settled | None:
+    """R31: what the run of a message has come to."""
+    match record.kind:
+        case Kind.REPLY:
+            return Settled(message=record.payload)
+        case Kind.ENDED if record.number("final"):
+            return None  # the terminal record follows, and the answer is the Task with it
+        case Kind.ENDED:
+            failure = Failure.unpack(record.payload)
+            if failure is None and known.task is None:
+                failure = unfinished()
+            return Settled(known.task_bytes, failure=failure)
+        case Kind.TASK | Kind.STATUS if known.state in TERMINAL | INTERRUPTED:
+            return Settled(known.task_bytes, failure=_failure(ending))
+        case _:
+            return None

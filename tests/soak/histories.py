@@ -1,0 +1,157 @@
+"""Random histories of tasks by the hour, in memory, in files and in a database.
+
+    python -m tests.soak.histories [--minutes 10] [--seed 1] [--fresh] [--postgres DSN] [--summary]
+
+The journals take turns, a batch of seeds each. Progress is kept in `.soak/histories.json`, and a
+run goes on where the one before it stopped, unless the seed or the commit is another. The first
+failure ends the run and names the seed; the exit code is 1. `--summary` adds the figures to
+SUMMARY.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from actors.runtime.journal.port import Journal
+from actors.storage import MemoryJournal, SqliteJournal
+from actors.storage.postgres import PostgresJournal
+from tests.soak.differential import ROOT, commit
+from tests.storage.histories import DEEDS, Deed, live
+
+PROGRESS = ROOT / ".soak" / "histories.json"
+SUMMARY = Path(__file__).parent / "SUMMARY.md"
+BATCH = 100
+LONGEST = 40
+"""Steps of a history."""
+
+
+@dataclass
+class Progress:
+    """How far a run has come; histories and records by journal."""
+
+    seed: int
+    commit: str
+    seconds: float = 0.0
+    histories: Counter[str] = field(default_factory=Counter)
+    records: Counter[str] = field(default_factory=Counter)
+    failed: str = ""
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(vars(self), indent=2, sort_keys=True) + "\n")
+
+
+def load(path: Path, seed: int) -> Progress:
+    """Return the progress of this seed and commit, a new one if there is none."""
+    new = Progress(seed, commit())
+    if not path.exists():
+        return new
+    found = Progress(**json.loads(path.read_text()))
+    found.histories, found.records = Counter(found.histories), Counter(found.records)
+    return found if (found.seed, found.commit) == (new.seed, new.commit) else new
+
+
+def history(seed: str) -> list[Deed]:
+    """The history of a seed."""
+    rng = random.Random(seed)
+    steps = rng.randint(1, rng.choice((8, LONGEST)))
+    return [Deed(rng.choice(DEEDS), rng.getrandbits(32)) for _ in range(steps)]
+
+
+def turn(progress: Progress, name: str, make: Callable[[], Journal]) -> str:
+    """Live through a batch, each history with a log of its own; say what broke."""
+    for _ in range(BATCH):
+        seed = f"{progress.seed}-{progress.histories[name]}"
+        try:
+            truth = asyncio.run(live(make(), f"task {seed}", history(seed)))
+        except Exception:  # noqa: BLE001 - a failure is told, whatever it is
+            return f"{name}, history {seed}:\n{traceback.format_exc()[-4_000:]}"
+        progress.histories[name] += 1
+        progress.records[name] += len(truth.records)
+    return ""
+
+
+def journals(file: Path, dsn: str, progress: Progress) -> dict[str, Callable[[], Journal]]:
+    """How each journal is opened; every turn begins with empty ones."""
+    memory = MemoryJournal()
+    found: dict[str, Callable[[], Journal]] = {
+        "memory": lambda: memory,
+        "SQLite": lambda: SqliteJournal(file),
+    }
+    if dsn:
+        schema = f"soak_{progress.histories['PostgreSQL']}"
+        found["PostgreSQL"] = lambda: PostgresJournal(dsn, schema=schema)
+    return found
+
+
+def soak(progress: Progress, seconds: float, dsn: str, path: Path) -> str:
+    """Let the journals take turns until there was time enough; say what broke."""
+    started, before = time.monotonic(), progress.seconds
+    while time.monotonic() - started < seconds:
+        with tempfile.TemporaryDirectory() as directory:
+            for name, make in journals(Path(directory) / "x.db", dsn, progress).items():
+                said = turn(progress, name, make)
+                progress.seconds = before + time.monotonic() - started
+                progress.failed = said.partition("\n")[0]
+                progress.save(path)
+                if said:
+                    return said
+    return ""
+
+
+def summary(progress: Progress, command: str) -> str:
+    """The figures, as a section of SUMMARY.md."""
+    broke = f"broken: {progress.failed}" if progress.failed else "nothing broke"
+    rows = [
+        f"| {name} | {count:,} | {progress.records[name]:,} |"
+        for name, count in sorted(progress.histories.items())
+    ]
+    total = f"{progress.histories.total():,} histories in {progress.seconds:,.0f} s"
+    lines = (
+        f"    {command}",
+        "",
+        f"Commit {progress.commit}, seed {progress.seed}: {total}; {broke}.",
+        "",
+        "| Journal | Histories | Records |",
+        "|---|---|---|",
+        *rows,
+    )
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--fresh", action="store_true", help="forget the progress")
+    parser.add_argument("--progress", type=Path, default=PROGRESS)
+    parser.add_argument("--postgres", default="", metavar="DSN", help="a database for schemas")
+    parser.add_argument("--summary", action="store_true", help="add the figures to SUMMARY.md")
+    options = parser.parse_args(arguments)
+    if options.fresh:
+        options.progress.unlink(missing_ok=True)
+    progress = load(options.progress, options.seed)
+    said = soak(progress, options.minutes * 60, options.postgres, options.progress)
+    given = " ".join(arguments if arguments is not None else sys.argv[1:])
+    told = summary(progress, f"python -m tests.soak.histories {given}".rstrip())
+    print(told)
+    print(said)
+    if options.summary:
+        with SUMMARY.open("a") as file:
+            file.write(f"\n## Random histories of tasks\n\n{told}\n")
+    return int(bool(said))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,293 @@
+"""The outbox: deliveries in order for each task, at least once, and in nobody's way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from actors.runtime.journal.errors import StorageUnavailable
+from actors.runtime.journal.messages import Drain
+from actors.runtime.journal.port import Place
+from actors.runtime.journal.record import Record
+from actors.storage import MemoryJournal
+from actors.task.courier import QUEUE, READ
+from actors.task.messages import Wait
+from actors.task.orders import OUTBOX, WEBHOOKS
+from actors.task.outbox import BACKLOG, PAGE, RETRY
+from actors.task.policy import Policy
+from actors.task.record import Kind
+from tests.task.harness import TASK, Bench, artifact, status, task
+
+STATES = frozenset({int(Kind.TASK), int(Kind.STATUS)})
+ALL = STATES | {int(Kind.ARTIFACT)}
+
+
+class Watched(MemoryJournal):
+    """Counts what it is asked; `away` for as many questions of the outbox."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: Counter[str] = Counter()
+        self.away = 0
+
+    def _count(self, name: str) -> None:
+        self.calls[name] += 1
+        if self.away and name != "append":
+            self.away -= 1
+            raise StorageUnavailable("connection refused")
+
+    def append(self, group: Any) -> Any:
+        self._count("append")
+        return super().append(group)
+
+    def page(self, log: str, after: int, limit: int) -> tuple[Record, ...] | None:
+        self._count("page")
+        return super().page(log, after, limit)
+
+    def consumed(self, consumer: str, place: Place) -> None:
+        self._count("consumed")
+        super().consumed(consumer, place)
+
+    def unconsumed(self, consumer: str, after: str = "", limit: int = 256) -> Any:
+        self._count("unconsumed")
+        return super().unconsumed(consumer, after, limit)
+
+
+def bench(journal: MemoryJournal | None = None, pushed: frozenset[int] = ALL) -> Bench:
+    made = Bench(Policy.sdk(pushed="all"), journal, pushed=pushed)
+    made.clock.run()
+    return made
+
+
+def work(made: Bench, chunks: int, name: str = TASK) -> list[tuple[str, int]]:
+    """A whole task; what webhooks are to hear of it, in order."""
+    made.send("go", Wait.FIRST, new=True, task=name)
+    made.emit(task("WORKING"))
+    for number in range(chunks):
+        made.emit(artifact(text=str(number), append=number > 0))
+    made.emit(status("COMPLETED"))
+    made.returned()
+    return due(made, name)
+
+
+def due(made: Bench, name: str = TASK) -> list[tuple[str, int]]:
+    return [(name, record.seq) for record in made.log_of(name) if record.public]
+
+
+def left(journal: MemoryJournal) -> list[Place]:
+    return list(journal.unconsumed(WEBHOOKS))
+
+
+class TestOneProcess:
+    def test_in_order_one_at_a_time(self) -> None:
+        made = bench()
+        expected = work(made, 10)
+        assert made.hook.sent == expected[:1], "the next only when the one before is over"
+        made.deliver_all()
+        assert made.hook.sent == expected
+        assert left(made.journal) == []
+
+    def test_a_slow_receiver_of_one_task_delays_no_other(self) -> None:
+        made = bench()
+        work(made, 3, "slow")
+        expected = work(made, 3, "fast")
+        while "fast" in made.hook.under_way:
+            made.delivered("fast")
+        assert [sent for sent in made.hook.sent if sent[0] == "fast"] == expected
+        assert made.hook.under_way == ["slow"]
+        assert [place.log for place in left(made.journal)] == ["slow"]
+        made.deliver_all()
+
+    def test_it_is_remembered_after_each_what_is_done(self) -> None:
+        made = bench()
+        expected = work(made, 10)
+        for _, seq in expected[:-1]:
+            made.delivered()
+            assert left(made.journal) == [Place(TASK, seq)]
+        made.delivered()
+        assert left(made.journal) == []
+
+    def test_what_waits_in_memory_is_bounded(self) -> None:
+        made = bench()
+        made.send("go", Wait.FIRST, new=True)
+        made.emit(task("WORKING"))
+        couriers = made.system.cells[OUTBOX].state.couriers
+        for number in range(10_000):
+            made.emit(artifact(text=str(number)))
+            assert len(couriers[TASK].queue) <= QUEUE
+        made.emit(status("COMPLETED"))
+        most = 0
+        while made.hook.under_way:
+            made.delivered()
+            most = max(most, len(couriers[TASK].queue) if TASK in couriers else 0)
+        assert made.hook.sent == due(made)
+        assert most <= QUEUE
+
+    def test_what_comes_while_it_catches_up_is_neither_lost_nor_repeated(self) -> None:
+        made = bench()
+        made.send("go", Wait.FIRST, new=True)
+        made.emit(task("WORKING"))
+        for number in range(QUEUE + 3 * READ):
+            made.emit(artifact(text=str(number), append=number > 0))
+        for number in range(QUEUE + 4 * READ):
+            made.delivered()
+            if number % 3 == 0:
+                made.emit(artifact(text=str(number), append=True))
+        made.emit(status("COMPLETED"))
+        made.deliver_all()
+        assert made.hook.sent == due(made)
+
+    def test_journal_errors_while_reading_only_delay(self) -> None:
+        journal = Watched()
+        made = bench(journal)
+        made.send("go", Wait.FIRST, new=True)
+        made.emit(task("WORKING"))
+        for number in range(QUEUE + 50):
+            made.emit(artifact(text=str(number), append=number > 0))
+        while len(made.hook.sent) < QUEUE + 1:
+            made.delivered()
+        journal.away = 3
+        made.deliver_all()
+        assert len(made.hook.sent) == QUEUE + 1
+        for _ in range(3):
+            made.clock.advance(RETRY)
+        made.emit(status("COMPLETED"))
+        made.deliver_all()
+        assert made.hook.sent == due(made)
+        assert left(journal) == []
+
+    def test_it_has_drained_when_all_is_delivered(self) -> None:
+        made = bench()
+        work(made, 2)
+        drained = made.ask(OUTBOX, Drain())
+        made.delivered()
+        assert drained.given == 0
+        made.deliver_all()
+        assert drained.value is True
+        assert made.ask(OUTBOX, Drain()).value is True
+
+    def test_a_question_leaves_nothing_for_the_next_process(self) -> None:
+        """Though private records follow the last one that webhooks hear of."""
+        made = bench(pushed=STATES)
+        made.send("go", Wait.FIRST, new=True)
+        made.emit(task("INPUT_REQUIRED"))
+        made.returned()
+        assert left(made.journal) == [Place(TASK, 2)]
+        made.deliver_all()
+        assert left(made.journal) == []
+        assert not made.system.cells[OUTBOX].state.couriers
+
+    def test_without_a_receiver_the_journal_is_never_asked(self) -> None:
+        journal = Watched()
+        work(bench(journal, frozenset()), 3)
+        assert not journal.calls.keys() & {"consumed", "unconsumed"}
+
+    def test_what_a_task_costs_when_the_receiver_is_fast(self) -> None:
+        """Three notifications: one note after each, and a look whether there are more."""
+        journal = Watched()
+        made = bench(journal, STATES)
+        before = journal.calls.copy()
+        made.send("go", Wait.FIRST, new=True)
+        for event in (task("SUBMITTED"), status("WORKING"), status("COMPLETED")):
+            made.emit(event)
+            made.delivered()
+        made.returned()
+        calls = journal.calls - before
+        assert (calls["consumed"], calls["page"]) == (3, 3)
+
+
+def killed(made: Bench, pushed: frozenset[int] = ALL) -> Bench:
+    """The next process; nothing of the one before goes on."""
+    return bench(made.journal, pushed)
+
+
+class TestTheNextProcess:
+    @pytest.mark.parametrize("done", range(6))
+    def test_goes_on_where_the_one_before_stopped(self, done: int) -> None:
+        before = bench()
+        expected = work(before, 3)
+        for _ in range(done):
+            if before.hook.under_way:
+                before.delivered()
+        after = killed(before)
+        after.deliver_all()
+        assert after.hook.sent == expected[done:], "the one under way again, and no other"
+        assert left(after.journal) == []
+
+    def test_longer_than_a_page_and_the_queue(self) -> None:
+        before = bench()
+        expected = work(before, QUEUE + READ + 7)
+        for _ in range(10):
+            before.delivered()
+        after = killed(before)
+        after.deliver_all()
+        assert after.hook.sent == expected[10:]
+
+    def test_new_events_come_after_old_ones(self) -> None:
+        before = bench()
+        before.send("go", Wait.FIRST, new=True)
+        before.emit(task("WORKING"))
+        before.emit(status("INPUT_REQUIRED"))
+        before.returned()
+        after = killed(before)
+        after.send("on", Wait.FIRST)
+        after.emit(status("WORKING"))
+        after.emit(status("COMPLETED"))
+        after.deliver_all()
+        assert after.hook.sent == due(after)
+
+    def test_new_events_while_it_is_not_known_yet_what_is_left(self) -> None:
+        journal = Watched()
+        before = bench(journal)
+        before.send("go", Wait.FIRST, new=True)
+        before.emit(task("WORKING"))
+        before.emit(status("INPUT_REQUIRED"))
+        before.returned()
+        journal.away = 1
+        after = killed(before)
+        after.send("on", Wait.FIRST)
+        after.emit(status("COMPLETED"))
+        expected = work(after, 2, "other")
+        assert after.hook.sent == []
+        after.clock.advance(RETRY)
+        after.deliver_all()
+        assert [sent for sent in after.hook.sent if sent[0] == TASK] == due(after)
+        assert [sent for sent in after.hook.sent if sent[0] == "other"] == expected
+        assert left(journal) == []
+
+    def test_many_tasks_a_few_at_a_time(self) -> None:
+        before = bench()
+        expected = [sent for n in range(PAGE + 40) for sent in work(before, 1, f"t{n:04}")]
+        after = killed(before)
+        while after.hook.under_way:
+            assert len(after.hook.under_way) <= BACKLOG
+            after.delivered(after.hook.under_way[-1])
+        assert sorted(after.hook.sent) == expected
+        assert left(after.journal) == []
+
+    def test_a_failing_journal_at_the_start_is_asked_again(self) -> None:
+        journal = Watched()
+        before = bench(journal)
+        expected = work(before, 3)
+        journal.away = 4
+        after = killed(before)
+        drained = after.ask(OUTBOX, Drain())
+        for _ in range(4):
+            assert drained.given == 0
+            after.clock.advance(RETRY)
+        after.deliver_all()
+        assert after.hook.sent == expected
+        assert drained.value is True
+
+    def test_what_recovery_says_comes_last(self) -> None:
+        before = bench()
+        before.send("go", Wait.FIRST, new=True)
+        before.emit(task("WORKING"))
+        before.emit(artifact())
+        after = killed(before)
+        after.begin_recovery()
+        after.deliver_all()
+        assert after.state == "FAILED"
+        assert after.hook.sent == due(after)
