@@ -62,5 +62,10 @@ def _without_numbers(text: str) -> str:
 
 
 def test_no_snippet_is_overlooked() -> None:
-    assert len(SNIPPETS) == 4
-    assert FILES.keys() == {"box_office.py", *RUNS}
+    assert len(SNIPPETS) == 5
+    assert FILES.keys() == {"box_office.py", "shop.py", *RUNS}
+
+
+def test_the_shop_is_the_one_that_is_run() -> None:
+    shop = Path(__file__).parent / "runtime" / "shop.py"
+    assert FILES["shop.py"] == shop.read_text()

@@ -54,10 +54,10 @@ from actors.a2a.push import PushConfigs
 from actors.a2a.requests import Calls
 from actors.a2a.runtime import Durability, Recipe, RuntimeHolder, journal_recipe
 from actors.runtime import ActorSystem, AskTimeout, LoopClock
+from actors.runtime.recovery import Recovery
 from actors.task.again import answer_again, stream_again
 from actors.task.messages import Admitted, Settled, Wait
 from actors.task.policy import Policy
-from actors.task.recovery import Recovery
 from actors.task.retention import Retention
 
 if TYPE_CHECKING:

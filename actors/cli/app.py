@@ -7,6 +7,7 @@ commands are declared in `journal_app.py` and `tasks_app.py`.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +16,8 @@ from rich.console import Console
 
 from actors.cli import journal_app, tasks_app
 from actors.cli.failure import CommandError
-from actors.cli.options import Json
-from actors.cli.words import DEFAULT_URL, Binding, Level, Preset, Recovery, duration
+from actors.cli.options import DEFAULT_DATABASE, Database, Json
+from actors.cli.words import DEFAULT_URL, Binding, Durability, Level, Preset, Recovery, duration
 
 app = typer.Typer(
     name="actors",
@@ -39,6 +40,8 @@ Examples:
     actors serve my_agent:MyExecutor --port 9000 --database /var/lib/my-agent.db
 
     actors serve my_agent:make_executor --recovery rerun --card card.json
+
+    actors serve my_agent:MyExecutor --database postgresql://me@localhost/agents --keep 30d
 """
 
 
@@ -61,16 +64,42 @@ def serve(
             min=0, max=65535, help="For gRPC; 0 serves none.", show_default="the port after --port"
         ),
     ] = None,
-    database: Annotated[
-        Path, typer.Option(metavar="FILE", help="Where tasks are kept (SQLite).")
-    ] = Path("a2a-tasks.db"),
+    database: Database = DEFAULT_DATABASE,
+    durability: Annotated[
+        Durability, typer.Option(help="Of a file: what an acknowledged event survives.")
+    ] = Durability.PROCESS,
     policy: Annotated[
         Preset,
         typer.Option(help="Behave as clients of a2a-sdk expect, or as the specification says."),
     ] = Preset.SDK,
     recovery: Annotated[
-        Recovery, typer.Option(help="After a crash: fail what was running, or run it again.")
+        Recovery,
+        typer.Option(help="After a crash: fail what was running, run it again, or let it wait."),
     ] = Recovery.FAIL,
+    deduplicate: Annotated[
+        bool | None,
+        typer.Option(
+            "--deduplicate/--no-deduplicate",
+            help="Answer a message id that comes again with its first answer.",
+            show_default="as the policy",
+        ),
+    ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="How long tasks are kept that have ended: 12h, 30d.",
+            show_default="for ever",
+        ),
+    ] = None,
+    keep_records: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="How long a task at rest keeps the events that led there, for streams to resume.",
+            show_default="for ever",
+        ),
+    ] = None,
     card: Annotated[
         Path | None,
         typer.Option(
@@ -85,17 +114,24 @@ def serve(
     log_level: Annotated[Level, typer.Option(help="How much to log on stderr.")] = Level.WARNING,
 ) -> None:
     """Serve an agent over JSON-RPC, REST and gRPC; its tasks survive a crash."""
-    from actors.a2a import Policy
+    from actors.a2a import Limit, Policy, Retention
     from actors.cli import serve as serving
 
     preset = Policy.sdk if policy is Preset.SDK else Policy.spec
+    chosen = preset(recovery=recovery.value, drain=drain)
+    if deduplicate is not None:
+        chosen = replace(chosen, deduplicate=deduplicate)
+    limit = Limit(age=duration(keep)) if keep is not None else Limit()
+    records = duration(keep_records) if keep_records is not None else None
     options = serving.Options(
         agent=agent,
         host=host,
         port=port,
         grpc_port=(port + 1) % 65536 if grpc_port is None else grpc_port,  # 65536: no gRPC
         database=database,
-        policy=preset(recovery=recovery.value, drain=drain),
+        durability=durability.value,
+        policy=chosen,
+        retention=Retention.terminal(limit, records=records),
         card=card,
         log_level=log_level.value,
     )

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from actors.cli.failure import CommandError
-from actors.cli.journals import must_exist, out, reading, told_in_a_line
+from actors.cli.journals import out, reading, told_in_a_line
 from actors.runtime.journal.port import Ack, Append
 from actors.storage.choose import journal_at
 from actors.storage.history import fold_at, forked, known
@@ -36,9 +36,8 @@ async def fork(where: str, wanted: Fork, console: Console, *, machine: bool) -> 
     Raises:
         CommandError: there is no such task or record, or the journal is in use.
     """
-    must_exist(where)
     new = str(uuid.uuid4())
-    append = await _made(where, wanted, new)
+    append = await _made(where, wanted, new)  # first, as opening a journal makes the file
     with told_in_a_line():
         journal = journal_at(where)
         await settled(journal.open(TASKS))

@@ -9,7 +9,6 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 from rich.console import Console
 
@@ -46,16 +45,6 @@ def told_in_a_line(code: int = 1) -> Iterator[None]:
         raise
     except (StorageError, OSError) as error:
         raise CommandError(" ".join(str(error).split()), code) from error
-
-
-def must_exist(where: str) -> None:
-    """See that a journal to be changed is there, as opening it would make it.
-
-    Raises:
-        CommandError: it is a file that is not there.
-    """
-    if not is_dsn(where) and not Path(where).is_file():
-        raise CommandError(f"there is no journal at {where}: give its path with --database")
 
 
 def shown(where: str) -> str:

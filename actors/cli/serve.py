@@ -16,6 +16,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import uvicorn
 from a2a.types import AgentCard
@@ -23,9 +24,10 @@ from rich.console import Console
 from rich.text import Text
 from sse_starlette.sse import AppStatus
 
-from actors.a2a import Policy, RequestHandler
+from actors.a2a import Policy, RequestHandler, Retention
 from actors.a2a.app import build_app, interfaces
 from actors.cli.failure import CommandError
+from actors.cli.journals import shown
 from actors.cli.load import card_of, load
 from actors.runtime.journal.errors import StorageError
 
@@ -41,8 +43,11 @@ class Options:
     port: int
     grpc_port: int
     """0 serves no gRPC."""
-    database: Path
+    database: str
+    """A file, or a DSN."""
+    durability: Literal["process", "power"]
     policy: Policy
+    retention: Retention
     card: Path | None
     log_level: str
 
@@ -66,7 +71,13 @@ def serve(options: Options, console: Console) -> None:
     where = interfaces(options.public_host, options.port, grpc_port)
     card = card_of(loaded, options.card, where)
     handler = RequestHandler(
-        loaded.executor, None, card, database=options.database, policy=options.policy
+        loaded.executor,
+        None,
+        card,
+        database=options.database,
+        durability=options.durability,
+        policy=options.policy,
+        retention=options.retention,
     )
     asyncio.run(_serve(options, handler, card, console))
 
@@ -172,5 +183,5 @@ def _announce(options: Options, card: AgentCard, console: Console) -> None:
     for interface in card.supported_interfaces:
         console.print(f"  {interface.protocol_binding:<10} {interface.url}", soft_wrap=True)
     policy = f"policy {options.policy.name}, after a crash {options.policy.recovery}"
-    console.print(f"  tasks in {options.database}, {policy}", soft_wrap=True)
+    console.print(f"  tasks in {shown(options.database)}, {policy}", soft_wrap=True)
     console.print("[green]ready[/green]  (Ctrl-C ends)", soft_wrap=True)

@@ -34,6 +34,14 @@ class Recovery(StrEnum):
 
     FAIL = "fail"
     RERUN = "rerun"
+    PARK = "park"
+
+
+class Durability(StrEnum):
+    """What an acknowledged event in a SQLite file survives: the end of a process, of the power."""
+
+    PROCESS = "process"
+    POWER = "power"
 
 
 class Level(StrEnum):
@@ -45,17 +53,17 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-_UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
+_UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 def duration(text: str) -> float:
-    """Return seconds: "90", "90s", "1.5m", "2h", "500ms".
+    """Return seconds: "90", "90s", "1.5m", "2h", "30d", "500ms".
 
     Raises:
         CommandError: it is none, or 0.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(ms|s|m|h|)", text.strip())
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(ms|s|m|h|d|)", text.strip())
     seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
     if not seconds:
-        raise CommandError(f"{text!r} is no duration; write for example 90s, 10m or 2h", 2)
+        raise CommandError(f"{text!r} is no duration; write for example 90s, 10m, 2h or 30d", 2)
     return seconds

@@ -21,6 +21,9 @@ The map, each file importing only those above it:
     book.py         who lives where, whose child, who watches
     system.py       delivery, asks, one message at a time
     drain.py        waiting until work has flowed off   (asyncio)
+
+Behind it, for actors that must not forget, `journal/` (logs, their port and the actor in front of
+it) and `persistent.py` (commands and events; its first lines are the map of its neighbours).
 """
 
 from actors.runtime.actor import Actor, Step

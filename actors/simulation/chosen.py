@@ -116,6 +116,8 @@ class ChosenJournal:
     # -- how
 
     def _write(self, write: Write) -> Awaitable[Any]:
+        if not isinstance(write, Group):
+            self._trace.add(seen.Wanted(self._process.name, write))
         self.storing.under_way.append(write)
         answer = self._soon(said(write), partial(self.storing.write, write))
         answer.add_done_callback(lambda done: self._gone(done, write))

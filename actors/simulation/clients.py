@@ -14,7 +14,7 @@ from contextlib import aclosing
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from a2a.types import Message, Part, Role, SendMessageRequest, Task
+from a2a.types import Message, Task
 from a2a.utils.errors import TaskNotCancelableError, TaskNotFoundError
 
 from actors.a2a import answers
@@ -24,13 +24,11 @@ from actors.simulation import trace as seen
 from actors.simulation.actions import Action
 from actors.simulation.node import Node
 from actors.simulation.process import Request
-from actors.task.core import TaskCore
-from actors.task.messages import Admitted, Send, Settled, Wait
+from actors.simulation.sending import Said, hand_in
+from actors.task.messages import Admitted, Settled, Wait
 
 if TYPE_CHECKING:
     from actors.simulation.world import World
-
-CONTEXT = "c"
 
 
 class Reading:
@@ -59,6 +57,8 @@ class Client:
         self.cursor = 0
         """Sequence number of the last event of its latest stream."""
         self._said = count(1)
+        self._sent: Said | None = None
+        """Its latest message."""
         self._asked = count(1)
         self._open: dict[str, Request] = {}
         self._closed: set[str] = set()
@@ -76,26 +76,45 @@ class Client:
             wait: until when.
             patience: False: close the connection before the answer, at some moment.
         """
-        text, new = self._next_text(), self.world.begin(task)
-        core, caller = self._core()
+        return await self._send(self._next(task), wait, patience=patience)
 
-        async def ask() -> Task | Message:
-            settled = await core.send(task, _message(task, text, wait, new=new), caller)
+    async def send_again(
+        self, *, wait: Wait = Wait.SETTLED, patience: bool = True
+    ) -> Task | Message | None:
+        """Send its latest message once more, as if no answer had come; see `send`."""
+        said = self._latest()
+        return said and await self._send(said, wait, patience=patience)
+
+    async def _send(self, said: Said, wait: Wait, *, patience: bool) -> Task | Message | None:
+        node, caller = self._served()
+
+        async def ask(number: str) -> Task | Message:
+            _, settled = await hand_in(node, number, said, wait, caller)
             assert isinstance(settled, Settled)  # noqa: S101 - only Wait.STREAM is Admitted
-            return answers.sent(core.policy, settled)
+            return answers.sent(node.core.policy, settled)
 
+        detail = (said.text, wait.value)
         answer: Task | Message | None = await self._ask(
-            "send", task, ask, (text, wait.value), patience=patience
+            "send", said.task, ask, detail, patience=patience
         )
         return answer
 
     async def stream(self, task: str, reading: Reading = WHOLE) -> None:
         """Send a message and read the stream of it."""
-        text, new = self._next_text(), self.world.begin(task)
-        core, caller = self._core()
+        await self._stream(self._next(task), reading)
 
-        async def events() -> AsyncGenerator[Sequenced, None]:
-            admitted = await core.send(task, _message(task, text, Wait.STREAM, new=new), caller)
+    async def stream_again(self, reading: Reading = WHOLE) -> None:
+        """Send its latest message once more, and read the stream of it."""
+        said = self._latest()
+        if said is not None:
+            await self._stream(said, reading)
+
+    async def _stream(self, said: Said, reading: Reading) -> None:
+        node, caller = self._served()
+        core = node.core
+
+        async def events(number: str) -> AsyncGenerator[Sequenced, None]:
+            task, admitted = await hand_in(node, number, said, Wait.STREAM, caller)
             assert isinstance(admitted, Admitted)  # noqa: S101 - Wait.STREAM is always Admitted
             with core.reading(task, admitted):
                 cursor = answers.cursor(core.policy, admitted)
@@ -104,15 +123,16 @@ class Client:
                     async for event in stream:
                         yield event
 
-        await self._read("stream", task, events, (text, Wait.STREAM.value), reading)
+        await self._read("stream", said.task, events, (said.text, Wait.STREAM.value), reading)
 
     async def subscribe(
         self, task: str, after: int | None = None, reading: Reading = WHOLE
     ) -> None:
         """Read a subscription; `after` resumes one."""
-        core, caller = self._core()
+        node, caller = self._served()
+        core = node.core
 
-        async def events() -> AsyncGenerator[Sequenced, None]:
+        async def events(_: str) -> AsyncGenerator[Sequenced, None]:
             admitted = await core.attach(task, after, caller)
             with core.reading(task, admitted):
                 pages = core.pages(task, admitted, admitted.version, caller)
@@ -124,9 +144,10 @@ class Client:
 
     async def cancel(self, task: str) -> Task | None:
         """Cancel a task; None if there was an error."""
-        core, caller = self._core()
+        node, caller = self._served()
+        core = node.core
 
-        async def ask() -> Task:
+        async def ask(_: str) -> Task:
             try:
                 return answers.cancelled(await core.cancel(task, caller))
             except TaskNotCancelableError as error:
@@ -142,8 +163,12 @@ class Client:
 
     async def get(self, task: str) -> Any:
         """Look at a task; the `View`, or None."""
-        core, caller = self._core()
-        return await self._ask("get", task, lambda: core.view(task, caller))
+        node, caller = self._served()
+        return await self._ask("get", task, lambda _: node.core.view(task, caller))
+
+    async def sweep(self) -> None:
+        """Have the retention look for what is beyond its limits, and what has come of that."""
+        self.world.node.sweep()
 
     def leave(self) -> bool:
         """Close every connection that is open, and write down that it was; False if none is."""
@@ -156,12 +181,21 @@ class Client:
 
     # -- how they go about it
 
-    def _core(self) -> tuple[TaskCore, Caller]:
+    def _served(self) -> tuple[Node, Caller]:
         self._node = self.world.node
-        return self._node.core, self.caller
+        return self._node, self.caller
 
-    def _next_text(self) -> str:
-        return f"{self.name}{next(self._said)}"
+    def _next(self, task: str) -> Said:
+        said = Said(f"{self.name}{next(self._said)}", task, self.world.begin(task))
+        self._sent = said
+        return said
+
+    def _latest(self) -> Said | None:
+        """What it said last, as it is said again: whoever began a task is not told which."""
+        said = self._sent
+        if said is None or not said.new:
+            return said
+        return said._replace(task=self.world.another(said.task))
 
     def _begin(self, what: str, task: str, detail: Any) -> str:
         number = f"{self.name}.{next(self._asked)}"
@@ -173,13 +207,13 @@ class Client:
         self,
         what: str,
         task: str,
-        work: Callable[[], Any],
+        work: Callable[[str], Any],
         detail: Any = None,
         *,
         patience: bool = True,
     ) -> Any:
         number = self._begin(what, task, detail)
-        request = self._open[number] = self._node.serve(f"{what} {number}", work())
+        request = self._open[number] = self._node.serve(f"{what} {number}", work(number))
         if not patience:
             self.world.loop.add(Action(f"{self.name} leaves", lambda: self._leave(number, request)))
         try:
@@ -199,7 +233,7 @@ class Client:
         self,
         what: str,
         task: str,
-        events: Callable[[], AsyncGenerator[Sequenced, None]],
+        events: Callable[[str], AsyncGenerator[Sequenced, None]],
         detail: Any,
         reading: Reading,
     ) -> None:
@@ -208,7 +242,7 @@ class Client:
 
         async def serve() -> None:
             nonlocal got
-            async with aclosing(events()) as stream:
+            async with aclosing(events(number)) as stream:
                 async for each in stream:
                     self.world.trace.add(seen.Streamed(number, *each))
                     self.cursor = each.seq
@@ -239,15 +273,3 @@ class Client:
         if what in ("send", "stream"):
             self.world.known(task)
         self.world.trace.add(seen.Answered(number, value, error))
-
-
-def _message(task: str, text: str, wait: Wait, *, new: bool) -> Send:
-    message = Message(
-        message_id=text,
-        task_id=task,
-        context_id=CONTEXT,
-        role=Role.ROLE_USER,
-        parts=[Part(text=text)],
-    )
-    request = SendMessageRequest(message=message).SerializeToString()
-    return Send(request, CONTEXT, (), wait, new)

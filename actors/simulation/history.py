@@ -1,5 +1,7 @@
 """History: every record that a log ever had, also those that the journal has let go of.
 
+Of a log that was removed and began anew, what it had since then.
+
 The file of a simulated journal only grows, so what was compacted or removed can still be read off
 it: for those who judge a run, never for those who take part.
 
@@ -11,7 +13,7 @@ from __future__ import annotations
 from actors.runtime.journal.record import Record
 from actors.simulation.frames import unframed
 from actors.simulation.journal import SimJournal
-from actors.simulation.writes import Upkeep
+from actors.simulation.writes import Drop, Upkeep
 
 
 def history(journal: SimJournal, log: str) -> tuple[Record, ...]:
@@ -21,12 +23,17 @@ def history(journal: SimJournal, log: str) -> tuple[Record, ...]:
         return journal.page(log, 0, head.seq) or ()
     data, position = journal.disk.read()[: journal.disk.synced], 0
     found: list[Record] = []
+    gone = False
     while position < len(data):
         write, length = unframed(data, position, position, {})
         position += length
-        if not isinstance(write, Upkeep):
-            for append, *_ in write:
-                found += append.records if append.log == log else ()
+        if isinstance(write, Upkeep):
+            gone = gone or (isinstance(write, Drop) and write.log == log)
+            continue
+        for append, *_ in write:
+            if append.log == log:
+                found, gone = ([] if gone else found), False
+                found += append.records
     return tuple(found)
 
 

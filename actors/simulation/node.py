@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from actors.a2a.once import Once
 from actors.simulation import trace as seen
 from actors.simulation.actions import EVERYTHING
 from actors.simulation.faults import Faults
@@ -22,7 +23,9 @@ from actors.simulation.script import Script
 from actors.simulation.system import SimSystem
 from actors.simulation.trace import Trace
 from actors.task.core import TaskCore
+from actors.task.orders import RETENTION
 from actors.task.policy import Policy
+from actors.task.retention import Retention, Sweep
 
 
 class Node(Process):
@@ -37,6 +40,7 @@ class Node(Process):
         policy: of its task core.
         script: of its agent.
         webhooks: there is somebody to notify.
+        retention: what it keeps of tasks; None: everything.
         known: told each task of which something has been stored.
     """
 
@@ -51,6 +55,7 @@ class Node(Process):
         script: Script,
         *,
         webhooks: bool,
+        retention: Retention | None,
         known: Callable[[str], None],
     ) -> None:
         super().__init__(name, loop)
@@ -59,9 +64,17 @@ class Node(Process):
         self.journal = journal
         self.script = script
         self.known = known
+        self.once = Once()
+        """The messages that requests here are about to have stored."""
         self.system = SimSystem(name, loop, self, trace)
         self.core = TaskCore(
-            self.system, journal, policy, pushes=webhooks, shell=self._shell, incarnation=name
+            self.system,
+            journal,
+            policy,
+            pushes=webhooks,
+            retention=retention,
+            shell=self._shell,
+            incarnation=name,
         )
         self.agent = SimAgent(self)
         loop.touch(EVERYTHING)
@@ -80,6 +93,10 @@ class Node(Process):
         except StopIteration:
             return
         raise AssertionError("the simulated journal answers at once, and yet the core waits")
+
+    def sweep(self) -> None:
+        """Let the retention look now for what is beyond its limits."""
+        self.act("sweeps", lambda: self.system.tell(RETENTION, Sweep()))
 
     def crash(self, survives: str) -> None:
         """End at once; of appends under way that `survives` which `SURVIVES` says."""

@@ -82,6 +82,8 @@ class SimShell(JournalShell):
         if write is None:
             label, work = _reading(self._request), partial(self.storing.read, call)
         else:
+            if not isinstance(write, Group):
+                self._node.trace.add(seen.Wanted(self._node.name, write))
             self.storing.under_way.append(write)
             label, work = said(write), partial(self.storing.write, write)
         self._node.act(label, partial(self._complete, work, then))

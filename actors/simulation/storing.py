@@ -81,20 +81,30 @@ class Storing:
             for write in self.under_way:
                 self._store(write, told=False)
         elif survives == "torn":
-            for write in self.under_way:
-                self._journal.prepare(write)
-            self._journal.disk.crash(self._journal.disk.tail // 2)
-            self._journal.open()
+            self._tear()
+
+    def _tear(self) -> None:
+        """Leave half of the bytes; the writes that are whole in it are stored, as reads show."""
+        journal = self._journal
+        staged = [(write, journal.prepare(write)) for write in self.under_way]
+        journal.disk.crash(journal.disk.tail // 2)
+        journal.open()
+        for write, (end, answer, _) in staged:
+            if end <= journal.disk.size:
+                self._note(write, answer, told=False)
 
     def _store(self, write: Write, *, told: bool) -> Any:
         answer = self._journal.write(write)
+        self._note(write, answer, told=told)
+        return answer
+
+    def _note(self, write: Write, answer: Any, *, told: bool) -> None:
         if not isinstance(write, Group):
             self._trace.add(seen.Tended(self._name, write, answer, told))
-            return answer
+            return
         for append, ack in zip(write.appends, answer, strict=True):
             self._trace.add(seen.Stored(self._name, append, ack, told))
             self._known(append.log)
-        return answer
 
 
 def _refused(name: str, write: Write) -> seen.Refused | seen.Untended:

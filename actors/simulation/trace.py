@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from actors.runtime import ActorRef
 from actors.runtime.journal.port import Ack, Append, Snapshot
+from actors.runtime.journal.port import Stored as StoredLog
 from actors.runtime.journal.record import Record
 from actors.simulation.writes import Upkeep
 from actors.task.ports import CancelRun, Notify, RunId, StartRun
@@ -55,6 +56,14 @@ class Streamed(NamedTuple):
     """The Task as it is then, in place of events that are no longer kept."""
 
 
+class Repeated(NamedTuple):
+    """The message of a request was found to be stored already: the answer is read from its log."""
+
+    request: str
+    task: str
+    """Whose log; for a first message, sent again with another task in mind, not that of `Asked`."""
+
+
 class Left(NamedTuple):
     """A client closed its connection before the answer, or in the middle of a stream."""
 
@@ -90,6 +99,13 @@ class Refused(NamedTuple):
 
     node: str
     group: tuple[Append, ...]
+
+
+class Wanted(NamedTuple):
+    """A process handed the journal what is no append: from here on it may be done."""
+
+    node: str
+    write: Upkeep
 
 
 class Tended(NamedTuple):
@@ -310,6 +326,8 @@ class Trace:
         self._by_type: dict[type[Any], list[tuple[int, Any]]] = {}
         self.logs: dict[str, tuple[Record, ...]] = {}
         """Task -> its whole log, as the journal has it when the run is over."""
+        self.kept: dict[str, StoredLog] = {}
+        """Task -> what the journal still has of it when the run is over; not those removed."""
         self.table: Any = None
         """The compiled chart of the policy."""
         self.evidence: Any = None

@@ -15,6 +15,7 @@ from functools import cache, partial
 from typing import Any
 
 from actors.runtime.journal.messages import JOURNAL
+from actors.runtime.recovery import RECOVERY
 from actors.simulation import trace as seen
 from actors.simulation.actions import EVERYTHING, Action
 from actors.simulation.choices import Choices
@@ -28,8 +29,9 @@ from actors.simulation.script import Script
 from actors.simulation.trace import Trace
 from actors.simulation.unheard import unheard
 from actors.task.chart import task_chart
-from actors.task.orders import OUTBOX, RECOVERY, RETENTION, RUNNER
+from actors.task.orders import OUTBOX, RETENTION, RUNNER
 from actors.task.policy import Policy
+from actors.task.retention import Retention
 from statechart import Table
 
 STANDING = frozenset({JOURNAL, RUNNER, OUTBOX, RECOVERY, RETENTION})
@@ -60,6 +62,7 @@ class World:
         script: of the agent.
         plan: how many faults there may be.
         webhooks: there is somebody to notify.
+        retention: what is kept of tasks; None: everything.
         early: timers may fire although something else could happen.
         settled: a process that starts finds out at once what is to be recovered.
         detailed: write every delivery into the trace.
@@ -73,6 +76,7 @@ class World:
         plan: FaultPlan,
         *,
         webhooks: bool = True,
+        retention: Retention | None = None,
         early: bool = True,
         settled: bool = False,
         detailed: bool = False,
@@ -81,6 +85,7 @@ class World:
         self.policy = policy
         self.script = script
         self.webhooks = webhooks
+        self.retention = retention
         self.loop = SimLoop(choices)
         self.loop.early = early
         self.trace = Trace(detailed=detailed)
@@ -112,6 +117,13 @@ class World:
         self.loop.touch(("begin", task))
         new = task not in self._begun
         self._begun.add(task)
+        return new
+
+    def another(self, task: str) -> str:
+        """Name a task for the first message to `task`, sent once more: servers choose anew."""
+        number = sum(each.startswith(f"{task}.") for each in self._begun) + 2
+        new = f"{task}.{number}"
+        self.begin(new)
         return new
 
     async def until_known(self, task: str) -> None:
@@ -152,6 +164,7 @@ class World:
                 self.policy,
                 self.script,
                 webhooks=self.webhooks,
+                retention=self.retention,
                 known=self.known,
             )
         )
@@ -246,6 +259,9 @@ class World:
             self.loop.run()
         for task in sorted(self._begun):
             self.trace.logs[task] = history(self.journal, task)
+            stored = self.journal.read(task)
+            if stored is not None:
+                self.trace.kept[task] = stored
         self._end_sweeps()
         self.trace.add(seen.Quiet(tuple(self._leftovers())))
 

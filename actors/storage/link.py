@@ -4,7 +4,7 @@ Requests go into a socket and are answered in their order. When the process ends
 whatever was not answered yet is of unknown outcome. The process is a program of its own with its
 own session, so that neither a fork nor an interrupt of this one is any of its concern.
 
-Neighbours: `writer_process.py` (the other end), `remote.py` (makes links).
+Neighbours: `talk.py` (bytes), `writer_process.py` (the other end), `remote.py` (makes links).
 """
 
 from __future__ import annotations
@@ -20,17 +20,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-import msgpack
-
 import actors
 from actors.runtime.journal.errors import JournalCorrupt, StorageError, StorageUnavailable
 from actors.storage.lock import Holder
 from actors.storage.rows import Shape
+from actors.storage.talk import CHUNK, packed, unpacker
 
 END_SECONDS: Final = 10.0
 """How long a writer may take to end its last commit before it is killed."""
 
-_CHUNK: Final = 1 << 18
 _ERRORS: Final[dict[str, type[Exception]]] = {
     error.__name__: error
     for error in (StorageUnavailable, JournalCorrupt, StorageError, ValueError)
@@ -65,7 +63,7 @@ class Link:
         self._out = bytearray()
         self._closing = False
         self._gone = self.loop.create_future()
-        self._unpacker = msgpack.Unpacker(raw=False, strict_map_key=False, max_buffer_size=0)
+        self._unpacker = unpacker()
         try:
             self._pipe, theirs = socket.socketpair()
             with theirs:
@@ -88,7 +86,7 @@ class Link:
 
     def ask(self, name: str, *arguments: Any) -> asyncio.Future[Any]:
         """Send a request; its answer comes with the future."""
-        message = msgpack.packb((name, arguments))  # or raises, and then nothing is asked
+        message = packed((name, arguments))  # or raises, and then nothing is asked
         answer = self.loop.create_future()
         self._asked.append(answer)
         self._out += message
@@ -132,7 +130,7 @@ class Link:
 
     def _readable(self) -> None:
         try:
-            data = self._pipe.recv(_CHUNK)
+            data = self._pipe.recv(CHUNK)
         except BlockingIOError:
             return
         except OSError:

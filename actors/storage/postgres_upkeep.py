@@ -92,6 +92,7 @@ class Upkeeper:
         source = (
             f"FROM {layout.rows(projection)} AS r JOIN {layout.table('logs')} AS l "
             f'ON l.id = r.id0 WHERE r."{projection.listed}" = $1 AND NOT l.active'
+            f"{' AND l.floor < l.head' if keep.compactable else ''}"
         )
         down = f"{newest} DESC, r.log0 DESC"
         conditions = []

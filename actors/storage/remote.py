@@ -31,7 +31,6 @@ class RemoteWriter:
         self._holder = holder
         self._shapes: dict[str, Shape] = {}
         self._link: Link | None = None
-        db.execute("PRAGMA query_only = ON")
 
     @property
     def process(self) -> int | None:

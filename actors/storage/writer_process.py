@@ -1,13 +1,13 @@
 """The writer process: carries out requests that come through a socket, until that ends.
 
-Each message is msgpack: a request `[name, arguments]`, an answer `["", result]` or `[error, text]`,
-in the order of the requests. The first request says which file. Interrupts are for the process
+A request is `[name, arguments]`; its answer `["", result]` or `[error, text]`, in the order of the
+requests. The first request says which file. Interrupts are for the process
 that started this one: it says when to end, by closing the socket or by dying.
 
 Started by `link.py` as a program of its own, never forked. To start fast it imports only what it
 needs, and so the modules here name no package but their own and msgpack.
 
-Neighbours: `link.py` (the other end), `filewriter.py` (does the work), `lock.py`.
+Neighbours: `link.py` (the other end), `talk.py` (bytes), `filewriter.py` (works), `lock.py`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
-
-import msgpack
+from typing import Any
 
 from actors.runtime.journal.port import Head, Snapshot
 from actors.storage.database import connect
@@ -27,8 +25,7 @@ from actors.storage.entries import Entry, Values
 from actors.storage.filewriter import FileWriter
 from actors.storage.lock import Holder, WriterLock
 from actors.storage.rows import Shape
-
-_CHUNK: Final = 1 << 18
+from actors.storage.talk import CHUNK, packed, unpacker
 
 Work = Callable[..., Any]
 
@@ -39,7 +36,10 @@ def main() -> None:
         signal.signal(interrupt, signal.SIG_IGN)
     pipe = socket.socket(fileno=0)
     incoming = requests(pipe)
-    _, (path, holder, shapes) = next(incoming)
+    start = next(incoming, None)
+    if start is None:  # the other end is gone already
+        return
+    path, holder, shapes = start[1]
     try:
         lock = WriterLock(Path(path).resolve(), Holder(*holder))
         db = connect(Path(path), full=True)
@@ -57,10 +57,10 @@ def main() -> None:
 
 def requests(pipe: socket.socket) -> Iterator[tuple[str, list[Any]]]:
     """Requests, until the other end closes or is gone."""
-    unpacker = msgpack.Unpacker(raw=False, strict_map_key=False, max_buffer_size=0)
+    messages = unpacker()
     while data := _received(pipe):
-        unpacker.feed(data)
-        yield from unpacker
+        messages.feed(data)
+        yield from messages
 
 
 def answer(work: Work, arguments: list[Any]) -> list[Any]:
@@ -114,13 +114,13 @@ def table(writer: FileWriter) -> dict[str, Work]:
 def tell(pipe: socket.socket, message: list[Any]) -> None:
     """Answer; nobody hears it if the other end is gone, and then the requests end too."""
     try:
-        pipe.sendall(msgpack.packb(message))
+        pipe.sendall(packed(message))
     except OSError:
         os._exit(1)
 
 
 def _received(pipe: socket.socket) -> bytes:
     try:
-        return pipe.recv(_CHUNK)
+        return pipe.recv(CHUNK)
     except ConnectionError:
         return b""

@@ -34,6 +34,7 @@ from actors.runtime.journal.messages import JOURNAL, Drain, FindKey, ListLogs, R
 from actors.runtime.journal.port import Journal, Place
 from actors.runtime.journal.projection import Query
 from actors.runtime.journal.shell import JournalShell
+from actors.runtime.recovery import RECOVERY, Begin, HowFar, Recovery, RecoveryActor
 from actors.task.actor import TaskActor
 from actors.task.fanout import PAGE
 from actors.task.listing import TASKS
@@ -49,11 +50,10 @@ from actors.task.messages import (
     View,
     task_ref,
 )
-from actors.task.orders import OUTBOX, RECOVERY, RETENTION, RUNNER, Page, Pull, TaskPage
+from actors.task.orders import OUTBOX, RETENTION, RUNNER, Page, Pull, TaskPage
 from actors.task.outbox import OutboxActor
 from actors.task.policy import Policy
 from actors.task.record import Kind
-from actors.task.recovery import Begin, HowFar, Recovery, RecoveryActor
 from actors.task.retention import Retention, RetentionActor
 from actors.task.rules import Rules
 from actors.task.runner import RunnerActor
@@ -126,7 +126,7 @@ class TaskCore:
         if self._retention is not None or self.policy.parked_life is not None:
             kept = self._retention or Retention()
             self.system.spawn(RETENTION, RetentionActor(kept, self.policy.parked_life))
-        self.system.spawn(RECOVERY, RecoveryActor())
+        self.system.spawn(RECOVERY, RecoveryActor(task_ref, "tasks"))
         self.system.tell(RECOVERY, Begin())
 
     async def close(self, drain: float) -> None:

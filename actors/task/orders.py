@@ -19,7 +19,6 @@ from actors.task.record import Failure
 
 RUNNER: ActorRef[Message] = ActorRef("runner", "")
 OUTBOX: ActorRef[Message] = ActorRef("outbox", "")
-RECOVERY: ActorRef[Message] = ActorRef("recovery", "")
 RETENTION: ActorRef[Message] = ActorRef("retention", "")
 
 WEBHOOKS = "webhooks"

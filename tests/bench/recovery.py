@@ -21,7 +21,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from actors.runtime.journal.record import Record
 
 PARKED_ID: Final = "parked-{:08}"
 RUNNING_ID: Final = "running-{:07}"
@@ -35,7 +38,10 @@ Figures = dict[str, float]
 
 @contextmanager
 def built(parked: int, running: int) -> Iterator[Path]:
-    """A journal with so many tasks, deleted afterwards; closed properly."""
+    """A journal with so many tasks, closed properly; deleted afterwards.
+
+    What this process imports is not imported by those that are started.
+    """
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "built.db"
         asyncio.run(_build(path, parked, running))
@@ -72,10 +78,10 @@ async def _build(path: Path, parked: int, running: int) -> None:
     await settled(journal.close())
 
 
-def _records(task: str, *, waits: bool) -> list:  # type: ignore[type-arg] # below
+def _records(task: str, *, waits: bool) -> list[Record]:
     from a2a.types import Message, Part, Role, SendMessageRequest, TaskState
 
-    from actors.runtime.journal.record import Record
+    from actors.runtime.journal.record import Fact, Record
     from actors.task.events import core_message, new_task, status_update
     from actors.task.record import Kind
     from tests.bench.logs import AT, chunk
@@ -85,7 +91,7 @@ def _records(task: str, *, waits: bool) -> list:  # type: ignore[type-arg] # bel
     )
     asked = SendMessageRequest(message=message).SerializeToString()
     made = new_task(task, "context", TaskState.TASK_STATE_WORKING, AT, asked, None)
-    facts = {"run": 1, "message": 1}
+    facts: dict[str, Fact] = {"run": 1, "message": 1}
     records = [
         Record(1, 1, AT, Kind.ACCEPTED, asked, {"extensions": [], "by": "before"}),
         Record(2, 1, AT, Kind.STARTED, b"", facts),
@@ -139,9 +145,9 @@ async def _serve(path: Path, policy: str, began: float) -> Figures:
     found["first read"] = time.monotonic() - asked
     asked = time.monotonic()
     answer = await made.on_message_send(message(1, task=PARKED_ID.format(8)), context)
-    assert answer.status.state == TaskState.TASK_STATE_COMPLETED  # type: ignore[union-attr] # a Task
+    assert answer.status.state == TaskState.TASK_STATE_COMPLETED
     found["first send"] = time.monotonic() - asked
-    while not (told := await made.recovery()).done:
+    while not (told := await made.recovery()).done:  # noqa: ASYNC110 - it tells who asks
         await asyncio.sleep(TURN)
     found["settled"] = time.monotonic() - began
     found["tasks"] = told.settled

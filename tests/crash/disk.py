@@ -72,8 +72,6 @@ def _sectors(operation: Operation) -> Iterator[Operation]:
         at = upto
 
 
-
-
 class Disk:
     """Everything that was written up to some moment."""
 

@@ -233,11 +233,13 @@ async def run_all(
     several: Sequence[Zygote], journal: str, kills: Iterator[Kill], count: int
 ) -> list[Result]:
     """Run `count` of `kills`, as many at a time as there are zygotes."""
-    left, results = islice(kills, count), []
+    left = islice(kills, count)
+    results: list[Result] = []
 
     async def work(zygote: Zygote) -> None:
         for kill in left:
-            results.append(await zygote.run(journal, kill))
+            done = await zygote.run(journal, kill)
+            results.append(done)
 
     await asyncio.gather(*(work(each) for each in several))
     return results

@@ -22,7 +22,10 @@ ROOT: Final = Path(actors.__file__).parent
 PLACES: Final = (
     "storage/",
     "runtime/journal/",
-    *(f"task/{name}.py" for name in ("release", "fanout", "outbox", "courier", "sweeping", "revive")),
+    *(
+        f"task/{name}.py"
+        for name in ("release", "fanout", "outbox", "courier", "sweeping", "revive")
+    ),
 )
 """Below `actors/`: whose functions are points."""
 

@@ -24,8 +24,8 @@ _ENTRY: Final = struct.Struct("=5q")
 KINDS: Final = ("", "write", "sync", "truncate", "create", "unlink", "rename", "told")
 HOW: Final = {"before": 0, "torn": 1, "after": 2}
 WHO: Final = {"self": 0, "both": 1, "other": 2}
-"""Who dies: the process that is at it (the victim or a helper of its), the victim too, or the victim
-alone while its helper goes on."""
+"""Who dies: the process that is at it (the victim or a helper of its), the victim too, or the
+victim alone while its helper goes on."""
 
 
 class Operation(NamedTuple):

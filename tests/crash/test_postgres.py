@@ -49,9 +49,7 @@ async def run(zygote: Zygote, dsn: str, kill: Kill, server: int = 0) -> Result:
 async def test_whatever_step_it_is_killed_at_nothing_is_lost_twice_or_torn(
     zygote: Zygote, dsn: str
 ) -> None:
-    results = [
-        await run(zygote, dsn, kill) for kill in islice(await kills(zygote, dsn), RUNS)
-    ]
+    results = [await run(zygote, dsn, kill) for kill in islice(await kills(zygote, dsn), RUNS)]
     problems = [f"{each.kill}: {problem}" for each in results for problem in each.problems]
     assert not problems, "\n".join(problems)
     assert sum(result.killed for result in results) >= RUNS * 0.7

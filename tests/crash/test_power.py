@@ -1,4 +1,4 @@
-"""After a power cut: with "power" all that was shown is there, with "process" what is there is sound.
+"""After a power cut all that was shown is there ("power"), or what is there is sound ("process").
 
 No power is cut. One process writes down all that it does to its files; from that the files are
 built as a disk may hold them at any moment (`disk.py`), and judged as after a kill.
@@ -42,4 +42,3 @@ async def test_the_test_notices_a_commit_that_is_not_synced(zygote: Zygote) -> N
     draw = Random(SEED)
     found = [cut async for cut in cuts(zygote, "process", draw, 10, as_if="power")]
     assert any("lost" in problem for cut in found for problem in cut.problems)
-

@@ -111,7 +111,7 @@ def _in_child(order: dict[str, Any], out: int) -> None:
         faulthandler.dump_traceback_later(LIMIT, exit=True)
         ROLES[order["role"]](order, out)
         code = 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - a fork must not go on as its parent would
         traceback.print_exc()
         os.write(2, f"in the order {json.dumps(order)[:1000]}\n".encode())
     finally:

@@ -4,9 +4,9 @@
 
 Half of the runs are kills of a process with a file of durability "process", the others kills with
 "power" and power cuts under both. All take turns, a batch of runs each. Progress is kept in
-`.soak/crash.json`, and a run goes on where the one before it stopped, unless the seed or the commit
-is another. What went wrong ends it, with the point and the seed, and the exit code is 1. `--summary`
-adds the figures to SUMMARY.md.
+`.soak/crash.json`, and a run goes on where the one before it stopped, unless the seed or the
+commit is another. What went wrong ends it, with the point, and the exit code is 1. `--summary` adds
+the figures to SUMMARY.md.
 """
 
 from __future__ import annotations
@@ -141,9 +141,14 @@ def summary(progress: Progress, command: str) -> str:
     shown = progress.figures
     kills = sum(progress.runs[kind] for kind in SHARES if kind.startswith("kills"))
     cut = sum(progress.runs[kind] for kind in SHARES if kind.startswith("cuts"))
-    reached = f"{progress.runs['killed']:,} reached the point where they were to die"
-    seen = f"Clients had seen {shown['events']:,} events and {shown['answers']:,} answers, webhooks"
-    lost = "some of that was lost, twice or torn" if progress.failed else "none lost, twice or torn"
+    head = f"Commit {progress.commit}, seed {progress.seed}, {progress.seconds:,.0f} s"
+    ran = f"{kills:,} kills ({progress.runs['killed']:,} where they were to be), {cut:,} power cuts"
+    seen = f"{shown['events']:,} events, {shown['answers']:,} answers, {shown['pushes']:,} webhooks"
+    lost = "some of that is lost, twice or torn" if progress.failed else "0 lost, 0 twice, 0 torn"
+    read = (
+        f"{shown['records']:,} records in {shown['logs']:,} logs, {shown['compacted']:,} compacted"
+    )
+    twice = f"{shown['repeated']:,} webhooks came twice in a row, which is allowed"
     rows = [
         f"| {name.removeprefix('at ')} | {count:,} |"
         for name, count in sorted(progress.runs.items())
@@ -152,11 +157,7 @@ def summary(progress: Progress, command: str) -> str:
     lines = (
         f"    {command}",
         "",
-        f"Commit {progress.commit}, seed {progress.seed}, {progress.seconds:,.0f} s: {kills:,} kills, "
-        f"of which {reached}, and {cut:,} power cuts. {seen} {shown['pushes']:,} notifications: {lost} "
-        f"({shown['records']:,} records in {shown['logs']:,} logs were read back, "
-        f"{shown['compacted']:,} of them compacted; {shown['repeated']:,} notifications came twice in a "
-        f"row, which is allowed).",
+        f"{head}: {ran}. Shown before: {seen}: {lost}. Read back: {read}. {twice}.",
         "",
         "| Killed at | Runs |",
         "|---|---|",

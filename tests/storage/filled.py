@@ -88,8 +88,10 @@ async def fill(journal: Journal, seed: int = 0, tasks: int = 4) -> None:
     await settled(journal.save_snapshot("task-long", Snapshot(70, fold(long).pack())))
     await _compacted(journal)
     await store(journal, appending("of epochs", 0, 70, keys=("key-1", "kéy-2")))
-    await store(journal, claiming("of epochs", 70, 3, active=True, keys=("key-3",)))
-    await store(journal, appending("of epochs", 72, 2, 3, consumers=("outbox", "audit")))
+    await store(journal, claiming("of epochs", 70, 3, active=True))
+    await store(
+        journal, appending("of epochs", 72, 2, 3, keys=("key-3",), consumers=("outbox", "audit"))
+    )
     await store(journal, appending("of epochs", 74, 1, 3))
     await settled(journal.consumed("audit", Place("of epochs", 74)))
     await store(journal, bare("ü without a row", 0, 3))

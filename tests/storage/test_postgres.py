@@ -15,6 +15,7 @@ from actors.runtime import Caller
 from actors.runtime.journal.errors import JournalCorrupt, StorageError, StorageUnavailable
 from actors.runtime.journal.port import Ack, Append, Snapshot
 from actors.runtime.journal.projection import Keep, Projection
+from actors.storage.codec import encode
 from actors.storage.memory import MemoryJournal
 from actors.storage.postgres import PostgresJournal
 from actors.storage.postgres_errors import Address
@@ -22,6 +23,7 @@ from actors.storage.postgres_text import kept, kept_key, told
 from actors.storage.samples import (
     CALLER,
     ITEMS,
+    OWNER,
     VISITS,
     Item,
     appending,
@@ -173,6 +175,20 @@ async def test_whatever_clients_send_is_kept(dsn: str, schema: str) -> None:
             await journal.append([appending("\U0001f600" * 2000, 0)])
 
 
+async def test_owners_that_begin_alike_are_apart(dsn: str, schema: str) -> None:
+    async with opened(dsn, schema) as journal:
+        names = [OWNER * 200 + end for end in "ab"]
+        await journal.append([appending(name[-1], 0, owner=name) for name in names])
+        await journal.append([appending(f"{name[-1]}2", 0, tenant=name) for name in names])
+        for name in names:
+            for asked, log in (
+                (replace(query(), owner=name), name[-1]),
+                (replace(query(), tenant=name), f"{name[-1]}2"),
+            ):
+                page = await journal.list(asked)
+                assert ([each.head.log for each in page.logs], page.total) == ([log], 1)
+
+
 def test_a_long_key_is_not_taken_for_another() -> None:
     keys = ["k" * 400, "k" * 4000, "k" * 4001, kept_key("k" * 4000)]
     assert len({kept_key(key) for key in keys}) == len(keys)
@@ -237,6 +253,30 @@ async def test_a_removed_log_leaves_nothing(dsn: str, schema: str) -> None:
         for table in tables:
             assert await connection.fetchval(f"SELECT count(*) FROM {schema}.{table}") == 0, table
         await connection.close()
+
+
+async def test_surplus_begins_where_it_does_in_memory(dsn: str, schema: str) -> None:
+    oracle = MemoryJournal()
+    oracle.open(ITEMS)
+    group = [appending(log, 0, state=2, status_at=9 - at // 2) for at, log in enumerate("abcde")]
+    oracle.append(group)
+    (total,) = {sum(len(encode(each, append.log)) for each in append.records) for append in group}
+    async with opened(dsn, schema) as journal:
+        await journal.append(group)
+        nothing = Keep(projection=ITEMS, state=2)
+        keeps = [replace(nothing, size=total * 2 + more) for more in (-1, 0, 1)]
+        keeps += [replace(nothing, count=count) for count in range(6)]
+        keeps += [replace(nothing, since=since) for since in (6, 7, 8, 9, 10)]
+        keeps += [replace(nothing, size=total * 4, count=3, since=8), nothing]
+        for log in "ad":
+            oracle.save_snapshot(log, Snapshot(1, b"one"))
+            await journal.save_snapshot(log, Snapshot(1, b"one"))
+            assert oracle.compact(log, 1)
+            assert await journal.compact(log, 1)
+        keeps += [replace(keep, compactable=True) for keep in keeps]
+        for keep in keeps:
+            assert await journal.surplus(keep) == oracle.surplus(keep), keep
+            assert await journal.surplus(keep, 2) == oracle.surplus(keep, 2), keep
 
 
 # -- damage

@@ -72,7 +72,10 @@ def with_journal(test: Test) -> Callable[[Path], None]:
 
     @wraps(test)
     def run(path: Path) -> None:
+        errors: list[Any] = []
+
         async def whole() -> None:
+            asyncio.get_running_loop().set_exception_handler(lambda _, what: errors.append(what))
             journal = powerful(path)
             seen: list[int] = []
             try:
@@ -84,6 +87,8 @@ def with_journal(test: Test) -> Callable[[Path], None]:
             assert not any(map(alive, seen))
 
         asyncio.run(whole())
+        gc.collect()
+        assert not errors
 
     del run.__wrapped__  # pytest would ask it for the fixtures
     return run

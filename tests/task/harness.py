@@ -29,6 +29,7 @@ from actors.runtime.journal.messages import JOURNAL, Recover
 from actors.runtime.journal.port import Append
 from actors.runtime.journal.record import Record
 from actors.runtime.journal.shell import JournalShell
+from actors.runtime.recovery import RECOVERY, Begin, HowFar, Recovery, RecoveryActor
 from actors.storage import MemoryJournal
 from actors.task.actor import TaskActor
 from actors.task.fold import Fold, fold
@@ -36,7 +37,6 @@ from actors.task.listing import TASKS, task_row
 from actors.task.messages import Admitted, Attach, Cancel, Get, Send, Wait, task_ref
 from actors.task.orders import (
     OUTBOX,
-    RECOVERY,
     RETENTION,
     RUNNER,
     Delivered,
@@ -47,7 +47,6 @@ from actors.task.outbox import OutboxActor
 from actors.task.policy import Policy
 from actors.task.ports import AbandonRun, AgentRequest, CancelRun, Notify, RunId, StartRun
 from actors.task.record import Failure, Kind
-from actors.task.recovery import Begin, HowFar, Recovery, RecoveryActor
 from actors.task.retention import Retention, RetentionActor
 from actors.task.rules import Rules
 from actors.task.runner import RunnerActor
@@ -152,7 +151,7 @@ class Bench:
 
     def begin_recovery(self) -> None:
         """What a new process does first."""
-        self.system.spawn(RECOVERY, RecoveryActor())
+        self.system.spawn(RECOVERY, RecoveryActor(task_ref, "tasks"))
         self.system.tell(RECOVERY, Begin())
         self.clock.run()
 

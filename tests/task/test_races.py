@@ -9,25 +9,24 @@ from a2a.types import Task
 from a2a.utils.errors import A2AError, InvalidParamsError, UnsupportedOperationError
 
 from actors.a2a.queue import emitted
-from actors.runtime import ActorCrashed, ActorStopped, DeadLetter, Envelope, Passivate, Tell
+from actors.runtime import ActorCrashed, ActorStopped, Caller
 from actors.runtime.journal.errors import StorageError, StorageUnavailable
-from actors.runtime.journal.logged import Unreadable
-from actors.runtime.journal.messages import JOURNAL, Appended, AppendFailed, Orphan, Recover
-from actors.runtime.journal.port import Ack, Append
+from actors.runtime.journal.messages import Appended, AppendFailed
+from actors.runtime.journal.port import Ack, Append, Stored
 from actors.storage import MemoryJournal
-from actors.task.actor import TaskActor
+from actors.task.listing import TASKS
 from actors.task.messages import Cancel, Detach, Emitted, Hold, Send, Wait, task_ref
 from actors.task.orders import RUNNER, RunReported
 from actors.task.policy import Policy
 from actors.task.ports import CancelRun
 from actors.task.record import Failure, Kind
-from actors.task.rules import Rules
 from tests.manual import Answer
 from tests.task.harness import (
     ALICE,
     CONTEXT,
     TASK,
     Bench,
+    active,
     artifact,
     reply,
     request,
@@ -302,11 +301,27 @@ def test_a_message_that_waits_while_the_server_drains_is_for_the_next_process() 
 
 
 def test_a_task_to_be_settled_while_its_log_cannot_be_read_is_looked_after_again() -> None:
-    actor, away = TaskActor(TASK, Rules(Policy.sdk())), StorageUnavailable("away")
-    envelope = Envelope(Recover(), caller=ALICE)
+    class Away(MemoryJournal):
+        away = False
 
-    _, effects = actor.step(Unreadable(TASK, away), envelope, 0)
-    assert effects == (Tell(JOURNAL, Orphan(TASK, ALICE)), Passivate())
+        def read(self, log: str, caller: Caller | None = None) -> Stored | None:
+            if self.away:
+                raise StorageUnavailable("away")
+            return super().read(log, caller)
 
-    _, effects = actor.step(Unreadable(TASK, Rules.unknown()), envelope, 0)
-    assert effects == (DeadLetter(envelope.message, "its log could not be read"), Passivate())
+    bench = Bench(Policy.sdk())
+    bench.send(new=True)
+    journal = Away()
+    journal.open(TASKS)
+    for record in bench.log:
+        known = bench.journal.read(TASK)
+        assert known is not None
+        journal.append([Append(TASK, 1, record.seq - 1, (record,), ALICE, True, known.row)])
+    journal.away = True
+    successor = Bench(Policy.sdk(), journal)
+    successor.recover()
+    assert active(journal) == [TASK]
+    journal.away = False
+    successor.clock.advance(2.0)
+    assert active(journal) == []
+    assert successor.state == "FAILED"

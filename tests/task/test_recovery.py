@@ -10,12 +10,12 @@ import pytest
 from actors.runtime import Caller
 from actors.runtime.journal.errors import JournalCorrupt, StorageUnavailable
 from actors.runtime.journal.port import Head, Stored
+from actors.runtime.recovery import RETRY, WINDOW, Recovery
 from actors.storage import MemoryJournal
 from actors.task.actor import TaskActor
 from actors.task.messages import Wait
 from actors.task.policy import Policy
 from actors.task.record import Kind
-from actors.task.recovery import RETRY, WINDOW, Recovery
 from actors.task.rules import Rules
 from tests.task.harness import Bench, active, status, task
 
@@ -275,7 +275,7 @@ class TestMany:
         after.begin_recovery()
         assert after.recovery() == Recovery(done=True, settled=98, failed=2)
         assert active(journal) == ["t000", "t050"]
-        assert "task t050 could not be recovered" in caplog.text
+        assert "log 't050' could not be recovered" in caplog.text
 
     def test_one_whose_actor_crashes_counts_as_failed_and_stops_nobody(self) -> None:
         journal = Weak()

@@ -24,7 +24,6 @@ from actors.runtime.effects import (
     Unstash,
 )
 from actors.runtime.errors import ActorCrashed
-from actors.runtime.journal.errors import StorageRejected, StorageUnavailable
 from actors.runtime.journal.messages import (
     JOURNAL,
     AppendFailed,
@@ -183,9 +182,6 @@ def _refuse(envelope: Envelope, state: Unreadable) -> tuple[Effect, ...]:
         return (Reject(envelope.reply_to, error),)
     if not isinstance(message, Recover):
         return (DeadLetter(message, "its log could not be read"),)
-    effects: list[Effect] = []
-    if isinstance(error, StorageUnavailable | StorageRejected):
-        effects.append(Tell(JOURNAL, Orphan(state.log, envelope.caller)))  # nobody else settles it
-    if message.report is not None:
-        effects.append(Tell(message.report, Recovered(state.log, error)))
-    return tuple(effects) or (DeadLetter(message, "its log could not be read"),)
+    if message.report is None:
+        return (DeadLetter(message, "its log could not be read"),)  # the journal looks after it
+    return (Tell(message.report, Recovered(state.log, error)),)

@@ -73,7 +73,7 @@ def scenario(wanted: Runnable) -> Written:
             "for what `simulate` runs"
         )
     known, place = _known(wanted)
-    for field in ("inhabit", "script"):
+    for field in ("inhabit", "script", "retention"):
         if getattr(known, field) != getattr(wanted, field):
             raise NoAddress(
                 f"what is found as {wanted.name!r} is a scenario with another {field}; "

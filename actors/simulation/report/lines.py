@@ -102,7 +102,7 @@ def _weight(entry: Any) -> Weight:
     return Weight.PLAIN
 
 
-_DETAILS = (seen.Crowded, seen.Kept, seen.Expired)
+_DETAILS = (seen.Crowded, seen.Kept, seen.Expired, seen.Wanted)
 _FAULTS = (
     *(seen.Began, seen.Crashed, seen.Paused, seen.Resumed, seen.StorageAway),
     *(seen.Refused, seen.Untended, seen.Failed),
@@ -141,6 +141,7 @@ _TELL_REPLY: Mapping[type[Any], Callable[[Any, seen.Asked | None], str]] = Mappi
     {
         seen.Answered: lambda e, asked: f"is answered: {answer(e, asked)}",
         seen.Streamed: lambda e, _: f"reads {e.seq}: {said(e.event)}",
+        seen.Repeated: lambda e, _: f"is found to repeat a message of {e.task}",
         seen.Left: lambda *_: "closes the connection",
         seen.Stalled: lambda *_: "reads no further",
         seen.Open: lambda *_: "still waits when nothing can happen any more",
@@ -246,6 +247,7 @@ _TELL: Mapping[type[Any], Callable[[Any], str]] = MappingProxyType(
         seen.Asked: lambda e: f"{e.client} asks {e.node}: {request(e)} (request {e.request})",
         seen.Stored: stored,
         seen.Refused: refused,
+        seen.Wanted: lambda e: f"{e.node} wants the journal to {write_text(e.write)}",
         seen.Tended: tended,
         seen.Untended: untended,
         seen.Verdict: _verdict,

@@ -1,0 +1,31 @@
+"""What a journal and its writer process say to one another, as bytes: msgpack, one after another.
+
+Neighbours: `link.py` and `writer_process.py` (the two ends).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgpack
+
+CHUNK: Final = 1 << 18
+"""Bytes read at once."""
+
+
+def packed(message: Any) -> bytes:
+    """One message.
+
+    Raises:
+        TypeError, ValueError, OverflowError: something in it has no form in msgpack.
+    """
+    given: bytes = msgpack.packb(message)
+    return given
+
+
+def unpacker() -> Any:
+    """Feed it bytes, and iterate over the messages that are whole by then.
+
+    Groups may be large, and what comes is from our own program: there is no bound but memory.
+    """
+    return msgpack.Unpacker(raw=False, strict_map_key=False, max_buffer_size=0)
