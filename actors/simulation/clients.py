@@ -167,8 +167,9 @@ class Client:
         return await self._ask("get", task, lambda _: node.core.view(task, caller))
 
     async def sweep(self) -> None:
-        """Have the retention look for what is beyond its limits, and what has come of that."""
-        self.world.node.sweep()
+        """Have the retention look, now, for what is beyond its limits."""
+        if not self.world.node.down:
+            self.world.node.sweep()
 
     def leave(self) -> bool:
         """Close every connection that is open, and write down that it was; False if none is."""

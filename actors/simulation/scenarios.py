@@ -5,7 +5,8 @@ Neighbours: `world.py` (where it happens), `search.py` (runs it with many choice
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from actors.simulation.trace import Trace
 from actors.simulation.world import World
 from actors.task.messages import Wait
 from actors.task.policy import Policy
+from actors.task.retention import Limit, Retention
 
 Inhabit = Callable[[World], None]
 """Lets the clients in."""
@@ -37,6 +39,8 @@ class Scenario:
     plan: FaultPlan = field(default_factory=FaultPlan)
     webhooks: bool = True
     """Somebody is notified of each change; without, there is less to interleave."""
+    retention: Retention | None = None
+    """What is kept of tasks; None: everything."""
     early: bool = True
     """Timers may fire although something else could happen; without, only when nothing can."""
     settled: bool = False
@@ -55,6 +59,7 @@ class Scenario:
             self.script(choices),
             self.plan,
             webhooks=self.webhooks,
+            retention=self.retention,
             early=self.early,
             settled=self.settled,
             detailed=detailed,
@@ -70,28 +75,46 @@ class Scenario:
 # -- anything goes
 
 
-def whims(clients: int = 3, operations: int = 3, tasks: int = 1) -> Inhabit:
-    """Let clients in that do anything that clients can do."""
+Choose = Callable[[int], int]
+Whim = Callable[[Client, Choose, str], Awaitable[object]]
+"""Something that a client does with a task, in one way or another."""
+
+
+def whims(
+    clients: int = 3, operations: int = 3, tasks: int = 1, more: Sequence[Whim] = ()
+) -> Inhabit:
+    """Let clients in that do anything that clients can do.
+
+    Args:
+        clients: how many.
+        operations: of each.
+        tasks: how many they speak of.
+        more: what they can do beside the usual.
+    """
+    able = (*ANYTHING, *more)
 
     def inhabit(world: World) -> None:
         for number in range(1, clients + 1):
             client = world.client(f"c{number}")
-            world.act(client.name, _life(client, number == 1, operations, tasks))
+            world.act(client.name, _life(client, number == 1, operations, tasks, able))
 
     return inhabit
 
 
-async def _life(client: Client, opens: bool, operations: int, tasks: int) -> None:
+async def _life(
+    client: Client, opens: bool, operations: int, tasks: int, able: Sequence[Whim]
+) -> None:
     choose = client.world.choices.choose
     if opens:
         await _begin(client, choose, "t1")
     elif choose(12) < 11:  # a client that guesses at tasks sees little
         await client.world.until_known("t1")
     for _ in range(operations - opens):
-        await _do_anything(client, choose, f"t{1 + choose(tasks)}")
+        task = f"t{1 + choose(tasks)}"
+        await able[choose(len(able))](client, choose, task)
 
 
-async def _begin(client: Client, choose: Callable[[int], int], task: str) -> None:
+async def _begin(client: Client, choose: Choose, task: str) -> None:
     match choose(3):
         case 0:
             await client.send(task)
@@ -101,11 +124,7 @@ async def _begin(client: Client, choose: Callable[[int], int], task: str) -> Non
             await client.send(task, wait=Wait.FIRST)
 
 
-async def _do_anything(client: Client, choose: Callable[[int], int], task: str) -> None:
-    await ANYTHING[choose(len(ANYTHING))](client, choose, task)
-
-
-ANYTHING: tuple[Callable[[Client, Callable[[int], int], str], Awaitable[object]], ...] = (
+ANYTHING: tuple[Whim, ...] = (
     lambda client, _, task: client.get(task),
     lambda client, _, task: client.send(task),
     lambda client, _, task: client.stream(task),
@@ -121,8 +140,73 @@ ANYTHING: tuple[Callable[[Client, Callable[[int], int], str], Awaitable[object]]
 """What a client can do."""
 
 
-def _some(choose: Callable[[int], int]) -> Reading:
+def _some(choose: Choose) -> Reading:
     return Reading(leave=1 + choose(2)) if choose(2) else WHOLE
+
+
+async def _twice(client: Client, choose: Choose, task: str) -> None:
+    """Send the same message on two connections at once."""
+    streams = choose(2)
+
+    async def again() -> None:
+        await (client.stream_again() if streams else client.send_again())
+
+    client.world.act(f"{client.name} at the same time", again())
+    await client.send(task)
+
+
+async def _sweep(client: Client, choose: Choose, _: str) -> None:
+    """Make room, at once or when a moment has passed."""
+    if choose(2):
+        await asyncio.sleep(MOMENT)
+    await client.sweep()
+
+
+AGAIN: tuple[Whim, ...] = (
+    lambda client, _, __: client.send_again(),
+    lambda client, _, __: client.stream_again(),
+    lambda client, _, __: client.send_again(wait=Wait.FIRST),
+    lambda client, _, __: client.send_again(patience=False),
+    _twice,
+)
+"""What clients do that cannot be sure whether their message has come through."""
+
+SWEEPS: tuple[Whim, ...] = (_sweep,) * 6
+"""What makes room, often enough to be in the way."""
+
+MOMENT = 0.01
+"""Virtual seconds after which what was stored is past."""
+
+NEVER = 1e9
+"""Virtual seconds between two sweeps, where a scenario says when one comes."""
+
+
+def removing() -> Retention:
+    """Return a retention that keeps no task that can go."""
+    none = Limit(count=0)
+    return Retention.terminal(none, input_required=none, auth_required=none, every=NEVER)
+
+
+def shortening() -> Retention:
+    """Return a retention that keeps no record that can go."""
+    return Retention(records=0.0, every=NEVER)
+
+
+KEPT = (
+    Scenario(
+        name="removed",
+        inhabit=whims(operations=4, more=(*AGAIN, *SWEEPS)),
+        policy=Policy.sdk(deduplicate=True),
+        retention=removing(),
+    ),
+    Scenario(
+        name="shortened",
+        inhabit=whims(operations=4, more=(*AGAIN, *SWEEPS)),
+        policy=Policy.sdk(deduplicate=True),
+        retention=shortening(),
+    ),
+)
+"""Messages that come again, while tasks, or only their records, make room as soon as they can."""
 
 
 # -- small scopes, to be searched exhaustively
@@ -200,6 +284,6 @@ SMALL = (
 """One task, at most two clients, three events of the agent, one crash at any moment."""
 
 SCENARIOS: dict[str, Scenario] = {
-    each.name: each for each in (Scenario(name="whims", inhabit=whims()), *SMALL)
+    each.name: each for each in (Scenario(name="whims", inhabit=whims()), *KEPT, *SMALL)
 }
 """Scenarios by name: what reports and tests of failing runs import them by."""

@@ -76,7 +76,7 @@ async def hand_in(node: Node, number: str, said: Said, wait: Wait, caller: Calle
         async with asyncio.timeout(core.policy.request_deadline):
             return place.log, await answer_again(core, place, wait, caller)
     except TimeoutError:
-        raise AskTimeout(f"no answer within {core.policy.request_deadline} s") from None
+        raise AskTimeout("the first answer is still waited for") from None
 
 
 async def _send(

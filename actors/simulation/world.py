@@ -38,7 +38,7 @@ STANDING = frozenset({JOURNAL, RUNNER, OUTBOX, RECOVERY, RETENTION})
 """Actors that live as long as their process."""
 
 
-OUTAGE = 90.0
+OUTAGE = 40.0
 """Virtual seconds for which the storage goes away: policies wait for half a minute."""
 FAULTY = 7_200.0
 """Virtual seconds for which faults may strike."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from a2a.types import StreamResponse, Task, TaskState
+from google.protobuf.message import DecodeError
 
 from actors.runtime import Caller
 from actors.runtime.journal.errors import StorageError
@@ -48,10 +49,20 @@ async def known(source: Source, task: str) -> tuple[Kept, TaskRow]:
 
 
 def begin(kept: Kept) -> Fold:
-    """The earliest state that a log can be replayed from: nothing, or its snapshot."""
-    if kept.head.floor and kept.snapshot is not None:
+    """The earliest state that a log can be replayed from: nothing, or its snapshot.
+
+    Raises:
+        StorageError: the snapshot is none of a task.
+    """
+    if not kept.head.floor or kept.snapshot is None:
+        return Fold()
+    try:
         return Fold.unpack(kept.snapshot.payload)
-    return Fold()
+    except Exception as error:  # bytes provoke whatever they provoke
+        raise StorageError(
+            f"the snapshot of task {kept.head.log!r} at {kept.snapshot.seq} is none ({error!r}); "
+            "`actors journal check` says what is damaged"
+        ) from error
 
 
 async def moments(source: Source, kept: Kept) -> AsyncIterator[Moment]:
@@ -65,7 +76,7 @@ async def moments(source: Source, kept: Kept) -> AsyncIterator[Moment]:
     async for record in records(source, kept.head, fold.version):
         try:
             fold.apply(record)
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, IndexError, DecodeError, AssertionError) as error:
             raise StorageError(
                 f"record {record.seq} of task {kept.head.log!r} does not follow from those before "
                 f"it ({error!r}); `actors journal check` says what is damaged"

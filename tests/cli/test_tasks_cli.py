@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from actors.runtime.journal.port import Journal, Snapshot
+from actors.storage import SqliteJournal
+from actors.storage.samples import settled, store
+from actors.task.listing import TASKS
 from tests.cli.journals import call, filled, killed_server, listed, serving
 from tests.cli.processes import run
+from tests.storage.filled import task_append
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +180,26 @@ def test_a_damaged_task_is_said_in_one_line(tmp_path: Path) -> None:
     done = call("replay", "task-0", "--database", str(path))
     assert done.code == 1
     assert "of log 'task-0' cannot be read" in done.complaint
+
+
+def test_records_that_no_task_writes_are_said_in_one_line(tmp_path: Path) -> None:
+    async def written() -> None:
+        journal: Journal = SqliteJournal(tmp_path / "x.db")
+        await settled(journal.open(TASKS))
+        append = task_append("task", 1)
+        other = append.records[0]._replace(kind=1, payload=b"no event")
+        broken = append._replace(records=(other, *append.records[1:]))
+        await store(journal, broken)
+        await store(journal, task_append("snapped", 1))
+        await settled(journal.save_snapshot("snapped", Snapshot(5, b"none")))
+        await settled(journal.compact("snapped", 5))
+        await settled(journal.close())
+
+    asyncio.run(written())
+    for task, said in (("task", "record 1 of task 'task' does not follow"), ("snapped", "is none")):
+        done = call("replay", task, "--database", str(tmp_path / "x.db"))
+        assert done.code == 1
+        assert said in done.complaint
 
 
 @pytest.mark.parametrize("command", ["tasks", "replay", "fork"])

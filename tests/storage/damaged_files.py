@@ -143,12 +143,19 @@ def _log(journal: SqliteJournal, told: Told, name: str) -> None:
     stored = _asked(told, lambda: journal.read(name))
     told.rest.append(None if stored is None else stored._replace(tail=()))
     if stored is not None:
-        told.records.update({Place(name, each.seq): each for each in stored.tail})
+        _gapless(told, name, stored.snapshot.seq if stored.snapshot else 0, stored.tail)
         if stored.snapshot is not None:
             told.snapshots[Place(name, stored.snapshot.seq)] = stored.snapshot.payload
     for after in (0, 9, 64):
         page = _asked(told, partial(journal.page, name, after, 256))
-        told.records.update({Place(name, each.seq): each for each in page or ()})
+        _gapless(told, name, after, page or ())
+
+
+def _gapless(told: Told, name: str, after: int, records: Sequence[Record]) -> None:
+    """Note records, which must be those that follow one another after a place."""
+    numbers = range(after + 1, after + 1 + len(records))
+    assert [record.seq for record in records] == list(numbers), f"of {name!r}, after {after}"
+    told.records.update({Place(name, each.seq): each for each in records})
 
 
 def _asked(told: Told, call: Callable[[], Any]) -> Any:
@@ -168,16 +175,16 @@ def damage(rng: random.Random, known: Original, path: Path) -> str:
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     db, wal = known.db, known.wal
-    how = rng.choice(("bytes", "bytes", "pages", "sql", "sql", "frame", "wal"))
+    how = rng.choice(("bytes", "bytes", "pages", "sql", "sql", "frame", "moved", "wal"))
     if how == "wal" and wal:
         way = rng.choice((_flips, _sectors, _cuts))
         wal = way(rng, wal)
         how = "wal lost" if way is _cuts else "wal"
-    elif how in ("sql", "frame"):
+    elif how in ("sql", "frame", "moved"):
         # On the file alone: SQLite takes the log into account, and the file is written whole.
         path.write_bytes(db)
         path.with_name(path.name + "-wal").write_bytes(wal)
-        return how if _by_sql(rng, path, known.samples if how == "frame" else ()) else "nothing"
+        return how if _by_sql(rng, path, how, known.samples) else "nothing"
     else:
         way = rng.choice((_flips, _flips, _sectors, _cuts, _appended))
         db = (_pages if how == "pages" else way)(rng, db)
@@ -222,13 +229,16 @@ def _pages(rng: random.Random, data: bytes) -> bytes:
     return bytes(damaged)
 
 
-def _by_sql(rng: random.Random, path: Path, samples: Sequence[Sample]) -> int:
+def _by_sql(rng: random.Random, path: Path, how: str, samples: Sequence[Sample]) -> int:
     """Change some rows; how many."""
     changed = 0
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         for _ in range(rng.choice((1, 1, 2, 4))):
             with suppress(sqlite3.IntegrityError, OverflowError):
-                changed += _frame(rng, db, samples) if samples else _cell(rng, db)
+                if how == "sql":
+                    changed += _cell(rng, db)
+                else:
+                    changed += _frame(rng, db, how, samples)
     return changed
 
 
@@ -250,10 +260,10 @@ def _cell(rng: random.Random, db: sqlite3.Connection) -> int:
     return db.execute(change, (value, *row)).rowcount
 
 
-def _frame(rng: random.Random, db: sqlite3.Connection, samples: Sequence[Sample]) -> int:
-    """A mutant in place of a frame or a snapshot, which may bear a right CRC."""
-    made = mutant(rng, samples)
-    if rng.random() < 0.2:
+def _frame(rng: random.Random, db: sqlite3.Connection, how: str, samples: Sequence[Sample]) -> int:
+    """Another frame of the same log in place of one, or a mutant, which may bear a right CRC."""
+    made = rng.choice(samples) if how == "moved" else mutant(rng, samples)
+    if how == "frame" and rng.random() < 0.2:
         crc = checksum(made.frame, "task-b", 3) if rng.random() < 0.5 else 7
         values = (made.frame, crc, made.log)
         change = """UPDATE snapshots SET payload = ?, crc = ?
@@ -264,7 +274,7 @@ def _frame(rng: random.Random, db: sqlite3.Connection, samples: Sequence[Sample]
     ids = [id_ for (id_,) in db.execute(of_log, (made.log,))]
     if not ids:
         return 0
-    change = "UPDATE records SET frame = ? WHERE id = ?"
+    change = "UPDATE records SET frame = ?1 WHERE id = ?2 AND frame != ?1"
     return db.execute(change, (made.frame, rng.choice(ids))).rowcount
 
 

@@ -222,7 +222,8 @@ async def _snapshot(journal: Journal, truth: Truth, rng: random.Random) -> None:
 
 
 async def _compact(journal: Journal, truth: Truth, rng: random.Random) -> None:
-    upto = rng.randint(0, len(truth.records))
+    anywhere = rng.randint(0, len(truth.records))
+    upto = rng.choice((anywhere, truth.snapshot, truth.snapshot + 1))
     done = await settled(journal.compact(truth.task, upto))
     if not truth.records:
         assert not done

@@ -86,7 +86,7 @@ async def test_a_damaged_file_is_refused_or_told_or_as_it_was(
             error.add_note(f"file {number}, damage: {how}")
             raise
     assert came["refused"] > 5
-    assert came["told"] > 2
+    assert came["told"] > 0
     assert came["as written"] > 5
 
 

@@ -376,9 +376,9 @@ class FaultyConnection(sqlite3.Connection):
 
 @pytest.fixture
 def faulty(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteJournal]:
-    def connect(path: Path) -> sqlite3.Connection:
+    def connect(path: Path, **how: bool) -> sqlite3.Connection:
         db = sqlite3.connect(path, isolation_level=None, factory=FaultyConnection)
-        prepare(db, path)
+        prepare(db, path, **how)
         return db
 
     monkeypatch.setattr(module, "connect", connect)

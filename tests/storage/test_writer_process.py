@@ -396,3 +396,4 @@ def test_a_fork_neither_uses_nor_ends_what_it_inherits(path: Path) -> None:
     refused, stored = done.stdout.splitlines()
     assert "before a fork" in refused
     assert stored == "stored"
+    assert not done.stderr  # nothing was begun there either

@@ -141,6 +141,32 @@ class TestOneProcess:
         assert most <= QUEUE
         assert not state.couriers
 
+    def test_what_comes_before_it_is_known_what_is_left_is_kept(self) -> None:
+        """The journal has answered without it: it was stored after that."""
+        record = Record(1, 1, 0, Kind.STATUS)
+        actor = OutboxActor(STATES)
+        state = actor.start().state
+        assert actor.step(state, Envelope(Deliver(TASK, (record,))), 0).effects == ()
+        (effect,) = actor.step(state, found(()), 0).effects
+        assert isinstance(effect, Perform)
+        assert effect.request == Notify(TASK, record)
+
+    def test_what_is_handed_over_and_read_is_sent_once(self) -> None:
+        """Stored before the journal was read, and handed over before its answer came."""
+        first, second = (Record(seq, 1, 0, Kind.STATUS) for seq in (1, 2))
+        actor = OutboxActor(STATES)
+        state = actor.step(actor.start().state, found(()), 0).state
+        actor.step(state, Envelope(Deliver(TASK, (first,))), 0)
+        (look,) = actor.step(state, Envelope(Delivered(TASK)), 0).effects
+        assert isinstance(look, Tell)
+        assert isinstance(look.message, NextRecords)
+        assert actor.step(state, Envelope(Deliver(TASK, (second,))), 0).effects == ()
+        answer = Answered(look.message, (second,), None)
+        (effect,) = actor.step(state, Envelope(answer), 0).effects
+        assert isinstance(effect, Perform)
+        assert effect.request == Notify(TASK, second)
+        assert not state.couriers[TASK].queue
+
     def test_what_comes_while_it_catches_up_is_neither_lost_nor_repeated(self) -> None:
         made = bench()
         made.send("go", Wait.FIRST, new=True)

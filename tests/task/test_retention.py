@@ -347,6 +347,18 @@ class TestParkedLife:
         assert made.state_of("young") == "INPUT_REQUIRED"
         assert len(made.log_of("over")) == before
 
+    def test_not_one_that_has_gone_on_since_it_was_chosen(self) -> None:
+        made = bench()
+        work(made, state="INPUT_REQUIRED")
+        chosen = Overdue(made.clock.now() + 1)
+        made.clock.advance(1)
+        made.send("on")
+        made.emit(status("INPUT_REQUIRED"))
+        made.returned()
+        made.system.tell(task_ref(TASK), chosen)
+        made.clock.run()
+        assert made.state == "INPUT_REQUIRED"
+
 
 ORDERS = ("LetGo", "Overdue", "Shorten")
 

@@ -8,6 +8,7 @@ shares; the last one compares two runs (`determinism.py`). Those whose parts do 
 from actors.simulation.invariants.answers import ANSWERS
 from actors.simulation.invariants.determinism import DIGEST, OfTwoRuns
 from actors.simulation.invariants.house import HOUSE
+from actors.simulation.invariants.keeping import KEEPING
 from actors.simulation.invariants.log import LOG
 from actors.simulation.invariants.messages import MESSAGES
 from actors.simulation.invariants.readers import READERS
@@ -18,7 +19,7 @@ from actors.simulation.invariants.streams import STREAMS
 
 INVARIANTS: tuple[Invariant, ...] = tuple(
     sorted(
-        (*LOG, *STORING, *RUNS, *MESSAGES, *STREAMS, *READERS, *ANSWERS, *HOUSE),
+        (*LOG, *STORING, *RUNS, *MESSAGES, *STREAMS, *READERS, *ANSWERS, *KEEPING, *HOUSE),
         key=lambda each: each.number,
     )
 )
@@ -28,9 +29,7 @@ OF_TWO_RUNS: tuple[OfTwoRuns, ...] = (DIGEST,)
 """What holds between a run and its repetition."""
 
 LATER = {
-    18: "the journal: deduplication by message id",
     25: "the complete A2A core: a durable webhook outbox",
     26: "the complete A2A core: every operation under several owners",
-    29: "the journal: retention",
 }
 """Invariant -> the capability that brings it."""

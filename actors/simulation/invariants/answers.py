@@ -87,6 +87,10 @@ def terminal_tasks_take_no_message(trace: Trace, _: Policy, saw: Saw) -> Iterato
         history = known.history(request.asked.task)
         if not history.terminal or not request.answers or not request.attentive:
             continue
+        if isinstance(request.error, TaskNotFoundError) and known.removed(
+            history.task, request.ended
+        ):
+            continue  # it is no more
         if not request.in_trouble and _too_late(known, request, history):
             saw()
             if not isinstance(request.error, UnsupportedOperationError) and not (
@@ -265,7 +269,9 @@ def blocking_sends_wait(trace: Trace, policy: Policy, saw: Saw) -> Iterator[str]
                 yield f"{request}: got a Message, and its run gave none"
         elif settled is None:
             yield f"{request}: got a Task, and its run had not come to a rest"
-        elif not history.shows(request.value, settled.seq):
+        elif not history.shows(request.value, settled.seq) and not (
+            request.repeated and known.floor(history.task, request.ended) and request.value
+        ):
             yield f"{request}: got another Task than the one at {settled.seq}"
 
 

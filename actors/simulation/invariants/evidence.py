@@ -22,6 +22,7 @@ from actors.simulation import trace as seen
 from actors.simulation.invariants.chronicle import Chronicle, chronicles, stored, uniform
 from actors.simulation.process import Disconnected
 from actors.simulation.trace import Trace
+from actors.simulation.writes import Cut, Drop
 from actors.task.fold import TERMINAL
 from actors.task.messages import Wait
 from actors.task.ports import RunId
@@ -39,7 +40,11 @@ class Request:
     """Its place in the trace."""
     asked: seen.Asked
     events: list[seen.Streamed] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    """Where in the trace each of its events is."""
     answers: list[seen.Answered] = field(default_factory=list)
+    repeated: bool = False
+    """Its message had been stored before; `asked.task` is the one that it was stored for then."""
     ended: int | None = None
     """Place of the first answer."""
     left: int | None = None
@@ -190,6 +195,14 @@ class Evidence:
         for place, verdict in trace.timed(seen.Verdict):
             key = (verdict.node, verdict.task)
             self._told.setdefault(key, []).append((place, verdict.upto))
+        self._removed: dict[str, int] = {}
+        self._floors: dict[str, list[tuple[int, int]]] = {}
+        for place, tended in trace.timed(seen.Tended):
+            if tended.done and isinstance(tended.write, Drop):
+                self._removed.setdefault(tended.write.log, place)
+            elif tended.done and isinstance(tended.write, Cut):
+                floor = (place, tended.write.upto)
+                self._floors.setdefault(tended.write.log, []).append(floor)
         self._places = stored(trace)
         self._over: dict[RunId, tuple[int, seen.Over]] = {}
         for place, over in trace.timed(seen.Over):
@@ -205,6 +218,16 @@ class Evidence:
     def stored(self, task: str, before: int) -> int:
         """The version that the log of a task had got to by a place of the trace."""
         return max((seq for at, seq in self._stored.get(task, ()) if at < before), default=0)
+
+    def removed(self, task: str, before: int | None) -> bool:
+        """Whether a task was removed by a place of the trace; None: ever."""
+        place = self._removed.get(task)
+        return place is not None and (before is None or place < before)
+
+    def floor(self, task: str, before: int | None = None) -> int:
+        """The version up to which records were let go by a place of the trace; None: ever."""
+        floors = self._floors.get(task, ())
+        return max((upto for at, upto in floors if before is None or at < before), default=0)
 
     def told(self, node: str, task: str, before: int) -> int:
         """The version of a task that a process knew to be stored before a place of the trace."""
@@ -232,8 +255,12 @@ def evidence(trace: Trace) -> Evidence:
 
 def _requests(trace: Trace) -> dict[str, Request]:
     found = {asked.request: Request(place, asked) for place, asked in trace.timed(seen.Asked)}
-    for event in trace.all(seen.Streamed):
+    for repeated in trace.all(seen.Repeated):
+        request = found[repeated.request]
+        request.asked, request.repeated = request.asked._replace(task=repeated.task), True
+    for place, event in trace.timed(seen.Streamed):
         found[event.request].events.append(event)
+        found[event.request].places.append(place)
     for place, answer in trace.timed(seen.Answered):
         request = found[answer.request]
         request.answers.append(answer)

@@ -84,6 +84,7 @@ def _cut_off(known: Evidence, task: str, place: int, saw: Saw) -> Iterator[str]:
         saw()
         begun = request.events or request.text in known.history(task).accepted
         gone = isinstance(request.error, TaskNotFoundError) and begun
+        gone = gone and not known.removed(task, request.ended)
         if (gone or isinstance(request.error, ActorStopped)) and not known.void(
             request.asked.node, task
         ):

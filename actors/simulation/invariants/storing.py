@@ -27,6 +27,7 @@ from actors.simulation.trace import (
     Notified,
     Quiet,
     Refused,
+    Repeated,
     Stored,
     Streamed,
     Trace,
@@ -55,10 +56,11 @@ Sighting = tuple[int, str, str, int]
 
 
 def _sightings(trace: Trace) -> Iterator[Sighting]:
-    asked = {each.request: each for each in trace.all(Asked)}
+    asked = {each.request: each.task for each in trace.all(Asked)}
+    asked |= {each.request: each.task for each in trace.all(Repeated)}
     known = {chronicle.task: chronicle for chronicle in chronicles(trace)}
     for place, event in trace.timed(Streamed):
-        yield place, event.request, asked[event.request].task, event.seq
+        yield place, event.request, asked[event.request], event.seq
     for place, called in trace.timed(Notified):
         yield place, "a webhook", called.notify.task, called.notify.record.seq
     for place, launched in trace.timed(Launched):
@@ -66,7 +68,7 @@ def _sightings(trace: Trace) -> Iterator[Sighting]:
     for place, called_off in trace.timed(CalledOff):
         yield from _run(known, place, Kind.CANCEL_ASKED, called_off.cancel.run)
     for place, answer in trace.timed(Answered):
-        task = asked[answer.request].task
+        task = asked[answer.request]
         seq = _shown(known.get(task), answer.error or answer.value)
         if seq:
             yield place, answer.request, task, seq

@@ -47,7 +47,9 @@ def task_then_all_that_follows(trace: Trace, policy: Policy, saw: Saw) -> Iterat
 def _start(known: Evidence, request: Request, policy: Policy) -> tuple[int, str]:
     """Return the version after which the records of a stream begin, and what is wrong with it."""
     asked, first = request.asked, request.events[0]
-    history, least = known.history(asked.task), known.told(asked.node, asked.task, request.at)
+    history = known.history(asked.task)
+    # A message that had been stored before is answered as it was then.
+    least = 0 if request.repeated else known.told(asked.node, asked.task, request.at)
     message = history.accepted.get(request.text, 0)
     if asked.what == "stream":
         if not message:
@@ -92,19 +94,38 @@ def _not_as_stored(known: Evidence, request: Request, start: int) -> Iterator[st
     snapshot = request.resumes is None and request.events[0].seq == start
     got = request.events[1:] if snapshot else request.events
     history = known.history(request.asked.task)
-    due = history.after(start)
-    for event, record in zip(got, due, strict=False):
-        if event.seq != record.seq:
-            yield f"{request}: event {event.seq} comes where {record.seq} is due"
+    for event in got:
+        wrong = _not_the_next(known, request, event, start)
+        if wrong:
+            yield f"{request}: {wrong}"
             return
-        if event.event != history.event(record):
-            yield f"{request}: event {event.seq} is not as stored"
-    if len(got) > len(due):
-        yield f"{request}: event {got[len(due)].seq} is not in the log"
-    elif request.open is not None and request.attentive and len(got) < len(due):
-        missing, version = due[len(got)].seq, known.stored(history.task, request.open)
-        if missing <= version:
-            yield f"{request}: event {missing} has never come"
+        start = event.seq
+    if request.open is not None and request.attentive:
+        missing = history.after(start, known.stored(history.task, request.open))
+        if missing:
+            yield f"{request}: event {missing[0].seq} has never come"
+
+
+def _not_the_next(known: Evidence, request: Request, event: seen.Streamed, start: int) -> str:
+    """Say what is wrong with the event that follows `start`; empty if nothing is."""
+    history = known.history(request.asked.task)
+    if event.snapshot:
+        return _not_in_their_place(known, history, event, start)
+    due = next(iter(history.after(start)), None)
+    if due is None:
+        return f"event {event.seq} is not in the log"
+    if event.seq != due.seq:
+        return f"event {event.seq} comes where {due.seq} is due"
+    return "" if event.event == history.event(due) else f"event {event.seq} is not as stored"
+
+
+def _not_in_their_place(known: Evidence, history: History, event: seen.Streamed, start: int) -> str:
+    """Say what is wrong with a Task that stands for events which are no longer kept."""
+    if known.floor(history.task) <= start and not known.removed(history.task, None):
+        return f"the Task at {event.seq} comes after {start}, and what follows that is still kept"
+    if not history.shows(event.event.task, event.seq):
+        return f"the Task that comes for events no longer kept is not the one at {event.seq}"
+    return ""
 
 
 # -- 9: streams beside one another
@@ -139,7 +160,7 @@ def _differences(streams: list[Request], saw: Saw) -> Iterator[str]:
 def _updates(request: Request) -> list[seen.Streamed]:
     """Events of a stream but the first, which may be the Task as a snapshot."""
     first = request.events[0].event.WhichOneof("payload") == "task"
-    return request.events[1:] if first else request.events
+    return [each for each in request.events[first:] if not each.snapshot]
 
 
 def _skipped(
@@ -147,6 +168,8 @@ def _skipped(
 ) -> Iterator[str]:
     """Every event that another stream carries between two of this one's, or against the order."""
     for before, after in zip(request.events, request.events[1:], strict=False):
+        if after.snapshot:
+            continue
         due = order[bisect_right(order, before.seq)] if before.seq < order[-1] else None
         if due != after.seq:
             other = f"{due} comes in {carried[due][0]}" if due else "nothing comes elsewhere"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from actors.runtime.journal.port import Head, Journal
+from actors.runtime.journal.port import Head, Journal, Snapshot
 from actors.runtime.journal.projection import Keep, Projection
 from actors.runtime.journal.record import Record
 from actors.storage.conformance.suite import Suite, in_a_loop
@@ -100,6 +100,17 @@ class Retention(Suite):
         other = Projection("others", Item, newest="status_at", listed="state")
         with pytest.raises(ValueError, match="others"):
             await settled(journal.surplus(Keep(projection=other, state=4, count=0)))
+
+    @in_a_loop
+    async def test_what_has_no_records_left_cannot_be_compacted(self, journal: Journal) -> None:
+        """Asked for what compaction may still make smaller, it is neither told nor counted."""
+        await self._aged(journal)
+        for log, upto in (("a", 2), ("e", 2), ("b", 1)):
+            await settled(journal.save_snapshot(log, Snapshot(2, b"both")))
+            same(await settled(journal.compact(log, upto)), True)
+        await self._surplus(journal, ["b", "c", "d"], since=99, compactable=True)
+        await self._surplus(journal, ["b", "c"], count=1, compactable=True)
+        await self._surplus(journal, ["a", "b", "c", "d", "e"], since=99)
 
     @in_a_loop
     async def test_what_is_removed_is_no_surplus_any_more(self, journal: Journal) -> None:

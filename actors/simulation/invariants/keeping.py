@@ -1,0 +1,185 @@
+"""Invariants of what is kept: messages that come again, and tasks that make room.
+
+Neighbours: `messages.py` (what becomes of each message), `evidence.py` (requests and logs, as
+observed), `../sending.py` (sends again), `actors/task/sweeping.py` (makes room).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from a2a.types import SendMessageRequest
+
+from actors.runtime.journal.port import Ack
+from actors.simulation import trace as seen
+from actors.simulation.invariants.chronicle import named
+from actors.simulation.invariants.evidence import Evidence, History, Request, evidence
+from actors.simulation.invariants.rule import Saw, invariant
+from actors.simulation.trace import Trace
+from actors.simulation.writes import Cut, Drop
+from actors.task.core import PUSHED
+from actors.task.fold import Fold
+from actors.task.orders import WEBHOOKS
+from actors.task.policy import Policy
+from actors.task.ports import RunId
+from actors.task.record import Kind
+
+# -- 18
+
+
+@invariant(18, "Repeating a message id never starts a second run.")
+def repeated_in_vain(trace: Trace, policy: Policy, saw: Saw) -> Iterator[str]:
+    """A12: as the logs say and as the agents were called; anew once its task is removed.
+
+    A run that a crash has lost is repeated by the core, not by whoever sends the message again.
+    """
+    if not policy.deduplicate:
+        return
+    sent: set[str] = set()
+    for request in evidence(trace).requests.values():
+        if request.text in sent:
+            saw()
+        sent |= {request.text} - {""}
+    homes: dict[str, tuple[str, int]] = {}
+    runs: dict[str, RunId] = {}
+    for entry in trace.entries:
+        match entry:
+            case seen.Stored(_, append, Ack.STORED, _):
+                for record in append.records:
+                    if record.kind == Kind.ACCEPTED:
+                        yield from _stored_twice(homes, append.log, record.seq, record.payload)
+            case seen.Launched(_, start) if not start.recovered:
+                yield from _run_twice(runs, start.run, start.request)
+            case seen.Tended(_, Drop(head), True, _):
+                homes = {text: home for text, home in homes.items() if home[0] != head.log}
+                runs = {text: run for text, run in runs.items() if run.task != head.log}
+
+
+def _stored_twice(
+    homes: dict[str, tuple[str, int]], task: str, seq: int, request: bytes
+) -> Iterator[str]:
+    text, place = _text(request), (task, seq)
+    home = homes.setdefault(text, place)
+    if home != place:
+        yield f"message {text} is record {home[1]} of {home[0]}, and record {seq} of {task} too"
+
+
+def _run_twice(runs: dict[str, RunId], run: RunId, request: bytes) -> Iterator[str]:
+    text = _text(request)
+    before = runs.setdefault(text, run)
+    if before != run:
+        yield f"message {text} is executed in {named(run)}, after {named(before)}"
+
+
+def _text(request: bytes) -> str:
+    text: str = SendMessageRequest.FromString(request).message.message_id
+    return text
+
+
+# -- 29
+
+
+@invariant(29, "Retention removes nothing that a live cursor or a recovery needs.")
+def room_is_made_of_what_nobody_needs(trace: Trace, policy: Policy, saw: Saw) -> Iterator[str]:
+    """A cursor is that of a stream in the same process, or that of the webhooks.
+
+    What is cut off a log must be in what is left of it; a task that goes must be at rest.
+    """
+    known = evidence(trace)
+    wanted: dict[tuple[str, object], int] = {}
+    for place, entry in enumerate(trace.entries):
+        if isinstance(entry, seen.Wanted):
+            wanted[entry.node, entry.write] = place
+        elif _lets_go(entry):
+            saw()
+            asked = wanted.get((entry.node, entry.write), place)
+            yield from _needed(known, trace, policy, entry, asked)
+    yield from _unlike_before(known, trace)
+
+
+def _lets_go(entry: Any) -> bool:
+    gone = isinstance(entry, seen.Tended) and isinstance(entry.write, Drop | Cut)
+    return gone and bool(entry.done)
+
+
+def _needed(
+    known: Evidence, trace: Trace, policy: Policy, done: seen.Tended, asked: int
+) -> Iterator[str]:
+    """Hold what the journal let go against those who go by it.
+
+    Args:
+        known: what the trace says.
+        trace: the trace.
+        policy: says what webhooks hear of.
+        done: what was let go, and by whom.
+        asked: place at which that was decided: who comes later finds out.
+    """
+    write = done.write
+    assert isinstance(write, Drop | Cut)  # noqa: S101 - nothing else lets go of records
+    history = known.history(write.log)
+    upto = write.upto if isinstance(write, Cut) else write.head.seq
+    what = f"{write.log} was let go of up to {upto}"
+    if isinstance(write, Drop) and _going_on(history, upto):
+        yield f"{what} and removed, and it was not at rest"
+    for request in known.requests.values():
+        if request.asked.task == write.log and request.asked.node == done.node:
+            cursor = _cursor(known, request, asked)
+            if cursor is not None and (isinstance(write, Drop) or cursor < upto):
+                yield f"{what}, and {request} had got to {cursor}"
+    heard = {
+        each.notify.record.seq
+        for place, each in trace.timed(seen.Notified)
+        if each.notify.task == write.log and place < asked
+    }
+    missing = _pushed(trace, write.log, upto, policy) - heard
+    if missing:
+        yield f"{what}, and no webhook had heard of record {min(missing)}"
+
+
+def _going_on(history: History, upto: int) -> bool:
+    fold = Fold()
+    for record in history.log[:upto]:
+        fold.apply(record)
+    return fold.active
+
+
+def _cursor(known: Evidence, request: Request, place: int) -> int | None:
+    """Where a stream that was being read at a place had got to; None if it was not."""
+    if not request.streams or request.in_trouble:
+        return None
+    ends = (request.ended, request.left, known.entries if request.stalled is None else None)
+    read = [
+        event.seq for at, event in zip(request.places, request.events, strict=True) if at < place
+    ]
+    over = any(end is not None and end < place for end in ends)
+    return max(read) if read and not over else None
+
+
+def _pushed(trace: Trace, task: str, upto: int, policy: Policy) -> set[int]:
+    """Records of a task that webhooks are to hear of, where there are any."""
+    return {
+        record.seq
+        for _, stored in trace.timed(seen.Stored)
+        if stored.ack is Ack.STORED
+        and stored.append.log == task
+        and WEBHOOKS in stored.append.consumers
+        for record in stored.append.records
+        if record.kind in PUSHED[policy.pushed] and record.seq <= upto
+    }
+
+
+def _unlike_before(known: Evidence, trace: Trace) -> Iterator[str]:
+    """What is left of a log must amount to what all of it did."""
+    for task, stored in trace.kept.items():
+        if stored.head.floor == 0 or stored.snapshot is None:
+            continue
+        found, whole = Fold.unpack(stored.snapshot.payload), Fold()
+        for record in known.history(task).log[: stored.snapshot.seq]:
+            whole.apply(record)
+        differ = [name for name in Fold.__slots__ if getattr(found, name) != getattr(whole, name)]
+        if differ:
+            yield f"{task}: what is left up to {stored.head.floor} differs in {differ}"
+
+
+KEEPING = (repeated_in_vain, room_is_made_of_what_nobody_needs)
