@@ -87,18 +87,20 @@ async def send_stream(
     if admitted.task and policy.follow_up_first == "task":
         yield _task_first(admitted)
     by_state = policy.stream_end == "state"
-    mine = False
+    mine, visible = False, bool(admitted.task)
     async for item in _items(pages):
         if isinstance(item, Sequenced):
             yield item
         elif item.public:
+            visible = True
             yield Sequenced(item.seq, StreamResponse.FromString(item.payload))
             if by_state and _ends(item, mine=mine):
                 return
         else:
             mine = mine or (item.kind == Kind.STARTED and _own(item, admitted))
             _raise_failure(policy, item, admitted.message)
-            if not by_state and item.kind == Kind.ENDED and _own(item, admitted):
+            ended = item.kind == Kind.ENDED and _own(item, admitted)
+            if ended and not (by_state and visible):  # where there is no Task, no state will end it
                 return
 
 

@@ -109,6 +109,11 @@ class ChosenJournal:
         work = partial(self._journal.unconsumed, consumer, after, limit)
         return self._read(f"left for {consumer}", work)
 
+    def place(self, consumer: str, log: str) -> Awaitable[Place | None]:
+        """Read what is left for a consumer in one log sometime."""
+        work = partial(self._journal.place, consumer, log)
+        return self._read(f"left for {consumer} in {log}", work)
+
     def surplus(self, keep: Keep, limit: int = 256) -> Awaitable[Sequence[Head]]:
         """Read what is beyond what is to be kept sometime."""
         return self._read("surplus", lambda: self._journal.surplus(keep, limit))

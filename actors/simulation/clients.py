@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from actors.simulation.world import World
 
 
+MOMENT = 0.01
+"""Virtual seconds."""
+
+
 class Reading:
     """How far a client reads its streams.
 
@@ -165,6 +169,10 @@ class Client:
         """Look at a task; the `View`, or None."""
         node, caller = self._served()
         return await self._ask("get", task, lambda _: node.core.view(task, caller))
+
+    async def pause(self) -> None:
+        """Let a moment pass, so that what was stored is past."""
+        await asyncio.sleep(MOMENT)
 
     async def sweep(self) -> None:
         """Have the retention look, now, for what is beyond its limits."""

@@ -289,6 +289,10 @@ class SimJournal:
         """Where a consumer is to go on."""
         return self._durable().unconsumed(consumer, after, limit)
 
+    def place(self, consumer: str, log: str) -> Place | None:
+        """Where a consumer is to go on in one log."""
+        return self._durable().place(consumer, log)
+
     def surplus(self, keep: Keep, limit: int = 256) -> Sequence[Head]:
         """Logs beyond what is to be kept."""
         return self._durable().surplus(keep, limit)

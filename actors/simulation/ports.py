@@ -25,6 +25,7 @@ from actors.runtime.journal.messages import (
     Heads,
     KeepSnapshot,
     ListLogs,
+    NextPlace,
     NextRecords,
     ReadPage,
     Remove,
@@ -267,6 +268,8 @@ def _reading(request: object) -> str:
             return f"read {limit} heads after {after!r} for {to} {active=}"
         case Fetch(Unconsumed(to, consumer, after, limit), _):
             return f"read {limit} places for {consumer} after {after!r} for {to}"
+        case Fetch(NextPlace(to, consumer, log), _):
+            return f"read the place of {consumer} in {log} for {to}"
         case Fetch(Surplus(to, keep, limit), _):
             rest = (keep.projection.name, keep.state, keep.since, keep.count, keep.size)
             return f"read {limit} of what is beyond {rest} for {to}"

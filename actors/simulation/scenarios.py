@@ -5,7 +5,6 @@ Neighbours: `world.py` (where it happens), `search.py` (runs it with many choice
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -158,7 +157,7 @@ async def _twice(client: Client, choose: Choose, task: str) -> None:
 async def _sweep(client: Client, choose: Choose, _: str) -> None:
     """Make room, at once or when a moment has passed."""
     if choose(2):
-        await asyncio.sleep(MOMENT)
+        await client.pause()
     await client.sweep()
 
 
@@ -173,9 +172,6 @@ AGAIN: tuple[Whim, ...] = (
 
 SWEEPS: tuple[Whim, ...] = (_sweep,) * 6
 """What makes room, often enough to be in the way."""
-
-MOMENT = 0.01
-"""Virtual seconds after which what was stored is past."""
 
 NEVER = 1e9
 """Virtual seconds between two sweeps, where a scenario says when one comes."""
@@ -195,6 +191,8 @@ def shortening() -> Retention:
 KEPT = (
     Scenario(
         name="removed",
+        # A process that comes back when tasks have been removed would write its first records anew.
+        plan=FaultPlan(pauses=0),
         inhabit=whims(operations=4, more=(*AGAIN, *SWEEPS)),
         policy=Policy.sdk(deduplicate=True),
         retention=removing(),

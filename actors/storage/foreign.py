@@ -216,6 +216,9 @@ class ForeignJournal:
         """None, as nothing is remembered of what was consumed."""
         return []
 
+    def place(self, consumer: str, log: str) -> None:
+        """None, as nothing is remembered of what was consumed."""
+
     def surplus(self, keep: Keep, limit: int = 256) -> Sequence[Head]:
         """None."""
         return []

@@ -20,6 +20,8 @@ _ACTIVE: Final = f"""SELECT {COLUMNS} FROM logs AS l
 _UNCONSUMED: Final = """SELECT log, seq FROM consumers
     WHERE consumer = ? AND log > ? ORDER BY log LIMIT ?"""
 
+_PLACE: Final = "SELECT log, seq FROM consumers WHERE consumer = ? AND log = ?"
+
 
 def listing(db: sqlite3.Connection, table: Table, query: Query) -> Listing:
     """One page of what matches. Costs grow with what the owner and tenant have."""
@@ -77,22 +79,35 @@ def unconsumed(db: sqlite3.Connection, consumer: str, after: str, limit: int) ->
     return [Place(*each) for each in db.execute(_UNCONSUMED, (consumer, after, limit))]
 
 
+def place(db: sqlite3.Connection, consumer: str, log: str) -> Place | None:
+    """The place of a consumer in one log."""
+    found = db.execute(_PLACE, (consumer, log)).fetchone()
+    return None if found is None else Place(*found)
+
+
 def surplus(db: sqlite3.Connection, table: Table, keep: Keep, limit: int) -> list[Head]:
     """Logs beyond any limit, the oldest first.
 
     Whatever is older than surplus is surplus too, so this walks from the oldest to the first log
-    that is kept. Only a limit of size has to look at all logs of the state.
+    that is kept. Only a limit of size, and one of count on those that are compactable, has to look
+    at all logs of the state.
     """
     shape = table.shape
     resting = (
         f"FROM {shape.table} AS r JOIN logs AS l ON l.id = r._id "
         f'WHERE r."{shape.listed}" = ? AND l.active = 0'
     )
+    if keep.compactable:
+        resting += " AND l.floor < l.head"
     oldest = (
         f'SELECT {COLUMNS}, r."{shape.newest}", l.bytes {resting} '
         f'ORDER BY r."{shape.newest}", r._log LIMIT ?'
     )
-    count = _resting(db, table, keep.state) if keep.count is not None else 0
+    count = 0
+    if keep.count is not None and keep.compactable:
+        count = db.execute(f"SELECT count(*) {resting}", (keep.state,)).fetchone()[0]
+    elif keep.count is not None:
+        count = _resting(db, table, keep.state)
     size = 0
     if keep.size is not None:
         total = f"SELECT coalesce(sum(l.bytes), 0) {resting}"

@@ -167,6 +167,12 @@ class MemoryJournal:
         later = [name for name in names if name.encode() > after.encode()]
         return [Place(name, self._logs[name].consumers[consumer]) for name in later[:limit]]
 
+    def place(self, consumer: str, log: str) -> Place | None:
+        """Where a consumer is to go on in one log."""
+        known = self._logs.get(log)
+        seq = None if known is None else known.consumers.get(consumer)
+        return None if seq is None else Place(log, seq)
+
     def surplus(self, keep: Keep, limit: int = 256) -> Sequence[Head]:
         """Logs beyond what is to be kept, the oldest first."""
         rows = [

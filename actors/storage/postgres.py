@@ -265,6 +265,10 @@ class PostgresJournal:
             lambda connection: self._upkeep.unconsumed(connection, consumer, after, limit)
         )
 
+    async def place(self, consumer: str, log: str) -> Place | None:
+        """Where a consumer is to go on in one log."""
+        return await self._read(lambda connection: self._upkeep.place(connection, consumer, log))
+
     async def surplus(self, keep: Keep, limit: int = 256) -> Sequence[Head]:
         """Logs beyond what is to be kept, the oldest first; none that is active.
 

@@ -68,6 +68,14 @@ class Upkeeper:
         )
         return [Place(told(row[0]), row[1]) for row in rows]
 
+    async def place(self, connection: Connection, consumer: str, log: str) -> Place | None:
+        """Where a consumer is to go on in one log."""
+        seq = await connection.fetchval(
+            f"SELECT seq FROM {self._layout.table('consumers')} WHERE consumer = $1 AND log = $2",
+            *(kept(consumer), kept(log)),
+        )
+        return None if seq is None else Place(log, seq)
+
     # -- retention
 
     async def surplus(self, connection: Connection, keep: Keep, limit: int) -> Sequence[Head]:

@@ -234,6 +234,11 @@ class SqliteJournal:
         with self._reading() as db:
             return listing.unconsumed(db, consumer, after, limit)
 
+    def place(self, consumer: str, log: str) -> Place | None:
+        """Where a consumer is to go on in one log."""
+        with self._reading() as db:
+            return listing.place(db, consumer, log)
+
     def surplus(self, keep: Keep, limit: int = 256) -> Sequence[Head]:
         """Logs beyond what is to be kept, the oldest first."""
         checked(keep.projection, self._projections, ())

@@ -13,6 +13,8 @@ from actors.runtime.journal.record import Record
 READ = 64
 """Records that are read at a time."""
 
+UNKNOWN = -1
+
 QUEUE = 256
 """Records that wait in memory; whatever more there is waits in the journal."""
 
@@ -21,11 +23,22 @@ class Courier:
     """One task's deliveries, in order.
 
     Args:
-        known: every record up to this one is done with, or waits here.
+        known: every record up to this one is done with, or waits here; UNKNOWN until the journal
+            has told.
         behind: there may be records after `known` that nobody will hand over.
     """
 
-    __slots__ = ("_handed", "behind", "checked", "known", "queue", "reading", "sending", "sent")
+    __slots__ = (
+        "_first",
+        "_handed",
+        "behind",
+        "checked",
+        "known",
+        "queue",
+        "reading",
+        "sending",
+        "sent",
+    )
 
     def __init__(self, known: int, *, behind: bool) -> None:
         self.known = known
@@ -37,15 +50,27 @@ class Courier:
         self.reading = False
         self.checked = False
         """The journal had nothing after `known` when it was asked last."""
-        self._handed = 0
+        self._first = self._handed = 0
 
     @property
     def busy(self) -> bool:
         """A notification or a read is under way."""
         return self.sending or self.reading
 
+    @property
+    def lost(self) -> bool:
+        """It is not known where to go on."""
+        return self.known == UNKNOWN
+
+    def found(self, known: int | None) -> None:
+        """Hear where to go on; None when the journal knows of nothing left."""
+        self.reading = False
+        self.known = self._first - 1 if known is None else known
+        self.checked = known is None and not self._handed
+
     def hand(self, records: Sequence[Record]) -> None:
         """Take over records that were just committed, in order."""
+        self._first = self._first or records[0].seq
         self._handed, self.checked = records[-1].seq, False
         self.behind = self.behind or len(self.queue) >= QUEUE
         if not self.behind:

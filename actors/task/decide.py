@@ -30,6 +30,7 @@ from actors.task.messages import (
     Shorten,
     TerminalGraceOver,
 )
+from actors.task.orders import OUTBOX, LookAfter
 from actors.task.rules import Rules
 from actors.task.state import Draft, TaskState
 
@@ -76,6 +77,8 @@ def _recover(rules: Rules, draft: Draft, envelope: Envelope, message: Recover) -
     """Reviving has settled what the log told of; a user's own store tells nothing of runs."""
     if rules.external:
         runs.settle_orphan(rules, draft, envelope.caller)
+    if rules.pushed:
+        draft.do(Tell(OUTBOX, LookAfter(draft.state.task)))
     if message.report is not None:
         draft.once_stored(Tell(message.report, Recovered(draft.state.task)))
 

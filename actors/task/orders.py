@@ -78,6 +78,16 @@ class Deliver(Internal):
 
     task: str
     records: tuple[Record, ...]
+    first: bool = False
+    """Of an actor that was revived: what an earlier life of it had stored, and did not live to hand
+    over, comes before."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookAfter(Internal):
+    """See whether an earlier life of a task's actor has left something to notify webhooks of."""
+
+    task: str
 
 
 @dataclass(frozen=True, slots=True)

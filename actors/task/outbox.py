@@ -37,12 +37,13 @@ from actors.runtime.journal.messages import (
     Answered,
     Consumed,
     Drain,
+    NextPlace,
     NextRecords,
     Unconsumed,
 )
 from actors.runtime.journal.port import Place
-from actors.task.courier import READ, Courier
-from actors.task.orders import OUTBOX, WEBHOOKS, Deliver, Delivered, LookAgain
+from actors.task.courier import READ, UNKNOWN, Courier
+from actors.task.orders import OUTBOX, WEBHOOKS, Deliver, Delivered, LookAfter, LookAgain
 from actors.task.ports import Notify
 
 PAGE = 256
@@ -67,7 +68,7 @@ class Outbox:
     """It is not known yet which tasks an earlier process has left."""
     after: str = ""
     """Name of the last one that was found."""
-    early: list[Deliver] = field(default_factory=list)
+    early: list[Deliver | LookAfter] = field(default_factory=list)
     """What came while that was not known: what was left of the same task goes first."""
     backlog: deque[str] = field(default_factory=deque)
     """Tasks that were found and are not being worked on yet."""
@@ -92,6 +93,7 @@ class OutboxActor(Actor[Outbox]):
             Delivered: self._delivered,
             Answered: self._answered,
             LookAgain: self._look_again,
+            LookAfter: self._look_after,
         }
 
     def start(self) -> Step[Outbox]:
@@ -119,9 +121,20 @@ class OutboxActor(Actor[Outbox]):
             return []
         courier = state.couriers.get(message.task)
         if courier is None:
-            courier = Courier(message.records[0].seq - 1, behind=False)
-            state.couriers[message.task] = courier
+            known = UNKNOWN if message.first else message.records[0].seq - 1
+            courier = state.couriers[message.task] = Courier(known, behind=message.first)
+        courier.behind = courier.behind or message.first
         courier.hand(message.records)
+        return self._next(state, message.task, courier)
+
+    def _look_after(self, state: Outbox, message: LookAfter) -> Effects:
+        if state.scanning:
+            state.early.append(message)
+            return []
+        courier = state.couriers.get(message.task)
+        if courier is None:
+            courier = state.couriers[message.task] = Courier(UNKNOWN, behind=True)
+        courier.behind, courier.checked = True, False
         return self._next(state, message.task, courier)
 
     def _delivered(self, state: Outbox, message: Delivered) -> Effects:
@@ -145,7 +158,7 @@ class OutboxActor(Actor[Outbox]):
             return [Perform("webhook", Notify(task, record))]
         if not courier.checked:
             courier.reading = True
-            return [Tell(JOURNAL, NextRecords(OUTBOX, Place(task, courier.known), READ))]
+            return [self._ask(task, courier)]
         del state.couriers[task]
         done: Effects = [Tell(JOURNAL, Consumed(OUTBOX, WEBHOOKS, Place(task, courier.known)))]
         return done + self._more_work(state, task) + self._tell_drained(state)
@@ -154,7 +167,10 @@ class OutboxActor(Actor[Outbox]):
         courier = state.couriers[task]
         if answer.error is not None:
             return [StartTimer(f"read {task}", RETRY, LookAgain(task))]
-        courier.take(answer.result, self._pushed)
+        if isinstance(answer.asked, NextPlace):
+            courier.found(None if answer.result is None else answer.result.seq)
+        else:
+            courier.take(answer.result, self._pushed)
         return self._next(state, task, courier)
 
     # -- what an earlier process has left
@@ -165,6 +181,8 @@ class OutboxActor(Actor[Outbox]):
                 return self._found(state, answer)
             case NextRecords(_, place):
                 return self._read(state, place.log, answer)
+            case NextPlace(_, _, task):
+                return self._read(state, task, answer)
             case _:
                 return []  # Consumed: what the journal did not take down is delivered again
 
@@ -181,7 +199,7 @@ class OutboxActor(Actor[Outbox]):
         early, state.early = state.early, []
         effects = self._more_work(state)
         for message in early:
-            effects += self._deliver(state, message)
+            effects += self._by_type[type(message)](state, message)
         return effects + self._tell_drained(state)
 
     def _more_work(self, state: Outbox, done: str = "") -> Effects:
@@ -201,8 +219,13 @@ class OutboxActor(Actor[Outbox]):
         """Ask the journal once more for what it could not tell."""
         if not message.task:
             return [Tell(JOURNAL, Unconsumed(OUTBOX, WEBHOOKS, state.after, PAGE))]
-        known = state.couriers[message.task].known
-        return [Tell(JOURNAL, NextRecords(OUTBOX, Place(message.task, known), READ))]
+        return [OutboxActor._ask(message.task, state.couriers[message.task])]
+
+    @staticmethod
+    def _ask(task: str, courier: Courier) -> Effect:
+        if courier.lost:
+            return Tell(JOURNAL, NextPlace(OUTBOX, WEBHOOKS, task))
+        return Tell(JOURNAL, NextRecords(OUTBOX, Place(task, courier.known), READ))
 
     @staticmethod
     def _tell_drained(state: Outbox) -> Effects:

@@ -34,7 +34,8 @@ def release(draft: Draft, upto: int, policy: Policy, pushed: frozenset[int]) -> 
     _publish(draft, tuple(entry.record for entry in done))
     notable = tuple(entry.record for entry in done if entry.record.kind in pushed)
     if notable:
-        draft.do(Tell(OUTBOX, Deliver(draft.state.task, notable)))
+        draft.do(Tell(OUTBOX, Deliver(draft.state.task, notable, first=not draft.state.handed)))
+        draft.set(handed=True)
     credit = sum(entry.credit for entry in done)
     if credit and draft.state.active:
         draft.do(Perform("agent", GrantCredit(draft.state.run_id, credit)))

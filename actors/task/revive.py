@@ -46,6 +46,7 @@ def born(rules: Rules, task: str, message: Send, caller: Caller, life: int) -> T
         status_at=0,
         life=life,
         signature=rules.incarnation,
+        handed=True,
     )
 
 

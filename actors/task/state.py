@@ -131,6 +131,8 @@ class TaskState(NamedTuple):
     """Version of the latest snapshot that the journal has."""
     signature: str = ""
     """Who writes, to go into the first record of this life; empty once it is in one."""
+    handed: bool = False
+    """The outbox goes on from what it was handed of this task, and has missed nothing before."""
     born: int = 0
     """UTC milliseconds of the first record; what is listed before there is a status."""
 

@@ -203,8 +203,8 @@ def _in_turns(lists: Sequence[Sequence[Kill] | Iterator[Kill]]) -> Iterator[Kill
 
 
 @asynccontextmanager
-async def zygotes(count: int) -> AsyncIterator[list[Zygote]]:
-    """So many processes that fork."""
+async def zygotes(count: int, build: Path = ROOT) -> AsyncIterator[list[Zygote]]:
+    """So many processes that fork, of the code as it is or of another build."""
     made: list[Zygote] = []
     processes: list[asyncio.subprocess.Process] = []
     with tempfile.TemporaryDirectory(prefix="actors-crash-") as directory:
@@ -213,8 +213,8 @@ async def zygotes(count: int) -> AsyncIterator[list[Zygote]]:
                 process = await asyncio.create_subprocess_exec(
                     sys.executable,
                     *("-m", "tests.crash.zygote"),
-                    cwd=ROOT,
-                    env=shim.environment(),
+                    cwd=build,
+                    env=shim.environment() | {"PYTHONPATH": str(build)},
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     limit=LINE,

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from tests.a2a.test_kill import mutated
 from tests.crash.matrix import Result, Zygote, all_points, chosen, run_all, zygotes
 from tests.crash.points import STEPS
 
@@ -47,3 +49,26 @@ async def test_whatever_step_it_is_killed_at_nothing_is_lost_twice_or_torn(
     assert len(killed) >= runs * 0.9
     if durability == "process":
         assert {result.kill.step for result in killed} >= {*STEPS} - {"between"}
+
+
+LATE = (
+    "actors/storage/filewriter.py",
+    '            cursor.execute("COMMIT")\n',
+    """            cursor.execute("COMMIT" if self._logs.last % 4 == 0 else "SELECT 1")\n""",
+)
+"""Commits some groups only with the next one (against law L3)."""
+
+JOINED = (
+    "actors/storage/filewriter.py",
+    '            cursor.execute("BEGIN IMMEDIATE")\n',
+    '            self._db.in_transaction or cursor.execute("BEGIN IMMEDIATE")\n',
+)
+
+
+async def test_the_test_notices_a_build_that_acknowledges_before_it_commits(tmp_path: Path) -> None:
+    build = mutated(tmp_path / "mutant", LATE, JOINED)
+    async with zygotes(1, build) as (mutant,):
+        points = await mutant.points("process", "work")
+        acknowledging = [kill for kill in points if kill.step == "acknowledge"]
+        results = await run_all([mutant], "process", chosen(acknowledging, SEED), 4)
+    assert "lost" in verdict(results)

@@ -338,9 +338,9 @@ MUTATIONS = (
     ),
     Mutation(
         invariants={30},
-        module="actors.runtime.journal.logged",
-        old="    if isinstance(error, StorageUnavailable | StorageRejected):\n",
-        new="    if isinstance(error, StorageRejected):\n",
+        module="actors.runtime.journal.actor",
+        old="        return state.adopt({log: caller})\n",
+        new="        return []\n",
         why="a task that is to be settled while its log cannot be read is forgotten",
         scenario=unreadable,
         seeds=900,

@@ -44,7 +44,7 @@ class TwoNodes:
         self.disk = disk
         self.nodes = [SimJournal(disk), SimJournal(disk)]
         self.reader = self.nodes[1]
-        for name in ("page", "find", "list", "head", "heads", "unconsumed", "surplus"):
+        for name in ("page", "find", "list", "head", "heads", "unconsumed", "place", "surplus"):
             setattr(self, name, getattr(self.reader, name))
         self.lane, self.read = self.reader.lane, self.reader.read
         self.save_snapshot = self.reader.save_snapshot

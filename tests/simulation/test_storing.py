@@ -15,6 +15,7 @@ from actors.runtime.journal.messages import (
     Consumed,
     FindKey,
     Heads,
+    NextPlace,
     NextRecords,
     Remove,
     Surplus,
@@ -112,6 +113,7 @@ def test_a_chosen_journal_answers_each_operation_when_the_loop_has_come_to_it() 
         lambda: journal.head("b"),
         lambda: journal.heads(active=True),
         lambda: journal.unconsumed("hooks"),
+        lambda: journal.place("hooks", "b"),
         lambda: journal.surplus(Keep(projection=ITEMS, state=2, count=0)),
     ]
 
@@ -151,6 +153,9 @@ def test_a_shell_tells_writes_from_reads_and_names_alike_only_what_is_alike() ->
         NextRecords(to, Place("a", 4)),
         Unconsumed(to, "hooks"),
         Unconsumed(to, "hooks", "a"),
+        NextPlace(to, "hooks", "a"),
+        NextPlace(to, "hooks", "b"),
+        NextPlace(to, "bells", "a"),
         Surplus(to, keep),
         Surplus(to, Keep(projection=ITEMS, state=3)),
     ]

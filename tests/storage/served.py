@@ -27,6 +27,9 @@ PATIENCE = 30.0
 BREATH, STEP = 0.005, 2.0
 """Real seconds after each failure, and held ones that pass then."""
 
+LIMIT = 20.0
+"""Seconds after which a failure that does not come is one of the test."""
+
 
 class Served(RequestHandler):
     """A handler, and what a test wants of it."""
@@ -57,7 +60,7 @@ class Served(RequestHandler):
         """Return once the journal has failed so often."""
         if self.failures < times:
             self._awaited = times, asyncio.get_running_loop().create_future()
-            await self._awaited[1]
+            await asyncio.wait_for(self._awaited[1], LIMIT)
 
     async def send(self, text: str, task: str = "") -> Task:
         """Send and wait for the Task."""

@@ -395,6 +395,7 @@ async def test_listing_pages_with_the_token_of_the_store(journal: ForeignJournal
 def test_a_store_is_looked_after_by_its_owner(journal: ForeignJournal) -> None:
     assert journal.heads(active=True) == []
     assert journal.unconsumed("webhooks") == []
+    assert journal.place("webhooks", "t") is None
     assert journal.surplus(Keep(projection=TASKS, state=INPUT, count=0)) == []
     assert not journal.compact("t", 1)
     assert not journal.remove(Head("t"))

@@ -93,7 +93,12 @@ def appends(draw: st.DrawFn) -> Append:
 
 Call = Callable[[Any], object]
 
-LIMITS: list[dict[str, Any]] = [{"count": 1}, {"size": 150}, {"since": 1_001}]
+LIMITS: list[dict[str, Any]] = [
+    {"count": 1},
+    {"size": 150},
+    {"since": 1_001},
+    {"count": 1, "compactable": True},
+]
 
 
 @st.composite

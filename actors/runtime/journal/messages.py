@@ -185,6 +185,14 @@ class Unconsumed(Asked):
 
 
 @dataclass(frozen=True, slots=True)
+class NextPlace(Asked):
+    """Where a consumer is to go on in one log; `Place | None`."""
+
+    consumer: str
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
 class Surplus(Asked):
     """What is beyond what is to be kept; `Sequence[Head]`."""
 

@@ -210,6 +210,9 @@ class Upkeep(Protocol):
         A place is the last record that it is done with (seq 0: none).
         """
 
+    def place(self, consumer: str, log: str) -> MaybeAwaitable[Place | None]:
+        """Where a consumer is to go on in one log; None when there is nothing for it."""
+
     def surplus(self, keep: Keep, limit: int = 256) -> MaybeAwaitable[Sequence[Head]]:
         """Logs that are beyond what is to be kept, the oldest first; none that is active."""
 

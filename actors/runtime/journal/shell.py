@@ -28,6 +28,7 @@ from actors.runtime.journal.messages import (
     KeepSnapshot,
     ListLogs,
     LoadLog,
+    NextPlace,
     NextRecords,
     ReadLog,
     ReadPage,
@@ -158,6 +159,8 @@ def _looked_after(journal: Journal, asked: Message) -> MaybeAwaitable[Any]:
             return journal.consumed(consumer, place)
         case Unconsumed(_, consumer, after, limit):
             return journal.unconsumed(consumer, after, limit)
+        case NextPlace(_, consumer, log):
+            return journal.place(consumer, log)
         case Surplus(_, keep, limit):
             return journal.surplus(keep, limit)
         case Compact(_, place):

@@ -109,6 +109,7 @@ _DETAIL: Mapping[type[Any], Callable[[Any], str]] = MappingProxyType(
         journal.NextRecords: lambda m: f"{m.place.log} after {m.place.seq}",
         journal.Consumed: lambda m: f"{m.consumer}: {m.place.log} up to {m.place.seq}",
         journal.Unconsumed: lambda m: f"{m.consumer} after '{m.after}'",
+        journal.NextPlace: lambda m: f"{m.consumer} in {m.log}",
         journal.Surplus: lambda m: f"state {m.keep.state}",
         journal.Compact: lambda m: f"{m.place.log} up to {m.place.seq}",
         journal.Remove: lambda m: f"{m.head.log} at {m.head.seq}",

@@ -82,6 +82,25 @@ class Consumers(Suite):
                 page = list(await settled(journal.unconsumed("one", after, size)))
             same(names, NAMES, size)
 
+    @in_a_loop
+    async def test_a_consumer_has_a_place_in_each_log(self, journal: Journal) -> None:
+        """Its own one; none where there is nothing for it, or no log."""
+        await store(journal, appending("a", 0, 3, consumers=("one", "two")))
+        await store(journal, appending("é", 0, 3), appending("é", 3, consumers=("one",)))
+        await settled(journal.consumed("one", Place("a", 2)))
+        await self._placed(journal, one=(2, 3), two=(0, None), three=(None, None))
+        await settled(journal.consumed("one", Place("é", 4)))
+        await settled(journal.consumed("two", Place("a", 3)))
+        await self._placed(journal, one=(2, None), two=(None, None))
+        same(await settled(journal.place("one", "nowhere")), None)
+
+    @staticmethod
+    async def _placed(journal: Journal, **expected: tuple[int | None, int | None]) -> None:
+        for consumer, seqs in expected.items():
+            for log, seq in zip("aé", seqs, strict=True):
+                found = await settled(journal.place(consumer, log))
+                same(found, None if seq is None else Place(log, seq), (consumer, log))
+
     @staticmethod
     async def _left(journal: Journal, consumer: str) -> list[Place]:
         return list(await settled(journal.unconsumed(consumer)))
