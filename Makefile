@@ -29,15 +29,19 @@ check: $(READY) ## lint, formatting, types, architecture
 w3c: $(READY) ## run the W3C's SCXML tests that need no scripting (downloads them)
 	@$(BIN)/python -m tests.w3c
 
-bench: $(READY) ## measure charts, actors and the simulator, beside other engines; five minutes
+bench: $(READY) ## measure charts, actors, journals and the simulator, beside others; ten minutes
 	@$(BIN)/python -m tests.bench.step
 	@$(BIN)/python -m tests.bench.actors
 	@$(BIN)/python -m tests.bench.simulation
+	@$(BIN)/python -m tests.bench.journal
 
-soak: $(READY) ## random charts, all mutants, random schedules and faults; up to 80 minutes, resumable
+soak: $(READY) ## random charts, mutants, schedules, kills, damage; up to three hours, resumable
 	@$(BIN)/python -m tests.soak.differential --minutes 50
 	@$(BIN)/python -m tests.soak.mutants
 	@$(BIN)/python -m tests.soak.simulation --minutes 20
+	@$(BIN)/python -m tests.soak.crash --minutes 60
+	@$(BIN)/python -m tests.soak.fuzz --minutes 20
+	@$(BIN)/python -m tests.soak.histories --minutes 10
 
 diagrams: $(READY) ## draw the charts again, in diagrams/ and README.md (needs graphviz)
 	@command -v dot >/dev/null || { echo "make diagrams needs graphviz: 'dot' is not on PATH" >&2; exit 1; }

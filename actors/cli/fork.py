@@ -14,7 +14,7 @@ from rich.text import Text
 
 from actors.cli.failure import CommandError
 from actors.cli.journals import out, reading, told_in_a_line
-from actors.runtime.journal.port import Ack, Append
+from actors.runtime.journal.port import Copy
 from actors.storage.choose import journal_at
 from actors.storage.history import fold_at, forked, known
 from actors.storage.samples import settled
@@ -37,15 +37,15 @@ async def fork(where: str, wanted: Fork, console: Console, *, machine: bool) -> 
         CommandError: there is no such task or record, or the journal is in use.
     """
     new = str(uuid.uuid4())
-    append = await _made(where, wanted, new)  # first, as opening a journal makes the file
+    copy = await _made(where, wanted, new)  # first, as opening a journal makes the file
     with told_in_a_line():
         journal = journal_at(where)
         await settled(journal.open(TASKS))
         try:
-            (ack,) = await settled(journal.append([append]))
+            stored = await settled(journal.restore(copy))
         finally:
             await settled(journal.close())
-    if ack is not Ack.STORED:
+    if not stored:
         raise CommandError(f"task {new!r} was refused, as there is one of that id: try again")
     if machine:
         out(console, {"task": new, "forkedFrom": wanted.task, "forkedAt": wanted.at})
@@ -55,7 +55,7 @@ async def fork(where: str, wanted: Fork, console: Console, *, machine: bool) -> 
     console.print(Text(f'next: actors send --task {new} "..."', style="dim"), soft_wrap=True)
 
 
-async def _made(where: str, wanted: Fork, new: str) -> Append:
+async def _made(where: str, wanted: Fork, new: str) -> Copy:
     async with reading(where) as source:
         kept, row = await known(source, wanted.task)
         fold = await fold_at(source, kept, wanted.at)

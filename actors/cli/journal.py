@@ -97,16 +97,10 @@ async def import_journal(file: Path, where: str, console: Console, *, machine: b
     with told_in_a_line():
         done = await import_lines(lambda: _lines(file), journal_at(where))
     if machine:
-        lost = {"left_out": done.left_out, "keys_lost": done.keys_lost}
-        out(console, {"logs": done.logs, "records": done.records, **lost})
+        out(console, {"logs": done.logs, "records": done.records})
         return
     text = f"imported {done.logs:,} logs, {done.records:,} records into {shown(where)}"
     console.print(text, markup=False, soft_wrap=True)
-    if done.left_out:
-        console.print(f"{done.left_out:,} records are left out: a snapshot stands for them")
-    for log, keys in done.keys_lost.items():
-        text = f"log {log!r}: {keys} idempotency keys are lost, as what they lead to is not kept"
-        console.print(text, style="yellow", markup=False, soft_wrap=True)
 
 
 def _lines(file: Path) -> Iterator[str]:

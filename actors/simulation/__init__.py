@@ -19,7 +19,8 @@ The map, each file importing only those above it:
     process.py     what ends at once                  system.py    actors as actions
     storing.py     what strikes a journal, and when
     script.py      agents that do as they are told    ports.py     journal, agent, webhooks
-    node.py        a server process of the core       clients.py   what clients do and see
+    node.py        a server process of the core       sending.py   a message, handed in once
+    clients.py     what clients do and see            garbage.py   fast enough for many
     invariants/    what must hold                     world.py     all of it, to quiescence
     scenarios.py   who is up to what    chosen.py, server.py, sandbox.py   the same for users
     search.py      many runs       shrink.py  the simplest       state.py, exhaustive.py  all runs

@@ -12,8 +12,8 @@ from typing import Any
 
 from actors.runtime import Caller
 from actors.runtime.journal.errors import StorageUnavailable
-from actors.runtime.journal.port import Ack, Append, Head, Listing, Place, Snapshot, Stored
-from actors.runtime.journal.projection import Keep, Projection, Query, Row
+from actors.runtime.journal.port import Ack, Append, Copy, Head, Listing, Place, Snapshot, Stored
+from actors.runtime.journal.projection import Keep, Projection, Query
 from actors.runtime.journal.record import Record
 from actors.simulation import trace as seen
 from actors.simulation.faults import Faults
@@ -64,9 +64,9 @@ class ChosenJournal:
         """Let go of a log sometime."""
         return self._write(Drop(head))
 
-    def restore(self, head: Head, snapshot: Snapshot, row: Row | None = None) -> Awaitable[bool]:
-        """Begin a log at a snapshot sometime."""
-        return self._write(Begin(head, snapshot, row))
+    def restore(self, copy: Copy) -> Awaitable[bool]:
+        """Take over a log from elsewhere sometime."""
+        return self._write(Begin(copy))
 
     def save_snapshot(self, log: str, snapshot: Snapshot) -> None:
         """Keep a snapshot."""

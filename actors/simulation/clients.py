@@ -9,7 +9,7 @@ Neighbours: `node.py` (serves), `trace.py` (what is seen), `scenarios.py` (what 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -64,6 +64,7 @@ class Client:
         self._sent: Said | None = None
         """Its latest message."""
         self._asked = count(1)
+        self._beside = count(1)
         self._open: dict[str, Request] = {}
         self._closed: set[str] = set()
         """Requests left open until nothing could happen any more."""
@@ -169,6 +170,14 @@ class Client:
         """Look at a task; the `View`, or None."""
         node, caller = self._served()
         return await self._ask("get", task, lambda _: node.core.view(task, caller))
+
+    def at_once(self, act: Coroutine[Any, Any, object]) -> None:
+        """Do something on another connection, beside all else that it does."""
+
+        async def acts() -> None:
+            await act
+
+        self.world.act(f"{self.name} beside {next(self._beside)}", acts())
 
     async def pause(self) -> None:
         """Let a moment pass, so that what was stored is past."""

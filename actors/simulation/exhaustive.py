@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 
 from actors.simulation.actions import EVERYTHING, Action
 from actors.simulation.choices import Choices
+from actors.simulation.garbage import collecting_seldom
 from actors.simulation.invariants.rule import Invariant
 from actors.simulation.scenarios import Scenario
 from actors.simulation.search import LEAST, Failure, Outcome, judged, simplest
@@ -231,6 +232,7 @@ def _advance(forks: list[Fork]) -> bool:
     return False
 
 
+@collecting_seldom()
 def exhaust(
     scenario: Scenario,
     *,

@@ -69,10 +69,10 @@ class Index(MemoryJournal):
                 if gone:
                     del self._born[head.log]
                 return Tended(gone, gone)
-            case Begin(head, snapshot, row):
-                begun = self.restore(head, snapshot, row)
+            case Begin(copy):
+                begun = self.restore(copy)
                 if begun:
-                    self._born[head.log] = at
+                    self._born[write.log] = at
                 return Tended(begun, begun)
 
     def _consumers(self, log: str) -> dict[str, int]:

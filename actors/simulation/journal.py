@@ -6,8 +6,8 @@ any part of its frame. Whole, it is stored and only its acknowledgement lost; ot
 it is. What a write must follow (law L7) is the file, with all that is staged: the order of the
 frames is the order of the writes, and committing one commits those before it. So an append is told
 FENCED only after what fenced it is durable, and nothing is written that does not hold. Snapshots
-lie beside the file, where a crash may lose them; but the frame that cuts records off, or begins a
-log without them, carries the snapshot that stands for them.
+lie beside the file, where a crash may lose them; but the frame that cuts records off, or takes over
+a log without them, carries the snapshot that stands for them.
 
 Reads come from an index in memory that is a function of the durable part and is brought up to date
 by whoever asks next. Nodes may share one journal, or each have its own on the same disk: each sees
@@ -24,8 +24,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from actors.runtime import Caller
 from actors.runtime.journal.errors import StorageError, StorageUnavailable
-from actors.runtime.journal.port import Ack, Append, Head, Listing, Place, Snapshot, Stored
-from actors.runtime.journal.projection import Keep, Projection, Query, Row
+from actors.runtime.journal.port import Ack, Append, Copy, Head, Listing, Place, Snapshot, Stored
+from actors.runtime.journal.projection import Keep, Projection, Query
 from actors.runtime.journal.record import Record
 from actors.simulation.disk import Disk
 from actors.simulation.frames import TornFrame, framed, misplaced, unframed
@@ -43,7 +43,7 @@ from actors.simulation.writes import (
     body_of_group,
     encoded,
 )
-from actors.storage.fencing import check
+from actors.storage.fencing import check, check_copy
 
 T = TypeVar("T")
 
@@ -142,9 +142,9 @@ class SimJournal:
         """Let go of a log; see the port."""
         return bool(self.write(Drop(head)))
 
-    def restore(self, head: Head, snapshot: Snapshot, row: Row | None = None) -> bool:
-        """Begin a log at a snapshot; see the port."""
-        return bool(self.write(Begin(head, snapshot, row)))
+    def restore(self, copy: Copy) -> bool:
+        """Take over a log from elsewhere; see the port."""
+        return bool(self.write(Begin(copy)))
 
     def write(self, write: Write) -> Any:
         """Do any write; what the method of the port for it returns."""
@@ -178,6 +178,8 @@ class SimJournal:
         if isinstance(write, Cut):
             self._learn(self._ahead, write.log)
             write = write._replace(snapshot=self._ahead.snapshot(write.log))
+        if isinstance(write, Begin):
+            check_copy(write.copy, self._projections.values())
         body = body_of(write, self._projections)
         done, changed = self._ahead.tend(write, self._seen)
         if changed:

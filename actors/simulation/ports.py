@@ -19,6 +19,7 @@ from actors.runtime import ActorRef, ActorSystem
 from actors.runtime.journal.actor import Fetch, ReadBack, StoreGroup
 from actors.runtime.journal.errors import StorageUnavailable
 from actors.runtime.journal.messages import (
+    Asked,
     Compact,
     Consumed,
     FindKey,
@@ -262,17 +263,8 @@ def _reading(request: object) -> str:
             return f"read {type(asked).__name__}"
         case Fetch(ReadPage(log, after, limit), _):
             return f"read {log} after {after} at most {limit}"
-        case Fetch(NextRecords(to, place, limit), _):
-            return f"read {place.log} after {place.seq} at most {limit} for {to}"
-        case Fetch(Heads(to, after, limit, active), _):
-            return f"read {limit} heads after {after!r} for {to} {active=}"
-        case Fetch(Unconsumed(to, consumer, after, limit), _):
-            return f"read {limit} places for {consumer} after {after!r} for {to}"
-        case Fetch(NextPlace(to, consumer, log), _):
-            return f"read the place of {consumer} in {log} for {to}"
-        case Fetch(Surplus(to, keep, limit), _):
-            rest = (keep.projection.name, keep.state, keep.since, keep.count, keep.size)
-            return f"read {limit} of what is beyond {rest} for {to}"
+        case Fetch(Asked() as asked, _):
+            return f"read {_looking(asked)} for {asked.to}"
         case Fetch(FindKey(key), _):
             return f"find {key}"
         case Fetch(asked, _):
@@ -281,6 +273,23 @@ def _reading(request: object) -> str:
             return f"read back {append.log} after {append.expected}"
         case _:
             return "read"
+
+
+def _looking(asked: Asked) -> str:
+    match asked:
+        case NextRecords(_, place, limit):
+            return f"{place.log} after {place.seq} at most {limit}"
+        case Heads(_, after, limit, active):
+            return f"{limit} heads after {after!r} {active=}"
+        case Unconsumed(_, consumer, after, limit):
+            return f"{limit} places for {consumer} after {after!r}"
+        case NextPlace(_, consumer, log):
+            return f"the place of {consumer} in {log}"
+        case Surplus(_, keep, limit):
+            rest = (keep.projection.name, keep.state, keep.since, keep.count, keep.size)
+            return f"{limit} of what is beyond {rest}"
+        case other:
+            return type(other).__name__
 
 
 def _named(run: RunId) -> str:

@@ -145,12 +145,7 @@ def _some(choose: Choose) -> Reading:
 
 async def _twice(client: Client, choose: Choose, task: str) -> None:
     """Send the same message on two connections at once."""
-    streams = choose(2)
-
-    async def again() -> None:
-        await (client.stream_again() if streams else client.send_again())
-
-    client.world.act(f"{client.name} at the same time", again())
+    client.at_once(client.stream_again() if choose(2) else client.send_again())
     await client.send(task)
 
 

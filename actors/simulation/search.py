@@ -16,6 +16,7 @@ from itertools import count
 from typing import Protocol
 
 from actors.simulation.choices import Choices, Recorded, Seeded
+from actors.simulation.garbage import collecting_seldom
 from actors.simulation.invariants.rule import Invariant, Violation, judge
 from actors.simulation.shrink import shrink
 from actors.simulation.trace import Trace
@@ -137,7 +138,7 @@ def search(
         raise ValueError("search needs an end: pass schedules=, or seconds=, or both")
     report = Report(scenario) if begun is None else begun
     held = scenario.invariants if invariants is None else tuple(invariants)
-    with unheard():
+    with unheard(), collecting_seldom():
         return _search(report, seed, schedules, seconds, held, progress)
 
 

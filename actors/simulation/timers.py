@@ -21,6 +21,19 @@ class Entry(NamedTuple):
     when: float
     number: int
     handle: asyncio.TimerHandle
+    place: Place | None
+
+    @property
+    def dead(self) -> bool:
+        """Cancelled, or of a process that has ended."""
+        place = self.place
+        return self.handle.cancelled() or (place is not None and place.down)
+
+    @property
+    def paused(self) -> bool:
+        """Of a process that has stopped for a while."""
+        place = self.place
+        return place is not None and place.paused
 
 
 class Timers:
@@ -34,17 +47,16 @@ class Timers:
     def arm(self, handle: asyncio.TimerHandle) -> None:
         """Enter a timer."""
         self._armed += 1
-        heapq.heappush(self._heap, Entry(handle.when(), self._armed, handle))
+        heapq.heappush(self._heap, Entry(handle.when(), self._armed, handle, _place(handle)))
 
     def next(self) -> Entry | None:
         """Return the earliest that may fire; those of a paused process wait for it."""
         heap = self._heap
-        while heap and _dead(heap[0].handle):
+        while heap and heap[0].dead:
             heapq.heappop(heap)
-        if not heap or not _paused(heap[0].handle):
+        if not heap or not heap[0].paused:
             return heap[0] if heap else None
-        fit = (entry for entry in heap if not _dead(entry.handle) and not _paused(entry.handle))
-        return min(fit, default=None)
+        return min((entry for entry in heap if not (entry.dead or entry.paused)), default=None)
 
     def take(self, entry: Entry) -> None:
         """Take one out that is about to fire."""
@@ -71,7 +83,7 @@ class Timers:
 
     def armed(self) -> list[str]:
         """What would still fire, by what it calls."""
-        live = (entry.handle for entry in self._heap if not _dead(entry.handle))
+        live = (entry.handle for entry in self._heap if not entry.dead)
         return [callback_name(handle) for handle in live]
 
 
@@ -83,16 +95,3 @@ def callback_name(handle: asyncio.Handle) -> str:
 def _place(handle: asyncio.TimerHandle) -> Place | None:
     place: Place | None = handle._context.get(PLACE)  # type: ignore[attr-defined] # noqa: SLF001 - no public way
     return place
-
-
-def _dead(handle: asyncio.TimerHandle) -> bool:
-    """Cancelled, or of a process that has ended."""
-    if handle.cancelled():
-        return True
-    place = _place(handle)
-    return place is not None and place.down
-
-
-def _paused(handle: asyncio.TimerHandle) -> bool:
-    place = _place(handle)
-    return place is not None and place.paused

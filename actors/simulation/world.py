@@ -184,11 +184,12 @@ class World:
         if node.down or node.paused:
             return []
         possible: list[Action] = []
+        writing = node.shell.storing.under_way
         if self.faults.left("crashes"):
-            possible += self._crashes if node.shell.storing.under_way else self._crashes[:1]
+            possible += self._crashes if writing else self._crashes[:1]
         if self.faults.left("pauses"):
             possible.append(self._pauses)
-        if self.faults.left("outages"):
+        if writing and self.faults.left("outages"):  # at other times it strikes few and takes long
             possible.append(self._outages)
         return possible
 

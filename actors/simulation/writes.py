@@ -6,7 +6,7 @@ A write is one transaction. Its body is one msgpack array: a number that says wh
     consume   consumer, log, seq
     cut       log, upto, seq and payload of the snapshot that stands for what is cut off
     drop      log, seq, epoch
-    begin     log, seq, epoch, active, payload of the snapshot, row
+    begin     head, row, seq and payload of the snapshot or nil, keys, consumers, [record, ...]
 
 with records as `codec.encode` makes them, and a row as [name of its projection, values]: whoever
 reads the file without that projection finds no row.
@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, TypeAlias
 import msgpack
 
 from actors.runtime import Caller
-from actors.runtime.journal.port import Append, Head, Place, Snapshot
+from actors.runtime.journal.port import Append, Copy, Head, Place, Snapshot
 from actors.runtime.journal.projection import Projection, Row
 from actors.storage.codec import decode, encode
 
@@ -80,16 +80,14 @@ class Drop(NamedTuple):
 
 
 class Begin(NamedTuple):
-    """Begin a log at a snapshot."""
+    """Take over a log from elsewhere."""
 
-    head: Head
-    snapshot: Snapshot
-    row: Row | None
+    copy: Copy
 
     @property
     def log(self) -> str:
         """Which one."""
-        return self.head.log
+        return self.copy.head.log
 
 
 Upkeep: TypeAlias = Consume | Cut | Drop | Begin
@@ -120,8 +118,8 @@ def said(write: Write) -> str:
             return f"compact {log} up to {upto}"
         case Drop(head):
             return f"remove {head.log} at {head.seq}"
-        case Begin(head, _, _):
-            return f"restore {head.log} at {head.seq}"
+        case Begin(copy):
+            return f"restore {copy.head.log} at {copy.head.seq}"
 
 
 # -- to bytes
@@ -161,9 +159,9 @@ def _fields(write: Upkeep, known: Projections) -> tuple[object, ...]:
             return (_What.CUT, log, upto, *(snapshot or (0, b"")))
         case Drop(head):
             return (_What.DROP, head.log, head.seq, head.epoch)
-        case Begin(head, snapshot, row):
-            log, seq, epoch, active, _ = head
-            return (_What.BEGIN, log, seq, epoch, active, snapshot.payload, _told(row, known))
+        case Begin((head, row, snapshot, records, keys, consumers)):
+            frames = [encode(record, head.log) for record in records]
+            return (_What.BEGIN, head, _told(row, known), snapshot, keys, consumers, frames)
 
 
 def _told(row: Row | None, known: Projections) -> tuple[str, Row] | None:
@@ -195,9 +193,7 @@ def written(body: bytes, known: Projections) -> Written:
             log, seq, epoch = fields
             return Drop(Head(log, seq, epoch))
         case _What.BEGIN:
-            log, seq, epoch, active, payload, row = fields
-            head = Head(log, seq, epoch, active, floor=seq)
-            return Begin(head, Snapshot(seq, payload), _row(row, known))
+            return Begin(_copy(known, *fields))
         case other:
             raise ValueError(f"{other!r} is no write")
 
@@ -217,6 +213,26 @@ def _append(
     append = Append(log, epoch, expected, records, Caller(), active, _row(row, known))
     named = append._replace(keys=tuple(keys), consumers=tuple(consumers))
     return Encoded(named, frames)
+
+
+def _copy(
+    known: Projections,
+    told: list[Any],
+    row: list[Any] | None,
+    snapshot: list[Any] | None,
+    keys: list[list[Any]],
+    consumers: list[list[Any]],
+    frames: list[bytes],
+) -> Copy:
+    head = Head(*told)
+    return Copy(
+        head,
+        _row(row, known),
+        None if snapshot is None else Snapshot(*snapshot),
+        tuple(decode(frame, head.log) for frame in frames),
+        tuple((key, seq) for key, seq in keys),
+        tuple((consumer, seq) for consumer, seq in consumers),
+    )
 
 
 def _row(told: list[Any] | None, known: Projections) -> Row | None:

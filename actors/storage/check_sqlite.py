@@ -141,7 +141,7 @@ def _logs(db: sqlite3.Connection) -> Iterator[Finding]:
 def _records(db: sqlite3.Connection) -> Iterator[Finding]:
     """Frames, and the links between them."""
     for id_, seq, previous, frame, log, head, floor, same, before in db.execute(_RECORDS):
-        if log is None:
+        if type(log) is not str:
             yield Finding(f"record {seq} at rowid {id_} of no log", "a log that it is of")
             continue
         try:

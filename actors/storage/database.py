@@ -35,17 +35,19 @@ _PASSING = frozenset(
         sqlite3.SQLITE_INTERRUPT,
     }
 )
+FAULTS = (sqlite3.Error, UnicodeDecodeError)
+"""What the sqlite3 module raises; the second where SQLite's message quotes a damaged name."""
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
-def storage_error(error: sqlite3.Error, path: Path, doing: str) -> StorageError:
+def storage_error(error: Exception, path: Path, doing: str) -> StorageError:
     """The error of the port that `error` amounts to; `doing` says what was tried."""
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     text = f"{doing} in {path}: {name}: {error}"
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest tells kinds of one error apart
     if code in _PASSING:
         return StorageUnavailable(text)
-    if code in _DAMAGED:
+    if code in _DAMAGED or isinstance(error, UnicodeDecodeError):
         return JournalCorrupt(f"{text}; restore a backup, or move the file away to start anew")
     return StorageError(text)
 
@@ -68,13 +70,30 @@ def connect(path: Path, *, full: bool = False, checkpoints: bool = True) -> sqli
             path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         prepare(db, path, full=full, checkpoints=checkpoints)
+        _need_writable(db)
     except BaseException as error:
         if db is not None:
             db.close()
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, FAULTS):
             raise storage_error(error, path, "opening the journal") from error
         raise
     return db
+
+
+def _need_writable(db: sqlite3.Connection) -> None:
+    """Raise where a write would be refused; nothing is written.
+
+    SQLite opens a file that is read-only all the same, and could not write to it later either.
+    """
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        db.execute(f"PRAGMA user_version = {schema.VERSION}")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
+            raise
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
 
 
 def prepare(

@@ -1,6 +1,7 @@
-"""What is written to a SQLite file for one append: plain data, which can be sent to a process.
+"""What is written to a SQLite file: plain data, which can be sent to a process.
 
-Neighbours: `codec.py` (frames), `fencing.py` (what makes an append well-formed), `logwriter.py`.
+Neighbours: `codec.py` (frames), `fencing.py` (what makes an append well-formed), `logwriter.py` and
+`logkeeper.py` (write it).
 """
 
 from __future__ import annotations
@@ -8,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from actors.runtime.journal.port import Append
+from actors.runtime.journal.port import Append, Copy, Head, Snapshot
 from actors.runtime.journal.projection import Projection, Row
 from actors.storage.codec import encode
-from actors.storage.fencing import check, claims
+from actors.storage.fencing import check, check_copy, claims
 
 Values = tuple[Any, ...]
 """A row, as columns."""
@@ -30,6 +31,19 @@ class Entry(NamedTuple):
     """Name of the projection, and the row."""
     keys: Sequence[str]
     consumers: Sequence[str]
+
+
+class Whole(NamedTuple):
+    """All of one log."""
+
+    head: Head
+    frames: Sequence[bytes]
+    """Of every record after the floor."""
+    row: tuple[str, Values] | None
+    """Name of the projection, and the row."""
+    snapshot: Snapshot | None
+    keys: Sequence[tuple[str, int]]
+    consumers: Sequence[tuple[str, int]]
 
 
 def entries(group: Sequence[Append], known: Mapping[str, Projection]) -> list[Entry]:
@@ -54,6 +68,18 @@ def entries(group: Sequence[Append], known: Mapping[str, Projection]) -> list[En
         )
         for append in group
     ]
+
+
+def whole(copy: Copy, known: Mapping[str, Projection]) -> Whole:
+    """What is written for a copy of a log.
+
+    Raises:
+        ValueError, TypeError: as `fencing.check_copy` and `codec.encode`.
+    """
+    check_copy(copy, known.values())
+    frames = [encode(record, copy.head.log) for record in copy.records]
+    row = named(copy.row, known)
+    return Whole(copy.head, frames, row, copy.snapshot, copy.keys, copy.consumers)
 
 
 def named(row: Row | None, known: Mapping[str, Projection]) -> tuple[str, Values] | None:

@@ -1,5 +1,7 @@
 """Fencing: when a compare-and-append holds, said once for every journal (law L7).
 
+And what no correct writer can have made: such an append, or copy of a log, is refused.
+
 Neighbours: `memory.py`, `sqlite.py`, `postgres.py`, `foreign.py`. A journal whose database compares
 by itself (the conditional UPDATE of `sqlite.py`) must agree with `holds`; the conformance suite
 checks it.
@@ -7,10 +9,10 @@ checks it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from actors.runtime.journal.port import Append
-from actors.runtime.journal.projection import Projection
+from actors.runtime.journal.port import Append, Copy
+from actors.runtime.journal.projection import Projection, Row
 from actors.runtime.journal.record import CLAIM
 
 
@@ -45,10 +47,61 @@ def check(append: Append, known: Iterable[Projection] | None = None) -> None:
                 f"record (seq {record.seq}, epoch {record.epoch}) of log {append.log!r} stands "
                 f"where (seq {seq}, epoch {append.epoch}) belongs"
             )
-    if append.row is None or known is None:
-        return
-    if not any(type(append.row) is projection.row for projection in known):
+    if known is not None:
+        _check_row(append.log, append.row, known)
+
+
+def check_copy(copy: Copy, known: Iterable[Projection]) -> None:
+    """Refuse a copy that is of no log.
+
+    Args:
+        copy: what is to be restored.
+        known: the projections that the journal was opened with.
+
+    Raises:
+        ValueError: says what does not hold together; see `Upkeep.restore`.
+    """
+    for wrong in (*_misplaced(copy), *_broken(copy)):
+        raise ValueError(f"the copy of log {copy.head.log!r} does not hold together: {wrong}")
+    _check_row(copy.head.log, copy.row, known)
+
+
+def _misplaced(copy: Copy) -> Iterator[str]:
+    """What lies outside of the log."""
+    _, seq, epoch, _, floor = copy.head
+    if seq < 1 or epoch < 1 or not 0 <= floor <= seq:
+        yield f"its head is at {seq} in epoch {epoch}, its floor at {floor}"
+    if copy.snapshot is None and floor:
+        yield f"no snapshot stands for what is below its floor, {floor}"
+    if copy.snapshot is not None and not floor <= copy.snapshot.seq <= seq:
+        yield f"its snapshot is at {copy.snapshot.seq}, expected {floor} to {seq}"
+    named = (("key", copy.keys, 1, seq), ("consumer", copy.consumers, floor, seq - 1))
+    for what, places, least, most in named:
+        if len(dict(places)) < len(places):
+            yield f"a {what} stands twice in it"
+        for name, at in places:
+            if not least <= at <= most:
+                yield f"its {what} {name!r} is at {at}, expected {least} to {most}"
+
+
+def _broken(copy: Copy) -> Iterator[str]:
+    """Records that do not follow one another."""
+    head, epoch = copy.head, 0
+    if len(copy.records) != head.seq - head.floor:
+        yield f"it has {len(copy.records)} records from {head.floor + 1} to {head.seq}"
+    for seq, record in enumerate(copy.records, head.floor + 1):
+        if record.seq != seq:
+            yield f"record {record.seq} stands where {seq} belongs"
+        if record.epoch < epoch or (0 < epoch < record.epoch and record.kind != CLAIM):
+            yield f"record {seq} is of epoch {record.epoch}, without a claim after {epoch}"
+        epoch = record.epoch
+    if copy.records and epoch != head.epoch:
+        yield f"its last record is of epoch {epoch}, its head of {head.epoch}"
+
+
+def _check_row(log: str, row: Row | None, known: Iterable[Projection]) -> None:
+    if row is not None and not any(type(row) is projection.row for projection in known):
         raise ValueError(
-            f"the row of log {append.log!r} is a {type(append.row).__name__}, and the journal was "
+            f"the row of log {log!r} is a {type(row).__name__}, and the journal was "
             "opened with no projection of such rows"
         )

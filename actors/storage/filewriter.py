@@ -17,8 +17,8 @@ from actors.runtime.journal.errors import StorageError, StorageUnavailable
 from actors.runtime.journal.port import Head, Snapshot
 from actors.storage import log, logkeeper
 from actors.storage.checkpoints import Checkpoints
-from actors.storage.database import storage_error
-from actors.storage.entries import Entry, Values
+from actors.storage.database import FAULTS, storage_error
+from actors.storage.entries import Entry, Whole
 from actors.storage.logwriter import LogWriter
 from actors.storage.rows import Shape, names_of
 
@@ -56,13 +56,16 @@ class FileWriter:
         for shape in shapes:
             try:
                 shape.ensure(self._db)
-            except sqlite3.Error as error:
+            except FAULTS as error:
                 self._undo()
                 doing = f"making a table for {shape.projection!r}"
                 raise storage_error(error, self._path, doing) from error
             self._shapes[shape.projection] = shape
             self._logs.register(shape)
-        self._logs.tables = names_of(self._db)
+        try:
+            self._logs.tables = names_of(self._db)
+        except FAULTS as error:
+            raise storage_error(error, self._path, "reading the names of tables") from error
 
     def append(self, group: list[Entry]) -> list[bool]:
         """Store a group and say which of it is stored, in order; see the port.
@@ -112,13 +115,11 @@ class FileWriter:
         tables = self._logs.tables
         return self._whole("removing", lambda: logkeeper.remove(self._db, head, tables))
 
-    def restore(self, head: Head, snapshot: Snapshot, row: tuple[str, Values] | None) -> bool:
-        """Begin a log at a snapshot; see the port."""
-        shaped = None if row is None else (self._shapes[row[0]], row[1])
-        restored = self._whole(
-            "restoring", lambda: logkeeper.restore(self._db, head, snapshot, shaped)
-        )
-        self._logs.forget()  # it took a number in `logs`
+    def restore(self, whole: Whole) -> bool:
+        """Take over a log from elsewhere; see the port."""
+        shape = None if whole.row is None else self._shapes[whole.row[0]]
+        restored = self._whole("restoring", lambda: logkeeper.restore(self._db, whole, shape))
+        self._logs.forget()  # it took numbers in `logs` and `records`
         return restored
 
     def close(self) -> None:

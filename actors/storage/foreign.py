@@ -18,8 +18,8 @@ from itertools import islice
 from a2a.types import ListTasksRequest, StreamResponse, Task
 
 from actors.runtime import NOBODY, Caller
-from actors.runtime.journal.port import Ack, Append, Head, Listing, Place, Snapshot, Stored
-from actors.runtime.journal.projection import Keep, Projection, Query, Row
+from actors.runtime.journal.port import Ack, Append, Copy, Head, Listing, Place, Snapshot, Stored
+from actors.runtime.journal.projection import Keep, Projection, Query
 from actors.runtime.journal.record import Record
 from actors.storage.fencing import check, holds
 from actors.storage.remembered import Memories, Memory, row_of
@@ -216,8 +216,9 @@ class ForeignJournal:
         """None, as nothing is remembered of what was consumed."""
         return []
 
-    def place(self, consumer: str, log: str) -> None:
+    def place(self, consumer: str, log: str) -> Place | None:
         """None, as nothing is remembered of what was consumed."""
+        return None
 
     def surplus(self, keep: Keep, limit: int = 256) -> Sequence[Head]:
         """None."""
@@ -231,7 +232,7 @@ class ForeignJournal:
         """Nothing: the store is its owner's."""
         return False
 
-    def restore(self, head: Head, snapshot: Snapshot, row: Row | None = None) -> bool:
+    def restore(self, copy: Copy) -> bool:
         """Nothing: a Task goes into a store by way of that store."""
         return False
 

@@ -11,9 +11,8 @@ from typing import NamedTuple
 from a2a.types import StreamResponse, Task, TaskState
 from google.protobuf.message import DecodeError
 
-from actors.runtime import Caller
 from actors.runtime.journal.errors import StorageError
-from actors.runtime.journal.port import Append
+from actors.runtime.journal.port import Copy, Head
 from actors.runtime.journal.record import Record
 from actors.storage.source import Kept, Source, records
 from actors.task.events import core_message
@@ -105,10 +104,8 @@ async def fold_at(source: Source, kept: Kept, at: int) -> Fold:
     return fold
 
 
-def forked(
-    fold: Fold, row: TaskRow, *, task: str, new: str, context: str | None, now: int
-) -> Append:
-    """The append that begins a new task where another one was.
+def forked(fold: Fold, row: TaskRow, *, task: str, new: str, context: str | None, now: int) -> Copy:
+    """The log that begins a new task where another one was.
 
     Args:
         fold: the other task as it was.
@@ -140,7 +137,7 @@ def forked(
     record = Record(1, 1, now, Kind.TASK, payload, {"by": f"fork {new}"})
     state = int(made.status.state)
     changed = row._replace(context=context, state=state, status_at=now)
-    return Append(new, 1, 0, (record,), Caller(row.owner, row.tenant), row=changed)
+    return Copy(Head(new, 1), changed, None, (record,))
 
 
 def _renamed(task: Task, new: str, context: str) -> Task:

@@ -1,13 +1,7 @@
 """Import: JSON lines into a journal, through its port.
 
 A file is read twice: first to see that every line of it is sound and that none of its logs exists,
-then to store them. A log is stored as one group of appends, so that it is there as a whole or not
-at all; they are split where a claim begins an epoch, where a key leads to and where a consumer goes
-on. A compacted log begins at its snapshot (`restore`), the rest of it follows; should that fail,
-its beginning is taken away again.
-
-What the port cannot do is said, not hidden (`Imported`): a log begins at its snapshot, so records
-before that (which the snapshot stands for) and keys that lead to them are left out.
+then to store them. Each log is one `restore`, so that it is there as it was, or not at all.
 
 Neighbours: `lines.py` (the form), `export.py` (the way out).
 """
@@ -16,19 +10,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
-from actors.runtime import Caller
 from actors.runtime.journal.errors import StorageError
-from actors.runtime.journal.port import Ack, Append, Head, Journal
+from actors.runtime.journal.port import Copy, Journal
 from actors.runtime.journal.projection import Projection
-from actors.runtime.journal.record import CLAIM, Record
+from actors.runtime.journal.record import CLAIM
 from actors.storage.lines import BadLine, Line, kept_in, projections_in, record_in
 from actors.storage.samples import settled
-from actors.storage.source import Kept
 
 T = TypeVar("T")
 
@@ -39,34 +30,12 @@ Opened = Callable[[], Iterable[str]]
 """Reads a file from its beginning."""
 
 
-class Log(NamedTuple):
-    """One log of a file."""
-
-    kept: Kept
-    records: Sequence[Record]
-    """Those after the floor."""
-
-    @property
-    def base(self) -> int:
-        """Where it begins in a new journal: at its snapshot; 0 when it has all its records."""
-        return self.kept.snapshot.seq if self.kept.snapshot else 0
-
-    @property
-    def rest(self) -> Sequence[Record]:
-        """The records after that."""
-        return self.records[self.base - self.kept.head.floor :]
-
-
 @dataclass(slots=True)
 class Imported:
     """What an import has done."""
 
     logs: int = 0
     records: int = 0
-    left_out: int = 0
-    """Records that a snapshot stands for."""
-    keys_lost: dict[str, int] = field(default_factory=dict)
-    """Log -> idempotency keys that could not be kept."""
 
 
 class Lines:
@@ -89,13 +58,13 @@ class Lines:
         told = self._at_line(projections_in, self._next())
         self.projections = told if projections is None else projections
 
-    def __iter__(self) -> Iterator[Log]:
+    def __iter__(self) -> Iterator[Copy]:
         """Every log; raises BadLine."""
         logs = records = 0
         while "end" not in self._next():
-            log = self._log()
-            logs, records = logs + 1, records + len(log.records)
-            yield log
+            copy = self._copy()
+            logs, records = logs + 1, records + len(copy.records)
+            yield copy
         counted = {"logs": logs, "records": records}
         if self._told["end"] != counted:
             raise self.bad(f"found end {self._told['end']!r}, expected {counted}")
@@ -104,7 +73,7 @@ class Lines:
                 self._number = number
                 raise self.bad(f"found {line[:80]!r} after the end, expected nothing")
 
-    def _log(self) -> Log:
+    def _copy(self) -> Copy:
         kept = self._at_line(lambda line: kept_in(line, self.projections), self._told)
         head, epoch, found = kept.head, 0, []
         for seq in range(head.floor + 1, head.seq + 1):
@@ -115,7 +84,8 @@ class Lines:
             found.append(record)
         if found and epoch != head.epoch:
             raise self.bad(f"found epoch {epoch} at the end of its log, expected {head.epoch}")
-        return Log(kept, found)
+        keys, consumers = tuple(kept.keys.items()), tuple(kept.consumers.items())
+        return Copy(head, kept.row, kept.snapshot, tuple(found), keys, consumers)
 
     def _next(self) -> Line:
         found = next(self._lines, None)
@@ -165,9 +135,10 @@ async def import_lines(
     try:
         await _see(Lines(opened(), projections), journal)
         done = Imported()
-        for log in Lines(opened(), projections):
-            await _store(log, journal)
-            _count(log, done)
+        for copy in Lines(opened(), projections):
+            await _store(copy, journal)
+            done.logs += 1
+            done.records += len(copy.records)
     finally:
         await settled(journal.close())
     return done
@@ -176,19 +147,17 @@ async def import_lines(
 async def _see(lines: Lines, journal: Journal) -> None:
     """See that all of it can be stored."""
     names: set[str] = set()
+    keys: set[str] = set()
     there: list[str] = []
-    for log in lines:
-        name = log.kept.head.log
+    for copy in lines:
+        name = copy.head.log
         if name in names:
             raise lines.bad(f"found log {name!r} a second time, expected it once")
         names.add(name)
-        for consumer, seq in log.kept.consumers.items():
-            if seq < log.base:
-                raise StorageError(
-                    f"nothing was imported: log {name!r} begins at its snapshot, {log.base}, and "
-                    f"the consumer {consumer!r} is only done up to {seq}; let a server deliver "
-                    "the rest, then export anew"
-                )
+        for key, _ in copy.keys:
+            if key in keys:
+                raise lines.bad(f"found key {key!r} in log {name!r} too, expected it in one log")
+            keys.add(key)
         if await settled(journal.head(name)) is not None:
             there.append(name)
     if there:
@@ -199,77 +168,13 @@ async def _see(lines: Lines, journal: Journal) -> None:
         )
 
 
-async def _store(log: Log, journal: Journal) -> None:
-    begun = log.base > 0
-    if begun and not await _begin(log, journal):
-        raise _exists(log)
-    group = _appends(log)
+async def _store(copy: Copy, journal: Journal) -> None:
     try:
-        acks = await settled(journal.append(group)) if group else ()
-        if any(ack is not Ack.STORED for ack in acks):
-            raise _exists(log)
-    except StorageError:
-        if begun:
-            await settled(journal.remove(_beginning(log)))
-        raise
-
-
-def _exists(log: Log) -> StorageError:
-    return StorageError(
-        f"log {log.kept.head.log!r} was refused: it, or one of its keys, exists by now; "
-        "import into a new journal that nobody else uses"
-    )
-
-
-async def _begin(log: Log, journal: Journal) -> bool:
-    """Restore the beginning of a compacted log; not active, so that it can be taken away."""
-    snapshot, beginning = log.kept.snapshot, _beginning(log)
-    assert snapshot is not None  # noqa: S101 - kept_in has seen to it where there is a floor
-    if not log.rest:
-        beginning = beginning._replace(active=log.kept.head.active)
-    return await settled(journal.restore(beginning, snapshot, log.kept.row))
-
-
-def _beginning(log: Log) -> Head:
-    """The head of a log while nothing follows its snapshot."""
-    return Head(log.kept.head.log, log.base, _epoch_before(log), floor=log.base)
-
-
-def _epoch_before(log: Log) -> int:
-    """The epoch of the record at the snapshot, as far as it can be known."""
-    if not log.rest:
-        return log.kept.head.epoch
-    if len(log.records) > len(log.rest):
-        return log.records[-len(log.rest) - 1].epoch
-    first = log.rest[0]
-    return max(1, first.epoch - 1) if first.kind == CLAIM else first.epoch
-
-
-def _appends(log: Log) -> list[Append]:
-    """The appends of what follows the snapshot."""
-    kept, rest, base = log.kept, log.rest, log.base
-    starts = {base} | {seq - 1 for seq in kept.keys.values()} | set(kept.consumers.values())
-    starts |= {record.seq - 1 for record in rest if record.kind == CLAIM}
-    places = sorted(start for start in starts if base <= start < kept.head.seq)
-    group = []
-    for start, end in pairwise((*places, kept.head.seq)):
-        records = tuple(rest[start - base : end - base])
-        append = Append(kept.head.log, records[0].epoch, start, records, Caller())
-        group.append(
-            append._replace(
-                active=kept.head.active,
-                row=kept.row,
-                keys=tuple(key for key, seq in kept.keys.items() if seq == start + 1),
-                consumers=tuple(each for each, seq in kept.consumers.items() if seq == start),
-            )
+        stored = await settled(journal.restore(copy))
+    except ValueError as error:
+        raise StorageError(f"log {copy.head.log!r} cannot be kept there: {error}") from error
+    if not stored:
+        raise StorageError(
+            f"log {copy.head.log!r} was refused: it, or one of its keys, exists by now; "
+            "import into a new journal that nobody else uses"
         )
-    return group
-
-
-def _count(log: Log, done: Imported) -> None:
-    done.logs += 1
-    done.records += len(log.rest)
-    done.left_out += len(log.records) - len(log.rest)
-    lost = sum(seq <= log.base for seq in log.kept.keys.values())
-    if lost:
-        done.keys_lost[log.kept.head.log] = lost

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from actors.runtime.journal.errors import JournalCorrupt
 from actors.runtime.journal.port import Head, Listing, Place
 from actors.runtime.journal.projection import Keep, Query
 from actors.storage.log import COLUMNS, WIDTH, Found, stored
@@ -114,6 +115,8 @@ def surplus(db: sqlite3.Connection, table: Table, keep: Keep, limit: int) -> lis
         size = db.execute(total, (keep.state,)).fetchone()[0]
     beyond: list[Head] = []
     for *columns, newest, taken in db.execute(oldest, (keep.state, limit)):
+        if type(newest) is not int or type(taken) is not int:
+            raise JournalCorrupt(f"a row of {shape.table} or logs is damaged: restore a backup")
         old = keep.since is not None and newest < keep.since
         many = keep.count is not None and count - len(beyond) > keep.count
         if not old and not many and (keep.size is None or size <= keep.size):

@@ -61,8 +61,10 @@ class ProcessLock:
         self._db.close()
 
     def _take(self) -> None:
-        """Write who we are, then hold the lock; again if another came between the two."""
-        self._db.execute("PRAGMA synchronous = OFF")  # it need not outlive the machine
+        """Write who we are, then hold the lock; again if another came between the two.
+
+        Synced as any database: one that a power cut has torn could not be locked any more.
+        """
         while True:
             self._db.execute(f"PRAGMA application_id = {self.holder.nonce}")
             self._db.execute(f"PRAGMA user_version = {self.holder.process}")

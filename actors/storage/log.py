@@ -32,13 +32,19 @@ WIDTH: Final = 7
 """How many COLUMNS are."""
 _LOG: Final = f"SELECT {COLUMNS} FROM logs AS l WHERE log = ?"  # noqa: S608 - constants
 _KEY: Final = "SELECT l.log, k.seq FROM keys AS k JOIN logs AS l ON l.id = k.log WHERE k.key = ?"
+INSERT_RECORD: Final = "INSERT INTO records (id, log, seq, previous, frame) VALUES (?, ?, ?, ?, ?)"
+INSERT_MARK: Final = "INSERT INTO marks (log, seq, record) VALUES (?, ?, ?)"
+INSERT_KEY: Final = "INSERT INTO keys (key, log, seq) VALUES (?, ?, ?)"
+OPEN_CONSUMER: Final = """INSERT INTO consumers (consumer, log, seq) VALUES (?, ?, ?)
+    ON CONFLICT DO NOTHING"""
 CHAIN: Final = """WITH RECURSIVE chain (id, seq, previous) AS (
     SELECT id, seq, previous FROM records WHERE id = :start
     UNION ALL
-    SELECT r.id, r.seq, r.previous FROM chain JOIN records AS r ON r.id = chain.previous
+    SELECT r.id, r.seq, r.previous FROM chain
+    JOIN records AS r ON r.id = chain.previous AND r.seq = chain.seq - 1
     WHERE chain.seq > :after + 1 LIMIT :steps
 )"""
-"""Records from `start` back to `after + 1`."""
+"""Records from `start` back to `after + 1`; each step leads to a lower number, or is the last."""
 _FRAMES: Final = f"""{CHAIN} SELECT frame FROM chain JOIN records AS r ON r.id = chain.id
     WHERE chain.seq <= :upto ORDER BY chain.seq"""  # noqa: S608 - constants
 
@@ -53,8 +59,18 @@ class Found(NamedTuple):
 
     @classmethod
     def of(cls, columns: tuple[Any, ...]) -> Found:
-        """What COLUMNS gave."""
+        """What COLUMNS gave.
+
+        Raises:
+            JournalCorrupt: they are not what anybody has written.
+        """
         id_, last, log, seq, epoch, active, floor = columns
+        numbers = {type(last), type(seq), type(epoch), type(floor)} == {int}
+        if type(log) is not str or not numbers or not 0 <= floor <= seq:
+            raise JournalCorrupt(
+                f"row {id_} of the table logs is damaged: it says what no journal has written; "
+                "restore a backup"
+            )
         return cls(id_, last, Head(log, seq, epoch, bool(active), floor))
 
 
@@ -92,12 +108,24 @@ def read(db: sqlite3.Connection, tables: Collection[Table], found: Found) -> Sto
 
 
 def start(db: sqlite3.Connection, found: Found, upto: int) -> tuple[int, int]:
-    """The nearest record from `upto` on whose place is known: its number and rowid."""
+    """The nearest record from `upto` on whose place is known: its number and rowid.
+
+    Raises:
+        JournalCorrupt: the mark of it is not of the types that were written.
+    """
     mark = db.execute(
         "SELECT seq, record FROM marks WHERE log = ? AND seq >= ? ORDER BY seq LIMIT 1",
         (found.id, upto),
     ).fetchone()
-    return (found.head.seq, found.last) if mark is None else mark
+    if mark is None:
+        return found.head.seq, found.last
+    seq, record = mark
+    if type(seq) is not int or type(record) is not int:
+        raise JournalCorrupt(
+            f"a mark of log {found.head.log!r} is damaged: found {seq!r}, {record!r}, expected "
+            "numbers; restore a backup"
+        )
+    return seq, record
 
 
 def records(db: sqlite3.Connection, found: Found, after: int, upto: int) -> tuple[Record, ...]:
@@ -113,10 +141,14 @@ def records(db: sqlite3.Connection, found: Found, after: int, upto: int) -> tupl
     frames = db.execute(_FRAMES, values).fetchall()
     log = found.head.log
     read = tuple(decode(frame, log) for (frame,) in frames)
-    if [record.seq for record in read] != list(range(after + 1, upto + 1)):
+    # Counted first: a damaged head may name more records than any memory holds.
+    if len(read) != upto - after or any(
+        record.seq != seq for seq, record in enumerate(read, after + 1)
+    ):
+        span = f"{read[0].seq} to {read[-1].seq}" if read else "none"
         raise JournalCorrupt(
             f"log {log!r} is broken: walking back from rowid {first} for records "
-            f"{after + 1} to {upto} found {[record.seq for record in read]}"
+            f"{after + 1} to {upto} found {len(read)}, {span}"
         )
     return read
 

@@ -1,4 +1,4 @@
-"""Letting go of records and of logs in a SQLite file, and beginning a log at a snapshot.
+"""Letting go of records and of logs in a SQLite file, and taking a whole log over.
 
 Each function is all of one transaction; comparing and deleting are one.
 
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from itertools import chain, count
 from typing import Final
 
 from actors.runtime.journal.errors import JournalCorrupt
 from actors.runtime.journal.port import Head, Snapshot
 from actors.storage import log
 from actors.storage.codec import checksum
-from actors.storage.entries import Values
+from actors.storage.entries import Whole
 from actors.storage.rows import Shape
 
 _SAVE_SNAPSHOT: Final = """INSERT INTO snapshots (log, seq, crc, payload)
@@ -32,7 +33,7 @@ _SIZE: Final = f"""{log.CHAIN} SELECT count(*), coalesce(sum(length(frame)), 0)
 _DELETE: Final = f"""{log.CHAIN} DELETE FROM records
     WHERE id IN (SELECT id FROM chain WHERE seq <= :upto)"""  # noqa: S608 - constants
 _BEGIN: Final = """INSERT INTO logs (log, head, epoch, head_record, active, floor, bytes)
-    VALUES (?, ?, ?, 0, ?, ?, 0) ON CONFLICT DO NOTHING"""
+    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 
 
 def save_snapshot(db: sqlite3.Connection, name: str, snapshot: Snapshot) -> None:
@@ -93,28 +94,47 @@ def remove(db: sqlite3.Connection, head: Head, tables: Iterable[str]) -> bool:
     return True
 
 
-def restore(
-    db: sqlite3.Connection, head: Head, snapshot: Snapshot, row: tuple[Shape, Values] | None
-) -> bool:
-    """Begin a log at a snapshot, unless there is one of that name.
+def restore(db: sqlite3.Connection, whole: Whole, shape: Shape | None) -> bool:
+    """Take a log over, unless there is one of that name or one of its keys is taken.
 
-    Raises:
-        ValueError: head, floor and snapshot are not of one record.
+    Args:
+        db: of the file.
+        whole: the log, which holds together.
+        shape: of its row.
     """
-    if not head.seq == head.floor == snapshot.seq > 0:
-        raise ValueError(
-            f"log {head.log!r} cannot begin at head {head.seq}, floor {head.floor} and a snapshot "
-            f"at {snapshot.seq}: the three are one number from 1 on"
-        )
-    values = (head.log, head.seq, head.epoch, head.active, head.floor)
-    cursor = db.execute(_BEGIN, values)
-    if not cursor.rowcount:
+    name, seq, epoch, active, floor = whole.head
+    if any(log.place_of(db, key) for key, _ in whole.keys):
         return False
-    if row is not None:
-        shape, columns = row
-        db.execute(shape.upsert, (cursor.lastrowid, head.log, *columns))
-    save_snapshot(db, head.log, snapshot)
+    first: int = 1 + (db.execute("SELECT max(id) FROM records").fetchone()[0] or 0)
+    last = first + len(whole.frames) - 1 if whole.frames else 0
+    size = sum(map(len, whole.frames))
+    cursor = db.execute(_BEGIN, (name, seq, epoch, last, active, floor, size))
+    id_ = cursor.lastrowid
+    if not cursor.rowcount or id_ is None:
+        return False
+    _write(db, id_, first, whole)
+    if whole.row is not None and shape is not None:
+        db.execute(shape.upsert, (id_, name, *whole.row[1]))
+    if whole.snapshot is not None:
+        save_snapshot(db, name, whole.snapshot)
+    db.executemany(log.INSERT_KEY, [(key, id_, at) for key, at in whole.keys])
+    consumers = [(consumer, name, at) for consumer, at in whole.consumers]
+    db.executemany(log.OPEN_CONSUMER, consumers)
     return True
+
+
+def _write(db: sqlite3.Connection, id_: int, first: int, whole: Whole) -> None:
+    """Write the records, from a rowid on, each linked to the one before, and their marks."""
+    numbered = list(enumerate(whole.frames, whole.head.floor + 1))
+    before = chain((0,), count(first))
+    rows = zip(count(first), before, numbered, strict=False)
+    db.executemany(
+        log.INSERT_RECORD,
+        ((record, id_, seq, previous, frame) for record, previous, (seq, frame) in rows),
+    )
+    places = zip(count(first), numbered, strict=False)
+    marks = [(id_, seq, record) for record, (seq, _) in places if seq % log.STRIDE == 0]
+    db.executemany(log.INSERT_MARK, marks)
 
 
 def _delete(db: sqlite3.Connection, found: log.Found, upto: int) -> tuple[int, int]:

@@ -30,9 +30,6 @@ _MOVED: Final = "UPDATE logs SET head = ?, epoch = ?, head_record = ?, bytes = b
 _IF_THERE: Final = " WHERE id = ? AND head = ? AND epoch = ?"
 _MOVE: Final = _MOVED + _IF_THERE
 _MOVE_AND_TURN: Final = _MOVED + ", active = ?" + _IF_THERE
-_INSERT_KEY: Final = "INSERT INTO keys (key, log, seq) VALUES (?, ?, ?)"
-_OPEN_CONSUMER: Final = """INSERT INTO consumers (consumer, log, seq) VALUES (?, ?, ?)
-    ON CONFLICT DO NOTHING"""
 
 
 class Tip(NamedTuple):
@@ -120,13 +117,13 @@ class LogWriter:
             batch.acks.append(stored)
         if not self._move_heads(cursor, batch):
             return None
-        cursor.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?)", batch.records)
+        cursor.executemany(log.INSERT_RECORD, batch.records)
         if batch.marks:
-            cursor.executemany("INSERT INTO marks VALUES (?, ?, ?)", batch.marks)
+            cursor.executemany(log.INSERT_MARK, batch.marks)
         if batch.keys:
-            cursor.executemany(_INSERT_KEY, batch.keys.values())
+            cursor.executemany(log.INSERT_KEY, batch.keys.values())
         if batch.consumers:
-            cursor.executemany(_OPEN_CONSUMER, batch.consumers)
+            cursor.executemany(log.OPEN_CONSUMER, batch.consumers)
         self._write_rows(cursor, batch)
         if len(self._tips) + len(batch.moved) > _TIPS:
             self._tips.clear()

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from actors.runtime import Caller
-from actors.runtime.journal.port import Ack, Append, Head, Listing, Place, Snapshot, Stored
+from actors.runtime.journal.port import Ack, Append, Copy, Head, Listing, Place, Snapshot, Stored
 from actors.runtime.journal.projection import Keep, Projection, Query, Row
 from actors.runtime.journal.record import Record
 from actors.storage.codec import decode, encode
-from actors.storage.fencing import check, holds
+from actors.storage.fencing import check, check_copy, holds
 from actors.storage.matching import may_see, position, selected, surplus
 
 
@@ -208,10 +208,20 @@ class MemoryJournal:
             del self._keys[key]
         return True
 
-    def restore(self, head: Head, snapshot: Snapshot, row: Row | None = None) -> bool:
-        """Begin a log at a snapshot."""
-        if head.log in self._logs:
+    def restore(self, copy: Copy) -> bool:
+        """Take over a log from elsewhere; see the port.
+
+        Raises:
+            ValueError, TypeError: as `fencing.check_copy` and `codec.encode`.
+        """
+        check_copy(copy, self._projections.values())
+        head = copy.head
+        frames = [encode(record, head.log) for record in copy.records]
+        if head.log in self._logs or any(key in self._keys for key, _ in copy.keys):
             return False
         log = self._logs[head.log] = _Log(head)
-        log.snapshot, log.row = snapshot, row
+        log.frames, log.snapshot, log.row = frames, copy.snapshot, copy.row
+        log.consumers = dict(copy.consumers)
+        log.keys = [key for key, _ in copy.keys]
+        self._keys.update({key: Place(head.log, seq) for key, seq in copy.keys})
         return True

@@ -26,9 +26,11 @@ except ImportError as error:
 
 from actors.runtime import Caller
 from actors.runtime.journal.errors import StorageError
-from actors.runtime.journal.port import Ack, Append, Head, Listing, Place, Snapshot, Stored
-from actors.runtime.journal.projection import Keep, Projection, Query, Row
+from actors.runtime.journal.port import Ack, Append, Copy, Head, Listing, Place, Snapshot, Stored
+from actors.runtime.journal.projection import Keep, Projection, Query
 from actors.runtime.journal.record import Record
+from actors.storage.codec import encode
+from actors.storage.fencing import check_copy
 from actors.storage.matching import checked
 from actors.storage.postgres_append import Appender
 from actors.storage.postgres_errors import Address
@@ -187,16 +189,18 @@ class PostgresJournal:
 
         return await self._write("removing a log", work)
 
-    async def restore(self, head: Head, snapshot: Snapshot, row: Row | None = None) -> bool:
-        """Begin a log at a snapshot.
+    async def restore(self, copy: Copy) -> bool:
+        """Take over a log from elsewhere; see the port.
 
         Raises:
-            ValueError: the row is of no projection that the journal knows, or the log's name is
-                too long.
+            ValueError, TypeError: as `fencing.check_copy` and `codec.encode`; or its name is too
+                long.
         """
+        check_copy(copy, self._layout.projections.values())
+        frames = [encode(record, copy.head.log) for record in copy.records]
         return await self._write(
             "restoring a log",
-            lambda connection: self._upkeep.restore(connection, head, snapshot, row),
+            lambda connection: self._upkeep.restore(connection, copy, frames),
         )
 
     # -- reading

@@ -6,16 +6,19 @@ Neighbours: `postgres_schema.py` (the tables), `postgres_read.py`, `postgres.py`
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from actors.runtime.journal.port import Head, Place, Snapshot
+from actors.runtime.journal.port import Copy, Head, Place, Snapshot
 from actors.runtime.journal.projection import Keep, Row
 from actors.storage.codec import checksum
 from actors.storage.postgres_append import check_name
 from actors.storage.postgres_read import HEAD, head_of
 from actors.storage.postgres_schema import Connection, Layout
-from actors.storage.postgres_text import kept, kept_row, told
+from actors.storage.postgres_text import kept, kept_key, kept_row, told
 
 # ruff: noqa: S608 - every name put into a statement was checked by Layout or Projection
+
+_NO_SNAPSHOT: Final = (None, None, None)
 
 
 class Upkeeper:
@@ -187,26 +190,41 @@ class Upkeeper:
         )
         return done is True
 
-    async def restore(
-        self, connection: Connection, head: Head, snapshot: Snapshot, row: Row | None
-    ) -> bool:
-        """Begin a log at a snapshot.
+    async def restore(self, connection: Connection, copy: Copy, frames: Sequence[bytes]) -> bool:
+        """Take a log over, unless there is one of that name or one of its keys is taken.
 
         Raises:
             ValueError: its name is too long, or its row of no projection that is known.
         """
+        head, snapshot = copy.head, copy.snapshot
         check_name(head.log)
         layout = self._layout
-        beside, values = self._beside(head.log, row)
+        beside, values = self._beside(head.log, copy.row)
+        cached = (snapshot.seq, _crc(head.log, snapshot), snapshot.payload) if snapshot else _NO_SNAPSHOT
         done = await connection.fetchval(
             f"WITH new AS (INSERT INTO {layout.table('logs')} "
             "(id, log, head, epoch, active, floor, bytes) "
-            f"VALUES (nextval('{layout.schema}.log_ids'), $1, $2, $3, $4, $5, 0) "
+            f"SELECT nextval('{layout.schema}.log_ids'), $1::text, $2::bigint, $3::bigint, "
+            "$4::boolean, $5::bigint, coalesce(sum(octet_length(f)), 0) "
+            "FROM unnest($6::bytea[]) AS f "
+            f"HAVING NOT EXISTS (SELECT FROM {layout.table('keys')} WHERE key = ANY ($7::text[])) "
             "ON CONFLICT DO NOTHING RETURNING id, log), "
+            f"written AS (INSERT INTO {layout.table('records')} (id, seq, frame) "
+            "SELECT new.id, $5::bigint + f.i, f.frame "
+            "FROM new, unnest($6::bytea[]) WITH ORDINALITY AS f (frame, i)), "
+            f"keyed AS (INSERT INTO {layout.table('keys')} (key, id, seq) "
+            "SELECT k.key, new.id, k.seq "
+            "FROM new, unnest($7::text[], $8::bigint[]) AS k (key, seq)), "
+            f"opened AS (INSERT INTO {layout.table('consumers')} (consumer, log, seq) "
+            "SELECT c.consumer, new.log, c.seq "
+            "FROM new, unnest($9::text[], $10::bigint[]) AS c (consumer, seq)), "
             f"cached AS (INSERT INTO {layout.table('snapshots')} (id, seq, crc, payload) "
-            f"SELECT id, $6, $7, $8 FROM new){beside} SELECT true FROM new",
-            *(kept(head.log), head.seq, head.epoch, head.active, head.floor),
-            *(snapshot.seq, _crc(head.log, snapshot), snapshot.payload, *values),
+            "SELECT id, $11::bigint, $12::bigint, $13::bytea FROM new "
+            f"WHERE $11 IS NOT NULL){beside} SELECT true FROM new",
+            *(kept(head.log), head.seq, head.epoch, head.active, head.floor, frames),
+            *([kept_key(key) for key, _ in copy.keys], [seq for _, seq in copy.keys]),
+            *([kept(name) for name, _ in copy.consumers], [seq for _, seq in copy.consumers]),
+            *(*cached, *values),
         )
         return done is True
 
@@ -214,7 +232,7 @@ class Upkeeper:
         projection = self._layout.of_row(log, row)
         if projection is None or row is None:
             return "", ()
-        given = ", ".join(f"${number}" for number in range(9, 9 + len(row)))
+        given = ", ".join(f"${number}" for number in range(14, 14 + len(row)))
         table = self._layout.rows(projection)
         return f", listed AS (INSERT INTO {table} SELECT id, log, {given} FROM new)", kept_row(row)
 

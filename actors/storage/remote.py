@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.runtime.journal.port import Head, MaybeAwaitable, Snapshot
-from actors.storage.entries import Entry, Values
+from actors.storage.entries import Entry, Whole
 from actors.storage.filewriter import FileWriter
 from actors.storage.link import Link
 from actors.storage.lock import Holder
@@ -73,11 +73,9 @@ class RemoteWriter:
         """Let go of a log."""
         return self._ask("remove", head)
 
-    def restore(
-        self, head: Head, snapshot: Snapshot, row: tuple[str, Values] | None
-    ) -> Awaitable[bool]:
-        """Begin a log at a snapshot."""
-        return self._ask("restore", head, snapshot, row)
+    def restore(self, whole: Whole) -> Awaitable[bool]:
+        """Take over a log from elsewhere."""
+        return self._ask("restore", *whole)
 
     def close(self) -> MaybeAwaitable[None]:
         """Let the process finish."""

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
-from actors.runtime.journal.errors import StorageError
+from actors.runtime.journal.errors import JournalCorrupt, StorageError
 from actors.runtime.journal.projection import Projection, Row
 
 
@@ -103,8 +103,18 @@ class Table(NamedTuple):
         return cls(projection, Shape.of(projection))
 
     def made(self, values: Iterable[Any]) -> Row:
-        """A row of what was read, in the order of `shape.names`."""
+        """A row of what was read, in the order of `shape.names`.
+
+        Raises:
+            JournalCorrupt: it is not of the types that were written.
+        """
         row: Row = self.projection.row._make(values)
+        kinds = self.projection.columns.values()
+        if any(type(value) is not kind for value, kind in zip(row, kinds, strict=True)):
+            raise JournalCorrupt(
+                f"a row of {self.shape.table} is damaged: it has values of other types than were "
+                "written; restore a backup"
+            )
         return row
 
     def read(self, db: sqlite3.Connection, id_: int) -> Row | None:

@@ -20,6 +20,7 @@ from actors.runtime.journal.errors import StorageError, StorageUnavailable
 from actors.runtime.journal.port import (
     Ack,
     Append,
+    Copy,
     Head,
     Listing,
     MaybeAwaitable,
@@ -27,13 +28,13 @@ from actors.runtime.journal.port import (
     Snapshot,
     Stored,
 )
-from actors.runtime.journal.projection import Keep, Projection, Query, Row
+from actors.runtime.journal.projection import Keep, Projection, Query
 from actors.runtime.journal.record import Record
 from actors.storage import listing
 from actors.storage import log as logs
 from actors.storage.checkpoints import Checkpoints
-from actors.storage.database import connect, storage_error
-from actors.storage.entries import entries, named
+from actors.storage.database import FAULTS, connect, storage_error
+from actors.storage.entries import entries, whole
 from actors.storage.filewriter import FileWriter
 from actors.storage.lock import ProcessLock
 from actors.storage.matching import checked, may_see
@@ -173,16 +174,13 @@ class SqliteJournal:
         """Let go of a log that is as `head` says, and at rest."""
         return self._writing().remove(head)
 
-    def restore(
-        self, head: Head, snapshot: Snapshot, row: Row | None = None
-    ) -> MaybeAwaitable[bool]:
-        """Begin a log at a snapshot.
+    def restore(self, copy: Copy) -> MaybeAwaitable[bool]:
+        """Take over a log from elsewhere; see the port.
 
         Raises:
-            ValueError: head, floor and snapshot are not of one record, or the row is of no
-                projection.
+            ValueError, TypeError: as `whole`.
         """
-        return self._writing().restore(head, snapshot, named(row, self._projections))
+        return self._writing().restore(whole(copy, self._projections))
 
     # -- reading
 
@@ -252,7 +250,7 @@ class SqliteJournal:
         db = self._opened()
         try:
             yield db
-        except sqlite3.Error as error:
+        except FAULTS as error:
             raise storage_error(error, self.path, "reading") from error
 
     def _writing(self) -> Writer:

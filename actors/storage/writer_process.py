@@ -21,7 +21,7 @@ from typing import Any
 
 from actors.runtime.journal.port import Head, Snapshot
 from actors.storage.database import connect
-from actors.storage.entries import Entry, Values
+from actors.storage.entries import Entry, Values, Whole
 from actors.storage.filewriter import FileWriter
 from actors.storage.lock import Holder, WriterLock
 from actors.storage.rows import Shape
@@ -97,8 +97,12 @@ def table(writer: FileWriter) -> dict[str, Work]:
             for shape in made
         )
 
-    def restore(head: list[Any], snapshot: list[Any], sent: list[Any] | None) -> bool:
-        return writer.restore(Head(*head), Snapshot(*snapshot), row(sent))
+    def restore(*fields: Any) -> bool:
+        sent = Whole(*fields)
+        beside: Any = sent.row
+        snapshot = None if sent.snapshot is None else Snapshot(*sent.snapshot)
+        head = Head(*sent.head)
+        return writer.restore(sent._replace(head=head, row=row(beside), snapshot=snapshot))
 
     return {
         "append": append,

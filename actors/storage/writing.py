@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from actors.runtime.journal.port import Head, MaybeAwaitable, Snapshot
-from actors.storage.entries import Entry, Values
+from actors.storage.entries import Entry, Whole
 from actors.storage.rows import Shape
 
 
@@ -34,10 +34,8 @@ class Writer(Protocol):
     def remove(self, head: Head) -> MaybeAwaitable[bool]:
         """Let go of a log."""
 
-    def restore(
-        self, head: Head, snapshot: Snapshot, row: tuple[str, Values] | None
-    ) -> MaybeAwaitable[bool]:
-        """Begin a log at a snapshot."""
+    def restore(self, whole: Whole) -> MaybeAwaitable[bool]:
+        """Take over a log from elsewhere."""
 
     def close(self) -> MaybeAwaitable[None]:
         """Finish what was begun."""

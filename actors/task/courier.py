@@ -13,7 +13,7 @@ from actors.runtime.journal.record import Record
 READ = 64
 """Records that are read at a time."""
 
-UNKNOWN = -1
+UNKNOWN = NOTHING = -1
 
 QUEUE = 256
 """Records that wait in memory; whatever more there is waits in the journal."""
@@ -29,15 +29,8 @@ class Courier:
     """
 
     __slots__ = (
-        "_first",
-        "_handed",
-        "behind",
-        "checked",
-        "known",
-        "queue",
-        "reading",
-        "sending",
-        "sent",
+        *("_first", "_handed", "behind", "checked", "known"),
+        *("noting", "queue", "reading", "sending", "sent"),
     )
 
     def __init__(self, known: int, *, behind: bool) -> None:
@@ -48,6 +41,8 @@ class Courier:
         self.sent = 0
         """The record that was sent last."""
         self.reading = False
+        self.noting = NOTHING
+        """The journal is being told that all up to here is done with."""
         self.checked = False
         """The journal had nothing after `known` when it was asked last."""
         self._first = self._handed = 0
@@ -56,6 +51,11 @@ class Courier:
     def busy(self) -> bool:
         """A notification or a read is under way."""
         return self.sending or self.reading
+
+    @property
+    def done(self) -> bool:
+        """There is nothing left to do."""
+        return self.checked and not (self.busy or self.queue)
 
     @property
     def lost(self) -> bool:

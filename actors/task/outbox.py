@@ -42,7 +42,7 @@ from actors.runtime.journal.messages import (
     Unconsumed,
 )
 from actors.runtime.journal.port import Place
-from actors.task.courier import READ, UNKNOWN, Courier
+from actors.task.courier import NOTHING, READ, UNKNOWN, Courier
 from actors.task.orders import OUTBOX, WEBHOOKS, Deliver, Delivered, LookAfter, LookAgain
 from actors.task.ports import Notify
 
@@ -51,6 +51,9 @@ PAGE = 256
 
 BACKLOG = 16
 """Tasks that an earlier process has left which are worked on at a time."""
+
+RECENT = 1024
+"""Tasks to remember that were done with."""
 
 RETRY = 5.0
 """Seconds before a journal that could not be read is asked again."""
@@ -74,7 +77,17 @@ class Outbox:
     """Tasks that were found and are not being worked on yet."""
     at_work: set[str] = field(default_factory=set)
     """Tasks that were found and are."""
+    recent: dict[str, int] = field(default_factory=dict)
+    """Tasks that were done with lately, and up to where: a record may have been read, and sent,
+    before it is handed over."""
     drained: list[ReplyTo[Any]] = field(default_factory=list)
+
+    def remember(self, place: Place) -> None:
+        """Add to `recent`."""
+        self.recent.pop(place.log, None)
+        self.recent[place.log] = place.seq
+        while len(self.recent) > RECENT:
+            del self.recent[next(iter(self.recent))]
 
 
 class OutboxActor(Actor[Outbox]):
@@ -121,7 +134,8 @@ class OutboxActor(Actor[Outbox]):
             return []
         courier = state.couriers.get(message.task)
         if courier is None:
-            known = UNKNOWN if message.first else message.records[0].seq - 1
+            before = message.records[0].seq - 1
+            known = UNKNOWN if message.first else max(before, state.recent.get(message.task, 0))
             courier = state.couriers[message.task] = Courier(known, behind=message.first)
         courier.behind = courier.behind or message.first
         courier.hand(message.records)
@@ -159,9 +173,27 @@ class OutboxActor(Actor[Outbox]):
         if not courier.checked:
             courier.reading = True
             return [self._ask(task, courier)]
+        if courier.lost:
+            return self._done(state, task)  # the journal knows of nothing to be done
+        if courier.noting == courier.known:
+            return []  # the journal takes it down
+        courier.noting = courier.known
+        return [Tell(JOURNAL, Consumed(OUTBOX, WEBHOOKS, Place(task, courier.known)))]
+
+    def _noted(self, state: Outbox, place: Place) -> Effects:
+        """Be done with a task once the journal knows: who asks it then is told the truth."""
+        courier = state.couriers.get(place.log)
+        if courier is None or courier.noting != place.seq:
+            return []
+        courier.noting = NOTHING
+        if not courier.done:
+            return []
+        state.remember(place)
+        return self._done(state, place.log)
+
+    def _done(self, state: Outbox, task: str) -> Effects:
         del state.couriers[task]
-        done: Effects = [Tell(JOURNAL, Consumed(OUTBOX, WEBHOOKS, Place(task, courier.known)))]
-        return done + self._more_work(state, task) + self._tell_drained(state)
+        return self._more_work(state, task) + self._tell_drained(state)
 
     def _read(self, state: Outbox, task: str, answer: Answered) -> Effects:
         courier = state.couriers[task]
@@ -183,8 +215,10 @@ class OutboxActor(Actor[Outbox]):
                 return self._read(state, place.log, answer)
             case NextPlace(_, _, task):
                 return self._read(state, task, answer)
+            case Consumed(_, _, place):
+                return self._noted(state, place)  # or not: then it is delivered again
             case _:
-                return []  # Consumed: what the journal did not take down is delivered again
+                return [DeadLetter(answer, "not asked by the outbox")]
 
     def _found(self, state: Outbox, answer: Answered) -> Effects:
         if answer.error is not None:

@@ -49,8 +49,11 @@ RETENTION: Final = Retention(canceled=Limit(count=0), records=60.0, every=600.0)
 SWEEP: Final = (600.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
 """Seconds until a sweep, and between its pages."""
 
-BREATH, AWAY = 0.05, 2.0
+BREATH, AWAY = 0.05, 6.0
 """Real seconds after which so many held ones pass, when the journal is away."""
+
+PAUSE: Final = 0.5
+"""Real seconds after which so many pass while a handler closes."""
 
 BULK: Final = 250_000
 """Bytes of a big chunk."""
@@ -201,6 +204,13 @@ class Stage:
         tell(self.out, told="answer", id=request.message.message_id, task=answer.id)
         return answer.id
 
+    async def close(self) -> None:
+        """Close the handler; what waits to try again does so soon."""
+        closing = asyncio.create_task(self.handler.aclose())
+        while not (await asyncio.wait({closing}, timeout=PAUSE))[0]:
+            self.clock.advance(AWAY)
+        await closing
+
     async def sweep(self) -> None:
         """Let the retention do its work."""
         await self.watched.quiet()
@@ -233,7 +243,7 @@ async def work(stage: Stage) -> None:
     await stage.send("ask second")
     await stage.sweep()
     await stage.stream("work after the sweep")
-    await stage.handler.aclose()
+    await stage.close()
     tell(stage.out, told="done")
 
 
@@ -244,7 +254,7 @@ async def bulk(stage: Stage) -> None:
     await stage.send("many 5 between")
     await stage.sweep()
     await stage.send("many 5 after")
-    await stage.handler.aclose()
+    await stage.close()
     tell(stage.out, told="done")
 
 
@@ -258,5 +268,5 @@ async def again(stage: Stage, sent: list[dict[str, Any]]) -> None:
         await stage.send(str(each["text"]), str(each["task"]))
     await stage.stream("work after the crash")
     await stage.watched.quiet()
-    await stage.handler.aclose()
+    await stage.close()
     tell(stage.out, told="done")

@@ -51,24 +51,21 @@ async def test_whatever_step_it_is_killed_at_nothing_is_lost_twice_or_torn(
         assert {result.kill.step for result in killed} >= {*STEPS} - {"between"}
 
 
-LATE = (
-    "actors/storage/filewriter.py",
-    '            cursor.execute("COMMIT")\n',
-    """            cursor.execute("COMMIT" if self._logs.last % 4 == 0 else "SELECT 1")\n""",
+IN_TWO = (
+    "actors/storage/logkeeper.py",
+    "    _delete(db, found, found.head.seq)\n",
+    """    _delete(db, found, found.head.seq)
+    db.execute("COMMIT")
+    db.execute("BEGIN IMMEDIATE")
+""",
 )
-"""Commits some groups only with the next one (against law L3)."""
-
-JOINED = (
-    "actors/storage/filewriter.py",
-    '            cursor.execute("BEGIN IMMEDIATE")\n',
-    '            self._db.in_transaction or cursor.execute("BEGIN IMMEDIATE")\n',
-)
+"""Removes a log in two transactions."""
 
 
-async def test_the_test_notices_a_build_that_acknowledges_before_it_commits(tmp_path: Path) -> None:
-    build = mutated(tmp_path / "mutant", LATE, JOINED)
+async def test_the_test_notices_a_build_that_removes_in_two_steps(tmp_path: Path) -> None:
+    build = mutated(tmp_path / "mutant", IN_TWO)
     async with zygotes(1, build) as (mutant,):
         points = await mutant.points("process", "work")
-        acknowledging = [kill for kill in points if kill.step == "acknowledge"]
-        results = await run_all([mutant], "process", chosen(acknowledging, SEED), 4)
-    assert "lost" in verdict(results)
+        removing = [kill for kill in points if "logkeeper.py remove:" in kill.name]
+        results = await run_all([mutant], "process", chosen(removing, SEED), 4)
+    assert "found 0 records, with the head at" in verdict(results)

@@ -7,12 +7,10 @@ built as a disk may hold them at any moment (`disk.py`), and judged as after a k
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from random import Random
 
 import pytest
 
-from actors.storage import SqliteJournal
 from tests.crash.matrix import Zygote, zygotes
 from tests.crash.power import cuts
 
@@ -44,14 +42,3 @@ async def test_the_test_notices_a_commit_that_is_not_synced(zygote: Zygote) -> N
     draw = Random(SEED)
     found = [cut async for cut in cuts(zygote, "process", draw, 10, as_if="power")]
     assert any("lost" in problem for cut in found for problem in cut.problems)
-
-
-@pytest.mark.xfail(reason="the lock's file is not synced, and must be a database")
-def test_a_lock_file_torn_by_a_power_cut_keeps_nobody_out(tmp_path: Path) -> None:
-    """It is of no use to anybody after a restart."""
-    journal = SqliteJournal(tmp_path / "t.db")
-    journal.open()
-    journal.close()
-    (tmp_path / "t.db.lock").write_bytes(bytes(512) + b"torn" * 896)
-    journal.open()
-    journal.close()

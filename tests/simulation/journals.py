@@ -65,8 +65,8 @@ def applied(model: MemoryJournal, write: Write) -> Any:
             return model.compact(log, upto)
         case Drop(head):
             return model.remove(head)
-        case Begin(head, snapshot, row):
-            return model.restore(head, snapshot, row)
+        case Begin(copy):
+            return model.restore(copy)
 
 
 def holding(writes: Sequence[Write | list[Append]]) -> Contents:

@@ -37,6 +37,23 @@ def again() -> Scenario:
     )
 
 
+async def _says_it_twice_at_once(client: Client) -> None:
+    for _ in range(3):
+        client.at_once(client.send_again())
+        await client.send("t1", wait=Wait.FIRST)
+
+
+def at_once() -> Scenario:
+    """One message comes on two connections, and a second process takes over between the two."""
+    return Scenario(
+        name="at once",
+        inhabit=acting(_says_it_twice_at_once),
+        policy=ONCE,
+        plan=FaultPlan.only(pauses=3),
+        webhooks=False,
+    )
+
+
 def making_room() -> Scenario:
     """Tasks are removed as soon as they can go; nobody comes back to write what was removed."""
     return Scenario(
@@ -51,7 +68,9 @@ def making_room() -> Scenario:
 async def _says_it_later_again(client: Client) -> None:
     await client.send("t1", wait=Wait.FIRST)
     for _ in range(2):
+        await client.pause()
         await client.sweep()
+        await client.pause()
         await client.send_again()
 
 
@@ -83,7 +102,7 @@ def shortened_again() -> Scenario:
         inhabit=acting(_says_it_later_again, _sweeps),
         script=_asks,
         policy=ONCE,
-        plan=FaultPlan.none(),
+        plan=FaultPlan.only(webhooks=2),
         retention=shortening(),
     )
 
@@ -124,7 +143,7 @@ MUTATIONS = (
         old=" or any(key in self._keys for key in append.keys):\n",
         new=":\n",
         why="two processes store one message at the same time",
-        scenario=again,
+        scenario=at_once,
         seeds=900,
     ),
     Mutation(

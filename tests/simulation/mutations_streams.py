@@ -208,8 +208,8 @@ MUTATIONS = (
     Mutation(
         invariants={11},
         module="actors.a2a.answers",
-        old="Kind.ENDED and _own(item, admitted):\n",
-        new="Kind.ENDED:\n",
+        old="Kind.ENDED and _own(item, admitted)\n",
+        new="Kind.ENDED\n",
         why="the stream of a message ends with somebody else's run (A1)",
         scenario=calm,
         seeds=100,

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from actors.runtime.journal.errors import StorageError, StorageUnavailable
-from actors.runtime.journal.port import Head, Place, Snapshot
+from actors.runtime.journal.port import Copy, Head, Place, Snapshot
 from actors.runtime.journal.projection import Keep
 from actors.simulation.disk import Disk
 from actors.simulation.journal import SimJournal
-from actors.storage.samples import ITEMS, appending, query
+from actors.storage.samples import ITEMS, appending, query, records
 from tests.simulation.journals import (
     ACKNOWLEDGED,
     UNDER_WAY,
@@ -107,7 +107,7 @@ def test_until_it_is_opened_again_a_journal_refuses_work_after_a_crash() -> None
         lambda: other.consumed("c", Place("a", 1)),
         lambda: other.compact("a", 1),
         lambda: other.remove(Head("a")),
-        lambda: other.restore(Head("z"), Snapshot(0, b"")),
+        lambda: other.restore(Copy(Head("z", 1), None, None, records(0, 1))),
         lambda: other.save_snapshot("a", Snapshot(1, b"")),
         SimJournal(journal.disk).heads,
     ]

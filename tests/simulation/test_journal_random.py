@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from actors.runtime.journal.errors import StorageError
-from actors.runtime.journal.port import Append, Head, Place, Snapshot
+from actors.runtime.journal.port import Append, Copy, Head, Place, Snapshot
 from actors.simulation.disk import Disk
 from actors.simulation.journal import Staged
 from actors.simulation.writes import Begin, Consume, Drop, Group, Write
-from actors.storage.samples import appending, claiming
+from actors.storage.samples import appending, claiming, records
 from tests.simulation.journals import TASKS, applied, contents, holding, journal_on, new_model
 
 MARKS: tuple[dict[str, Any], ...] = ({}, {"keys": ("k",)}, {"consumers": ("hooks",)})
@@ -71,10 +71,20 @@ class Nodes(RuleBasedStateMachine):
         head = self.head(log)
         self.put(node, Drop(head._replace(seq=head.seq - 1) if older else head))
 
-    @rule(node=st.integers(0, 1), log=st.sampled_from(TASKS), seq=st.integers(1, 4))
-    def restore(self, node: int, log: str, seq: int) -> None:
-        head = Head(log, seq, 2, floor=seq)
-        self.put(node, Begin(head, Snapshot(seq, b"copied"), None))
+    @rule(
+        node=st.integers(0, 1),
+        log=st.sampled_from(TASKS),
+        seq=st.integers(1, 4),
+        kept=st.integers(0, 4),
+        marks=st.sampled_from(MARKS),
+    )
+    def restore(self, node: int, log: str, seq: int, kept: int, marks: dict[str, Any]) -> None:
+        head = Head(log, seq, 2, floor=max(0, seq - kept))
+        kept = min(kept, seq)
+        copy = Copy(head, None, Snapshot(seq, b"copied"), records(head.floor, kept, 2))
+        keys = tuple((key, seq) for key in marks.get("keys", ()))
+        left = tuple((consumer, seq - 1) for consumer in marks.get("consumers", ()) if kept)
+        self.put(node, Begin(copy._replace(keys=keys, consumers=left)))
 
     def head(self, log: str) -> Head:
         return self.model.head(log) or Head(log)

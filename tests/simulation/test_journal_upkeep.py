@@ -9,17 +9,35 @@ from typing import Any, NamedTuple
 import pytest
 
 from actors.runtime.journal.errors import JournalCorrupt
-from actors.runtime.journal.port import Ack, Head, Place, Snapshot, Stored
+from actors.runtime.journal.port import Ack, Copy, Head, Place, Snapshot, Stored
 from actors.simulation.disk import Disk
 from actors.simulation.history import histories, history
 from actors.simulation.journal import SimJournal, Staged
 from actors.simulation.writes import Begin, Consume, Cut, Drop, Write, said
 from actors.storage import MemoryJournal
-from actors.storage.samples import CALLER, ITEMS, Item, appending, bare, claiming, record, visiting
+from actors.storage.samples import (
+    CALLER,
+    ITEMS,
+    Item,
+    appending,
+    bare,
+    claiming,
+    record,
+    records,
+    visiting,
+)
 from tests.simulation.journals import journal_on, new_model
 
 AT_3 = Snapshot(3, b"at 3")
 ROW = Item("ann", "acme", "copied", 6, 4_000)
+COPY = Copy(
+    Head("d", 7, 3, floor=4),
+    ROW,
+    Snapshot(5, b"at 5"),
+    records(4, 3, 3),
+    keys=(("k3", 2),),
+    consumers=(("hooks", 5),),
+)
 
 
 class Held(NamedTuple):
@@ -36,7 +54,7 @@ def seen(journal: SimJournal | MemoryJournal) -> Held:
     return Held(
         tuple(journal.read(head.log) for head in heads),
         tuple(journal.page(head.log, head.floor, 99) for head in heads),
-        tuple(journal.find(key) for key in ("k1", "k2")),
+        tuple(journal.find(key) for key in ("k1", "k2", "k3")),
         tuple(journal.unconsumed("hooks")),
     )
 
@@ -54,7 +72,7 @@ def begun() -> SimJournal:
 STEPS: Sequence[Write] = (
     Cut("a", 3),
     Consume("hooks", Place("b", 1)),
-    Begin(Head("d", 7, 3, floor=7), Snapshot(7, b"at 7"), ROW),
+    Begin(COPY),
     Consume("hooks", Place("b", 2)),
     Drop(Head("b", 2, 1)),
     Drop(Head("a", 4, 1)),
@@ -118,7 +136,7 @@ def test_what_changes_nothing_is_not_written() -> None:
         (lambda: journal.remove(Head("b", 2, 1)), False),
         (lambda: journal.remove(Head("c", 2, 1)), False),
         (lambda: journal.remove(Head("a", 3, 1)), False),
-        (lambda: journal.restore(Head("a", 9), Snapshot(9, b"")), False),
+        (lambda: journal.restore(Copy(Head("a", 9), None, None, records(0, 9))), False),
     ]
     for call, answer in calls:
         assert call() == answer
@@ -223,8 +241,8 @@ def test_writes_mean_what_they_mean_to_the_journal_in_memory() -> None:
         lambda each: each.remove(Head("b", 2, 1)),
         lambda each: each.consumed("hooks", Place("b", 2)),
         lambda each: each.remove(Head("b", 2, 1)),
-        lambda each: each.restore(Head("b", 2, 1, floor=2), Snapshot(2, b""), ROW),
-        lambda each: each.restore(Head("b", 2, 1, floor=2), Snapshot(2, b""), ROW),
+        lambda each: each.restore(COPY),
+        lambda each: each.restore(COPY),
     ]
     for call in calls:
         assert call(journal) == call(model)

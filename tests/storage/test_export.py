@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from actors.runtime.journal.errors import StorageError, StorageUnavailable
-from actors.runtime.journal.port import Ack, Head, Journal, Snapshot
+from actors.runtime.journal.port import Ack, Copy, Head, Journal, Place, Snapshot
 from actors.storage import MemoryJournal, SqliteJournal
 from actors.storage.choose import source_at
 from actors.storage.export import export
@@ -105,16 +105,16 @@ async def test_logs_that_exist_are_named_and_nothing_is_imported() -> None:
 
 
 class Failing(MemoryJournal):
-    """Cannot store the first append of one log."""
+    """Cannot store one log."""
 
     def __init__(self, log: str) -> None:
         super().__init__()
         self.log = log
 
-    def append(self, group: Any) -> Any:
-        if any(append.log == self.log for append in group):
+    def restore(self, copy: Copy) -> bool:
+        if copy.head.log == self.log:
             raise StorageUnavailable("the disk is full")
-        return super().append(group)
+        return super().restore(copy)
 
 
 @pytest.mark.parametrize("log", ["of epochs", "task-small"])
@@ -128,28 +128,48 @@ async def test_a_log_is_imported_as_a_whole_or_not_at_all(log: str) -> None:
     assert [name for name in names if name] == whole[: whole.index(log)]
 
 
-async def test_what_a_snapshot_stands_for_is_left_out_and_said() -> None:
+async def test_what_a_newer_snapshot_stands_for_comes_along() -> None:
     journal, other = MemoryJournal(), MemoryJournal()
     journal.open(ITEMS)
-    await store(journal, appending("x", 0, 3, keys=("early",)), appending("x", 3, 5, keys=("k",)))
+    await store(journal, appending("x", 0, 3, keys=("early",)))
+    await store(journal, appending("x", 3, 5, keys=("k",), consumers=("outbox",)))
     journal.save_snapshot("x", Snapshot(6, b"six"))
     assert await settled(journal.compact("x", 2))
     told = await lines_of(journal)
     done = await import_lines(lambda: told, other)
-    assert done == Imported(logs=1, records=2, left_out=4, keys_lost={"x": 2})
-    assert await settled(other.head("x")) == Head("x", 8, 1, False, 6)
+    assert done == Imported(logs=1, records=6)
+    assert await settled(other.head("x")) == Head("x", 8, 1, False, 2)
+    assert await settled(other.page("x", 2, 99)) == await settled(journal.page("x", 2, 99))
+    assert await settled(other.find("early")) == Place("x", 1)
+    assert await settled(other.place("outbox", "x")) == Place("x", 3)
 
 
-async def test_a_consumer_behind_a_snapshot_is_not_cut_off() -> None:
-    journal, other = MemoryJournal(), MemoryJournal()
-    journal.open(ITEMS)
-    await store(journal, appending("x", 0, 3), appending("x", 3, 5, consumers=("outbox",)))
-    journal.save_snapshot("x", Snapshot(6, b"six"))
-    assert await settled(journal.compact("x", 2))
-    told = await lines_of(journal)
-    with pytest.raises(StorageError, match=r"nothing was imported.*'x'.*'outbox' .*up to 3"):
+async def test_a_key_that_another_log_has_by_now_is_said() -> None:
+    told = await sample()
+    other = MemoryJournal()
+    other.open(ITEMS)
+    await store(other, appending("new", 0, keys=("key-3",)))
+    with pytest.raises(StorageError, match="'of epochs' was refused: it, or one of its keys"):
+        await import_lines(lambda: told, other, (ITEMS,))
+    assert await settled(other.head("of epochs")) is None
+
+
+async def test_a_log_that_a_journal_cannot_keep_is_said() -> None:
+    class Narrow(MemoryJournal):
+        def restore(self, copy: Copy) -> bool:
+            raise ValueError("the name of a log takes 9 bytes")
+
+    told = await sample()
+    with pytest.raises(StorageError, match="'of another kind' cannot be kept there: the name"):
+        await import_lines(lambda: told, Narrow())
+
+
+async def test_a_key_that_stands_twice_is_refused() -> None:
+    told = changed(await sample(), '"log":"task-0"', keys={"key-1": 1})
+    other = MemoryJournal()
+    with pytest.raises(BadLine, match="found key 'key-1' in log 'task-0' too, expected it in one"):
         await import_lines(lambda: told, other)
-    assert await settled(other.head("x")) is None
+    assert await settled(other.heads()) == []
 
 
 def changed(lines: list[str], at: str, **changes: Any) -> list[str]:

@@ -11,7 +11,7 @@ from a2a.utils.errors import InvalidParamsError
 
 from actors.runtime import Caller
 from actors.runtime.journal.errors import StorageRejected
-from actors.runtime.journal.port import Ack, Head, MaybeAwaitable, Snapshot
+from actors.runtime.journal.port import Ack, Copy, Head, MaybeAwaitable, Snapshot
 from actors.runtime.journal.projection import Keep, Query
 from actors.storage import ForeignJournal, remembered
 from actors.task.fold import TERMINAL, Fold
@@ -399,7 +399,7 @@ def test_a_store_is_looked_after_by_its_owner(journal: ForeignJournal) -> None:
     assert journal.surplus(Keep(projection=TASKS, state=INPUT, count=0)) == []
     assert not journal.compact("t", 1)
     assert not journal.remove(Head("t"))
-    assert not journal.restore(Head("t"), Snapshot(0, b""))
+    assert not journal.restore(Copy(Head("t", 1, floor=1), None, Snapshot(1, b""), ()))
 
 
 def test_it_says_what_it_is(journal: ForeignJournal) -> None:

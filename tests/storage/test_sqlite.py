@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.runtime.journal.errors import JournalCorrupt, StorageError, StorageUnavailable
-from actors.runtime.journal.port import Ack, Append, Head, Place, Snapshot
+from actors.runtime.journal.port import Ack, Append, Copy, Head, Place, Snapshot
 from actors.runtime.journal.projection import Keep
 from actors.runtime.journal.record import Record
 from actors.storage import MemoryJournal, SqliteJournal, listing, log, logwriter, schema
@@ -26,6 +26,7 @@ from actors.storage.samples import (
     claiming,
     query,
     record,
+    records,
 )
 
 T = TypeVar("T")
@@ -107,6 +108,11 @@ def upkeep(draw: st.DrawFn) -> Call:
     head = Head(name, seq, draw(st.integers(1, 3)))
     consumer = draw(st.sampled_from("xy"))
     snapshot = Snapshot(seq, b"%d" % seq)
+    floor = draw(st.integers(0, seq))
+    kept = records(floor, seq - floor, head.epoch)
+    keys, consumers = ((draw(st.sampled_from("klm")), max(1, seq - 3)),), ((consumer, seq - 1),)
+    copy = Copy(head._replace(floor=floor), None, snapshot, kept, keys)
+    copy = copy._replace(consumers=consumers) if kept else copy
     calls: list[Call] = [
         lambda journal: journal.save_snapshot(name, snapshot),
         lambda journal: journal.consumed(consumer, Place(name, seq)),
@@ -115,7 +121,7 @@ def upkeep(draw: st.DrawFn) -> Call:
         lambda journal: journal.remove(head),
     ]
     if seq:
-        calls.append(lambda journal: journal.restore(head._replace(floor=seq), snapshot))
+        calls.append(lambda journal: journal.restore(copy))
     return draw(st.sampled_from(calls))
 
 

@@ -7,20 +7,27 @@ from typing import Any
 
 import pytest
 
-from actors.runtime import Effect, Envelope, Perform, Tell
+from actors.runtime import Effect, Envelope, Message, Perform, Tell
 from actors.runtime.journal.errors import StorageUnavailable
-from actors.runtime.journal.messages import Answered, Drain, NextRecords, Unconsumed
+from actors.runtime.journal.messages import (
+    Answered,
+    Consumed,
+    Drain,
+    NextRecords,
+    Unconsumed,
+)
 from actors.runtime.journal.port import Place
 from actors.runtime.journal.record import Record
 from actors.storage import MemoryJournal
 from actors.task.courier import QUEUE, READ
 from actors.task.messages import Wait
 from actors.task.orders import OUTBOX, WEBHOOKS, Deliver, Delivered
-from actors.task.outbox import BACKLOG, PAGE, RETRY, OutboxActor
+from actors.task.outbox import BACKLOG, PAGE, RETRY, Outbox, OutboxActor
 from actors.task.policy import Policy
 from actors.task.ports import Notify
 from actors.task.record import Kind
 from tests.task.harness import TASK, Bench, artifact, status, task
+from tests.task.lossy import Lossy, broken
 
 STATES = frozenset({int(Kind.TASK), int(Kind.STATUS)})
 ALL = STATES | {int(Kind.ARTIFACT)}
@@ -137,6 +144,9 @@ class TestOneProcess:
                 after = asked.place.seq
                 page = tuple(records[after : after + asked.limit])
                 effects += actor.step(state, Envelope(Answered(asked, page, None)), 0).effects
+            elif isinstance(effect, Tell) and isinstance(effect.message, Consumed):
+                noted = Answered(effect.message, None, None)
+                effects += actor.step(state, Envelope(noted), 0).effects
         assert sent == list(range(1, 10_001))
         assert most <= QUEUE
         assert not state.couriers
@@ -333,3 +343,82 @@ class TestTheNextProcess:
         after.deliver_all()
         assert after.state == "FAILED"
         assert after.hook.sent == due(after)
+
+
+class TestWhatAnEarlierLifeLeft:
+    """Stored, while nobody heard so: its actor was void before it could hand it over."""
+
+    def test_it_comes_before_what_the_next_life_stores(self) -> None:
+        journal = Lossy()
+        made = Bench(Policy.sdk(pushed="all", storage_patience=0.0), journal, pushed=ALL)
+        made.send("go", Wait.FIRST, new=True)
+        made.emit(task("WORKING"))
+        made.deliver_all()
+        journal.faults = broken()
+        made.emit(status("INPUT_REQUIRED"))  # stored, and the word of it is lost
+        made.clock.advance(5.0)
+        made.deliver_all()
+        assert made.hook.sent == due(made)
+        assert len(made.hook.sent) == 2
+        assert left(journal) == []
+
+    def test_it_comes_first_when_a_message_revives_the_task(self) -> None:
+        journal = Lossy()
+        made = Bench(Policy.sdk(pushed="all", storage_patience=0.0), journal, pushed=ALL)
+        made.send("go", Wait.FIRST, new=True)
+        made.emit(task("WORKING"))
+        made.deliver_all()
+        journal.faults = broken()
+        made.emit(artifact())
+        made.cancel()  # revives it before anybody looks after what was lost
+        made.deliver_all()
+        assert made.state == "FAILED"
+        assert made.hook.sent == due(made)
+        assert len(made.hook.sent) == 3
+        assert left(journal) == []
+
+
+class TestWhileTheJournalTakesItDown:
+    """It answers later: the next records may come before."""
+
+    actor = OutboxActor(STATES)
+
+    def step(self, state: Outbox, message: Message) -> list[Effect]:
+        return list(self.actor.step(state, Envelope(message), 0).effects)
+
+    def scanned(self) -> Outbox:
+        return self.actor.step(self.actor.start().state, found(()), 0).state
+
+    def done_with(self, state: Outbox, record: Record) -> Consumed:
+        """Hand over, send, look for more: what the journal is told then."""
+        (send,) = self.step(state, Deliver(TASK, (record,)))
+        assert isinstance(send, Perform)
+        (look,) = self.step(state, Delivered(TASK))
+        assert isinstance(look, Tell)
+        assert isinstance(look.message, NextRecords)
+        (told,) = self.step(state, Answered(look.message, (), None))
+        assert isinstance(told, Tell)
+        assert isinstance(told.message, Consumed)
+        return told.message
+
+    def test_an_actor_revived_meanwhile_repeats_nothing(self) -> None:
+        state = self.scanned()
+        first, second = (Record(seq, 1, 0, Kind.STATUS) for seq in (3, 4))
+        consumed = self.done_with(state, first)
+        (look,) = self.step(state, Deliver(TASK, (second,), first=True))
+        assert isinstance(look, Tell), "where to go on is known here, and not yet in the journal"
+        assert look.message == NextRecords(OUTBOX, Place(TASK, 3), READ)
+        assert self.step(state, Answered(consumed, None, None)) == []
+        (send,) = self.step(state, Answered(look.message, (second,), None))
+        assert isinstance(send, Perform)
+        assert send.request == Notify(TASK, second)
+
+    def test_a_record_that_was_read_before_it_is_handed_over_is_sent_once(self) -> None:
+        state = self.scanned()
+        record = Record(3, 1, 0, Kind.STATUS)
+        consumed = self.done_with(state, record)
+        assert self.step(state, Answered(consumed, None, None)) == []
+        assert state.couriers == {}
+        (look,) = self.step(state, Deliver(TASK, (record,)))
+        assert isinstance(look, Tell)
+        assert look.message == NextRecords(OUTBOX, Place(TASK, 3), READ)

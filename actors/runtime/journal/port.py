@@ -102,6 +102,20 @@ class Stored(NamedTuple):
     """Every record after the snapshot, or all of them."""
 
 
+class Copy(NamedTuple):
+    """All of one log, for another journal."""
+
+    head: Head
+    row: Row | None
+    snapshot: Snapshot | None
+    records: tuple[Record, ...]
+    """Every one after `head.floor`."""
+    keys: tuple[tuple[str, int], ...] = ()
+    """Idempotency key, and the record that it leads to, which may no longer be kept."""
+    consumers: tuple[tuple[str, int], ...] = ()
+    """Durable consumer that is not done, and the record up to which it is."""
+
+
 class Listing(NamedTuple):
     """One page of logs."""
 
@@ -230,13 +244,15 @@ class Upkeep(Protocol):
         is not done with it.
         """
 
-    def restore(
-        self, head: Head, snapshot: Snapshot, row: Row | None = None
-    ) -> MaybeAwaitable[bool]:
-        """Begin a log at a snapshot, as if compacted up to it: what a copy or an import needs.
+    def restore(self, copy: Copy) -> MaybeAwaitable[bool]:
+        """Take over a log from elsewhere, as it is, in one transaction.
 
-        False, and nothing happens, if there is a log of that name. `head.seq`, `head.floor` and
-        `snapshot.seq` are equal.
+        False, and nothing happens, if there is a log of that name, or one of its keys is taken.
+
+        Raises:
+            ValueError: the copy does not hold together: its records are not those from the floor
+                to the head, their epochs go backwards or change without a CLAIM, there is a floor
+                and no snapshot for it, or a place lies beyond the log.
         """
 
 

@@ -7,7 +7,6 @@ observed), `../sending.py` (sends again), `actors/task/sweeping.py` (makes room)
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from a2a.types import SendMessageRequest
 
@@ -86,21 +85,23 @@ def room_is_made_of_what_nobody_needs(trace: Trace, policy: Policy, saw: Saw) ->
 
     What is cut off a log must be in what is left of it; a task that goes must be at rest.
     """
+    gone = [
+        (place, tended)
+        for place, tended in trace.timed(seen.Tended)
+        if tended.done and isinstance(tended.write, Drop | Cut)
+    ]
+    if not gone:
+        return
+    saw()
     known = evidence(trace)
-    wanted: dict[tuple[str, object], int] = {}
-    for place, entry in enumerate(trace.entries):
-        if isinstance(entry, seen.Wanted):
-            wanted[entry.node, entry.write] = place
-        elif _lets_go(entry):
-            saw()
-            asked = wanted.get((entry.node, entry.write), place)
-            yield from _needed(known, trace, policy, entry, asked)
+    for place, tended in gone:
+        asked = [
+            at
+            for at, wanted in trace.timed(seen.Wanted)
+            if at < place and (wanted.node, wanted.write) == (tended.node, tended.write)
+        ]
+        yield from _needed(known, trace, policy, tended, max(asked, default=place))
     yield from _unlike_before(known, trace)
-
-
-def _lets_go(entry: Any) -> bool:
-    gone = isinstance(entry, seen.Tended) and isinstance(entry.write, Drop | Cut)
-    return gone and bool(entry.done)
 
 
 def _needed(

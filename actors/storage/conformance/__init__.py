@@ -16,7 +16,8 @@ less than this and has tests of its own.
     appends.py    when an append holds             keeping.py    what survives closing
     reading.py    who reads what, pages            listing.py    projections and queries
     keys.py       idempotency keys                 consumers.py  durable consumers
-    upkeep.py     heads, compaction, copies        retention.py  what is beyond its limits
+    upkeep.py     heads, compaction, removal       retention.py  what is beyond its limits
+    copies.py     whole logs from elsewhere
 
 Neighbours: `actors/runtime/journal/port.py` (the contract in words), `samples.py` (what is appended
 here).
@@ -24,6 +25,7 @@ here).
 
 from actors.storage.conformance.appends import Appends
 from actors.storage.conformance.consumers import Consumers
+from actors.storage.conformance.copies import Copies
 from actors.storage.conformance.keeping import Keeping
 from actors.storage.conformance.keys import Keys
 from actors.storage.conformance.listing import Listings
@@ -35,5 +37,7 @@ from actors.storage.conformance.upkeep import Upkeep
 __all__ = ["JournalConformance", "in_a_loop"]
 
 
-class JournalConformance(Appends, Keeping, Reading, Listings, Keys, Consumers, Upkeep, Retention):
+class JournalConformance(
+    Appends, Keeping, Reading, Listings, Keys, Consumers, Upkeep, Retention, Copies
+):
     """The tests. Override `journal`, and `reopen` unless closing keeps the contents in place."""

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from actors.runtime.journal.port import Ack, Head, Journal, Place, Snapshot
+from actors.runtime.journal.port import Ack, Copy, Head, Journal, Place, Snapshot
 from actors.runtime.journal.projection import Projection
 from actors.storage.conformance.suite import FENCED, Suite, in_a_loop
 from actors.storage.samples import (
@@ -73,7 +73,8 @@ class Keeping(Suite):
         await settled(journal.consumed("two", Place("a", 6)))
         await settled(journal.save_snapshot("a", Snapshot(7, b"seven")))
         same(await settled(journal.compact("a", 5)), True)
-        await settled(journal.restore(Head("b", 4, 2, floor=4), Snapshot(4, b"four")))
+        copy = Copy(Head("b", 4, 2, floor=4), None, Snapshot(4, b"four"), ())
+        same(await settled(journal.restore(copy)), True)
         async with self.reopened(journal) as other:
             same(await settled(other.find("k")), Place("a", 1))
             same(await verdicts(other, appending("c", 0, keys=("k",))), FENCED)

@@ -1,6 +1,6 @@
-"""Tests: heads; compaction, removal and copies of logs.
+"""Tests: heads; compaction and removal of logs.
 
-Neighbours: `suite.py`, `retention.py` (which logs are to go).
+Neighbours: `suite.py`, `retention.py` (which logs are to go), `copies.py` (logs from elsewhere).
 """
 
 from __future__ import annotations
@@ -162,39 +162,6 @@ class Upkeep(Suite):
         await settled(journal.consumed("one", Place("t", 2)))
         same(await settled(journal.remove(Head("t", 2))), True)
         same(await settled(journal.unconsumed("one")), [])
-
-    # -- copies
-
-    @in_a_loop
-    async def test_a_restored_log_begins_at_its_snapshot(self, journal: Journal) -> None:
-        """As if compacted up to it; appends follow, of its epoch or claiming a higher one."""
-        head, snapshot = Head("t", 70, 3, floor=70), Snapshot(70, b"seventy")
-        row = Item(OWNER, TENANT, "restored", 5, 9_000)
-        same(await settled(journal.restore(head, snapshot, row)), True)
-        same(await settled(journal.read("t", CALLER)), Stored(head, row, snapshot, ()))
-        same(await walk(journal, query(context="restored")), (["t"], [1]))
-        same(await settled(journal.page("t", 69, 5)), None)
-        same(await settled(journal.page("t", 70, 5)), ())
-        same(await verdicts(journal, appending("t", 70, epoch=2)), FENCED)
-        same(await verdicts(journal, appending("t", 0, epoch=3)), FENCED)
-        await store(journal, appending("t", 70, 80, epoch=3))
-        same((await known(journal, "t")).tail, records(70, 80, 3))
-        same(await settled(journal.page("t", 75, 60)), records(75, 60, 3))
-        await store(journal, claiming("t", 150, 4))
-
-    @in_a_loop
-    async def test_nothing_is_restored_over_a_log(self, journal: Journal) -> None:
-        """What is there stays; a log may be restored without a row, and active."""
-        await store(journal, appending("t", 0, 2))
-        before = await known(journal, "t")
-        head, snapshot = Head("t", 9, 3, floor=9), Snapshot(9, b"nine")
-        same(await settled(journal.restore(head, snapshot)), False)
-        same(await known(journal, "t"), before)
-        other = head._replace(log="u", active=True)
-        same(await settled(journal.restore(other, snapshot)), True)
-        same(await settled(journal.restore(other, snapshot)), False)
-        same(await known(journal, "u"), Stored(other, None, snapshot, ()))
-        same(await settled(journal.heads(active=True)), [other])
 
     @staticmethod
     async def _heads(journal: Journal, size: int, active: bool) -> list[Head]:
