@@ -6,6 +6,7 @@ The map, each file importing only those above it:
 
     errors.py     retryable refusals
     requests.py   calls by key
+    sayable.py    what has a form in JSON
     queue.py      the EventQueue an agent writes to
     agent.py      AgentPort: awaits user code      webhook.py  WebhookPort: the user's sender
     answers.py    forms of answers

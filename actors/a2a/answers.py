@@ -18,7 +18,7 @@ from a2a.utils.errors import TaskNotCancelableError, UnsupportedOperationError
 
 from actors.runtime.journal.record import Record
 from actors.task.fold import TERMINAL
-from actors.task.messages import Admitted, Settled
+from actors.task.messages import Admitted, Settled, View
 from actors.task.orders import Page
 from actors.task.policy import Policy
 from actors.task.record import CANCEL_RAISED, Failure, Kind
@@ -88,7 +88,7 @@ async def send_stream(
         yield _task_first(admitted)
     by_state = policy.stream_end == "state"
     mine, visible = False, bool(admitted.task)
-    async for item in _items(pages):
+    async for item in _items(pages, admitted.message):
         if isinstance(item, Sequenced):
             yield item
         elif item.public:
@@ -127,10 +127,13 @@ def _task_first(admitted: Admitted) -> Sequenced:
     return Sequenced(admitted.version, StreamResponse(task=Task.FromString(admitted.task)))
 
 
-async def _items(pages: AsyncGenerator[Page, None]) -> AsyncIterator[Record | Sequenced]:
+async def _items(
+    pages: AsyncGenerator[Page, None], message: int = 0
+) -> AsyncIterator[Record | Sequenced]:
     """Flatten pages into records, and into the Task where records are no longer kept.
 
-    A failure of the run after its terminal record ends them with an error.
+    A failure of the run after its terminal record ends them with an error. So does, without one,
+    the Task with which the run of `message` is over: nothing that follows is of that message.
     """
     async with aclosing(pages):
         async for page in pages:
@@ -139,8 +142,14 @@ async def _items(pages: AsyncGenerator[Page, None]) -> AsyncIterator[Record | Se
             if page.snapshot is not None and page.snapshot.task:
                 task = Task.FromString(page.snapshot.task)
                 yield Sequenced(page.snapshot.version, StreamResponse(task=task), snapshot=True)
+            if message and page.snapshot is not None and _over(page.snapshot, message):
+                return
             if page.end is not None and page.end.failure is not None:
                 raise page.end.failure.exception()
+
+
+def _over(snapshot: View, message: int) -> bool:
+    return snapshot.version >= message and message not in snapshot.messages
 
 
 def _raise_failure(policy: Policy, record: Record, message: int) -> None:

@@ -19,6 +19,7 @@ from a2a.utils.errors import InvalidParamsError, TaskNotFoundError
 from actors.a2a.errors import client_error
 from actors.a2a.requests import Calls
 from actors.a2a.runtime import RuntimeHolder
+from actors.a2a.sayable import unsayable
 from actors.runtime import Caller, ReplyTo
 from actors.task.core import TaskCore
 from actors.task.messages import Admitted, Send, Settled, Wait
@@ -92,8 +93,11 @@ class Entry:
 
         Raises:
             TaskNotFoundError: it names a task that the caller cannot see.
-            InvalidParamsError: it names another context than its task has (R7).
+            InvalidParamsError: it names another context than its task has (R7), or holds what has
+                no form in JSON, so that the task could not be told any more.
         """
+        if (reason := unsayable(params, params.SerializeToString())) is not None:
+            raise InvalidParamsError(f"A number in data or metadata has no form in JSON: {reason}")
         task_id = params.message.task_id or None
         context_id = params.message.context_id or None
         if task_id is not None:

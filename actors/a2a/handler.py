@@ -13,7 +13,7 @@ import asyncio
 import logging
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,7 @@ from actors.a2a.once import Once, idempotency_key
 from actors.a2a.push import PushConfigs
 from actors.a2a.requests import Calls
 from actors.a2a.runtime import Durability, Recipe, RuntimeHolder, journal_recipe
+from actors.a2a.streams import Stream
 from actors.runtime import ActorSystem, AskTimeout, LoopClock
 from actors.runtime.recovery import Recovery
 from actors.task.again import answer_again, stream_again
@@ -145,6 +146,11 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
             raise ValueError("interrupted_task_timeout must be greater than 0.")
         if task_store is not None and journal is not None:
             raise ValueError("pass task_store or journal, not both: only one can be the truth")
+        if task_store is not None and retention is not None:
+            raise ValueError(
+                "retention is of tasks in a journal of ours, and task_store keeps them elsewhere: "
+                "leave one of the two out"
+            )
         _warn_unused(queue_manager, event_stream)
         self.agent_executor = agent_executor
         self.task_store = task_store
@@ -253,15 +259,22 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
         self, params: SendMessageRequest, context: ServerCallContext
     ) -> AsyncGenerator[Sequenced, None]:
         """Yield the stream of a message with the sequence number of each event."""
+        async with aclosing(await self.sent(params, context)) as stream:
+            async for sequenced in stream:
+                yield sequenced
+
+    @validate_request_params
+    @_streaming_declared
+    async def sent(self, params: SendMessageRequest, context: ServerCallContext) -> Stream:
+        """Hand a message to its task; returns its stream, to be closed, once it is stored."""
         core = await self._entry.core()
         task, admitted = await self._send(params, context, Wait.STREAM)
         assert isinstance(admitted, Admitted)  # noqa: S101 - Wait.STREAM is always Admitted
-        with core.reading(task, admitted):
+        with ExitStack() as stack:
+            stack.enter_context(core.reading(task, admitted))
             cursor = answers.cursor(self.policy, admitted)
             pages = core.pages(task, admitted, cursor, self._entry.caller(context))
-            async with aclosing(answers.send_stream(self.policy, admitted, pages)) as stream:
-                async for sequenced in _translated(stream):
-                    yield sequenced
+            return Stream(answers.send_stream(self.policy, admitted, pages), stack.pop_all())
 
     async def _send(
         self, params: SendMessageRequest, context: ServerCallContext, wait: Wait
@@ -345,29 +358,32 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
             context: who asks.
             after: yield the public records after this one instead of the Task first.
         """
+        async with aclosing(await self.subscribed(params, context, after)) as stream:
+            async for sequenced in stream:
+                yield sequenced
+
+    @validate_request_params
+    @_streaming_declared
+    async def subscribed(
+        self, params: SubscribeToTaskRequest, context: ServerCallContext, after: int | None = None
+    ) -> Stream:
+        """Let a reader in, as `subscribe` does; returns its stream, to be closed."""
         core = await self._entry.core()
         if core.journal.external:
             await self._entry.task(params.id, context)
-        with self._entry.call(context) as caller:
+        with ExitStack() as stack:
+            caller = stack.enter_context(self._entry.call(context))
             with client_errors():
                 admitted = await core.attach(params.id, after, caller)
-            with core.reading(params.id, admitted):
-                pages = core.pages(params.id, admitted, admitted.version, caller)
-                async with aclosing(answers.subscription(self.policy, admitted, pages)) as stream:
-                    async for sequenced in _translated(stream):
-                        yield sequenced
+            stack.enter_context(core.reading(params.id, admitted))
+            pages = core.pages(params.id, admitted, admitted.version, caller)
+            return Stream(answers.subscription(self.policy, admitted, pages), stack.pop_all())
 
 
 def plain(sequenced: Sequenced) -> Event:
     """Return the event of a stream without its wrapping."""
     event: Event = getattr(sequenced.event, str(sequenced.event.WhichOneof("payload")))
     return event
-
-
-async def _translated(stream: AsyncGenerator[Sequenced, None]) -> AsyncGenerator[Sequenced, None]:
-    with client_errors():
-        async for sequenced in stream:
-            yield sequenced
 
 
 def _warn_unused(queue_manager: object | None, event_stream: object | None) -> None:

@@ -23,6 +23,7 @@ from a2a.types import (
     TaskStatusUpdateEvent,
 )
 
+from actors.a2a.sayable import in_range, unsayable
 from actors.task.chart import STATUS, TASK
 from actors.task.messages import Emitted
 from actors.task.ports import RunId
@@ -71,7 +72,8 @@ class RunQueue(EventQueue):
 
         Raises:
             TypeError: `event` is none of the four kinds of A2A events.
-            ValueError: `event` is larger than a record can be.
+            ValueError: `event` is larger than a record can be, or has no form in JSON: NaN or an
+                infinity in its data or metadata, a time beyond the year 9999.
         """
         if self.closed:
             self._late(event)
@@ -82,6 +84,11 @@ class RunQueue(EventQueue):
             raise ValueError(
                 f"an event of {len(fact.payload)} bytes is too large, {EVENT_BOUND} is the most: "
                 "send large artifacts in chunks (append=True) or by URL"
+            )
+        if (reason := unsayable(event, fact.payload)) is not None:
+            raise ValueError(
+                f"an event cannot be told to clients, as JSON has no such number ({reason}): use "
+                "None or a string in place of NaN and infinities in data and metadata"
             )
         await self._has_room()  # another task of this agent may have used it up
         if self.is_closed():
@@ -135,6 +142,7 @@ def emitted(run: RunId, context: str, event: Event) -> Emitted:
 
     Raises:
         TypeError: it is none of the four kinds of A2A events.
+        ValueError: its time cannot be told.
     """
     match event:
         case TaskArtifactUpdateEvent():
@@ -181,7 +189,14 @@ def emitted(run: RunId, context: str, event: Event) -> Emitted:
 
 
 def _at(status: TaskStatus) -> int:
-    return status.timestamp.ToMilliseconds() if status.HasField("timestamp") else 0
+    if not status.HasField("timestamp"):
+        return 0
+    if not in_range(status.timestamp):
+        raise ValueError(
+            f"the timestamp of a status, {status.timestamp.seconds} s, lies outside of the years 1 "
+            "to 9999: it counts seconds, not milliseconds"
+        )
+    return status.timestamp.ToMilliseconds()
 
 
 def _wrong_task(run: RunId, task: Task) -> Failure | None:

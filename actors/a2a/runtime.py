@@ -27,7 +27,7 @@ from actors.a2a.agent import Agent
 from actors.a2a.requests import Calls
 from actors.a2a.webhook import Webhooks
 from actors.runtime import ActorStopped, ActorSystem
-from actors.runtime.journal.port import Journal
+from actors.runtime.journal.port import Abandoned, Journal
 from actors.storage import ForeignJournal
 from actors.storage.choose import Durability as Durability  # the handler takes one
 from actors.storage.choose import journal_at
@@ -129,7 +129,11 @@ class Runtime:
 
     def discard(self) -> None:
         """Let go of a runtime whose loop has ended: its runs are dead, its files are not."""
-        closing = self.core.journal.close()
+        journal = self.core.journal
+        if isinstance(journal, Abandoned):
+            journal.abandon()
+            return
+        closing = journal.close()
         if asyncio.iscoroutine(closing):
             closing.close()
 

@@ -15,8 +15,7 @@ Neighbours: `handler.py` (numbered streams), `app.py` (mounts the routes).
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from a2a.server.context import ServerCallContext
@@ -37,16 +36,16 @@ from sse_starlette.sse import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import Receive, Scope, Send
 
 from actors.a2a.answers import Sequenced
 from actors.a2a.errors import RetryableError
 from actors.a2a.handler import RequestHandler
+from actors.a2a.streams import Stream
 
 logger = logging.getLogger("actors.a2a")
 
 Params = SendMessageRequest | SubscribeToTaskRequest
-Stream = AsyncGenerator[Sequenced, None]
-
 KEEP_ALIVE = 15.0
 """Seconds of silence after which a stream sends a comment, so that no proxy takes it for dead."""
 
@@ -133,11 +132,11 @@ class Wire:
 
         try:
             await _check_version(context)
-            stream = self._stream(params, context, _last_event_id(request))
-            return await self._sse(stream, frame, error)
+            stream = await self._let_in(params, context, _last_event_id(request))
         except Exception as raised:  # noqa: BLE001 - a user's own parts may raise anything
             # 200, as the SDK's routes answer: its client reads the error only then.
             return JSONResponse(error(raised), headers=_retry_after(raised))
+        return _Response(stream, params, frame, error, self._keep_alive)
 
     # -- REST
 
@@ -156,10 +155,7 @@ class Wire:
             await _check_version(context)
             if isinstance(params, SendMessageRequest):
                 Parse(await request.body(), params, ignore_unknown_fields=True)
-            stream = self._stream(params, context, _last_event_id(request))
-            return await self._sse(
-                stream, lambda sequenced: MessageToDict(sequenced.event), build_rest_error_payload
-            )
+            stream = await self._let_in(params, context, _last_event_id(request))
         except Exception as raised:  # noqa: BLE001 - a user's own parts may raise anything
             _log(raised)
             payload = build_rest_error_payload(raised)
@@ -168,50 +164,62 @@ class Wire:
                 status = raised.http_status
             return JSONResponse(payload, status, headers=_retry_after(raised))
 
+        def frame(sequenced: Sequenced) -> dict[str, Any]:
+            said: dict[str, Any] = MessageToDict(sequenced.event)
+            return said
+
+        return _Response(stream, params, frame, build_rest_error_payload, self._keep_alive)
+
     # -- both
 
-    async def _stream(
+    async def _let_in(
         self, params: Params, context: ServerCallContext, after: int | None
     ) -> Stream:
-        """Yield the numbered stream of either method."""
+        """Return the numbered stream of either method, once the request is accepted."""
+        let_in: Awaitable[Stream]
         if isinstance(params, SubscribeToTaskRequest):
-            async with aclosing(self._handler.subscribe(params, context, after)) as stream:
-                async for sequenced in stream:
-                    yield sequenced
-            return
-        async with aclosing(self._handler.send_stream(params, context)) as stream:
-            async for sequenced in stream:
-                yield _trimmed(sequenced, params)
+            let_in = self._handler.subscribed(params, context, after)
+        else:
+            let_in = self._handler.sent(params, context)
+        return await let_in
 
-    async def _sse(
+
+class _Response(EventSourceResponse):
+    """Answers at once, then with each event as it comes; an error ends it as an event.
+
+    Whatever becomes of the connection, before the first event too, the reader is let out.
+    """
+
+    def __init__(
         self,
         stream: Stream,
+        params: Params,
         frame: Callable[[Sequenced], dict[str, Any]],
         error: Callable[[Exception], dict[str, Any]],
-    ) -> Response:
-        """Answer with a stream; an error before its first event is raised, for its own status."""
-        try:
-            first: Sequenced | None = await anext(stream)
-        except StopAsyncIteration:
-            first = None
-
+        keep_alive: float,
+    ) -> None:
         async def events() -> AsyncIterator[ServerSentEvent]:
-            async with aclosing(stream):
-                try:
-                    if first is not None:
-                        yield _event(first, frame)
-                    async for sequenced in stream:
-                        yield _event(sequenced, frame)
-                except Exception as raised:  # noqa: BLE001 - the stream says why it ends
-                    _log(raised)
-                    yield ServerSentEvent(json_utils.dumps(error(raised)), event="error")
+            try:
+                async for sequenced in stream:
+                    yield _event(_trimmed(sequenced, params), frame)
+            except Exception as raised:  # noqa: BLE001 - the stream says why it ends
+                _log(raised)
+                yield ServerSentEvent(json_utils.dumps(error(raised)), event="error")
 
-        return EventSourceResponse(events(), ping=self._keep_alive)
+        super().__init__(events(), ping=keep_alive)
+        self._stream = stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._stream.aclose()
 
 
-def _trimmed(sequenced: Sequenced, params: SendMessageRequest) -> Sequenced:
-    """Apply the history length that the sender asked for."""
-    if sequenced.event.HasField("task"):
+def _trimmed(sequenced: Sequenced, params: Params) -> Sequenced:
+    """Apply the history length that a sender asked for."""
+    if isinstance(params, SendMessageRequest) and sequenced.event.HasField("task"):
         task: Task = apply_history_length(sequenced.event.task, params.configuration)
         if task is not sequenced.event.task:
             sequenced.event.task.CopyFrom(task)

@@ -88,7 +88,8 @@ def serve(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="How long tasks are kept that have ended: 12h, 30d.",
+            help="How long tasks are kept that have ended: 12h, 30d. Looked at every 10 minutes, "
+            "or each tenth of the time if that is shorter, so they go that much later.",
             show_default="for ever",
         ),
     ] = None,
@@ -96,7 +97,8 @@ def serve(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="How long a task at rest keeps the events that led there, for streams to resume.",
+            help="How long a task at rest keeps the events that led there, for streams to resume; "
+            "looked at as --keep.",
             show_default="for ever",
         ),
     ] = None,

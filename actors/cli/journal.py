@@ -97,9 +97,15 @@ async def import_journal(file: Path, where: str, console: Console, *, machine: b
     with told_in_a_line():
         done = await import_lines(lambda: _lines(file), journal_at(where))
     if machine:
-        out(console, {"logs": done.logs, "records": done.records})
+        counts = {"logs": done.logs, "records": done.records, "keys_lost": done.keys_lost}
+        out(console, counts)
         return
     text = f"imported {done.logs:,} logs, {done.records:,} records into {shown(where)}"
+    if done.keys_lost:
+        text += (
+            f"; {done.keys_lost:,} keys are lost: the file has only their digests, as PostgreSQL "
+            "keeps long ones, so requests that bear them are not recognised here"
+        )
     console.print(text, markup=False, soft_wrap=True)
 
 
@@ -137,6 +143,7 @@ async def import_sdk(wanted: SdkImport, console: Console, *, machine: bool) -> i
             keep=wanted.keep,
             now=time.time_ns() // 1_000_000,
         )
+    unreadable += done.refused
     counts = {"imported": done.imported, "failed": done.failed, "skipped": done.skipped}
     if machine:
         out(console, {**counts, "unreadable": unreadable})

@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from a2a.types import Message, Part, Role, SendMessageRequest, StreamResponse, Task
-from google.protobuf.json_format import MessageToDict
 from rich.console import Console
 from rich.text import Text
 
+from actors.cli.failure import CommandError
 from actors.cli.journals import clock, out, reading
 from actors.cli.show import STATE_STYLES, Printer, parts_text, plain
 from actors.cli.tasks import state_word
 from actors.runtime.journal.record import Record
 from actors.storage.history import Moment, fold_at, known, moments
-from actors.storage.lines import saying
+from actors.storage.lines import said, saying
 from actors.storage.source import Kept, TaskSource
 from actors.task.fold import Fold
 from actors.task.record import Failure, Kind
@@ -151,13 +151,19 @@ def _short(text: str) -> str:
 
 def _version(kept: Kept, fold: Fold, console: Console, *, machine: bool) -> None:
     if machine:
+        task = None if fold.task is None else said(fold.task)
+        if fold.task is not None and task is None:
+            raise CommandError(
+                f"the task as of record {fold.version} has no form in JSON (NaN or an infinity in "
+                "its data or metadata): look at it without --json"
+            )
         told = {
             "at": fold.version,
             "head": kept.head.seq,
             "epoch": fold.epoch,
             "running": fold.running,
             "queue": list(fold.queue),
-            "task": None if fold.task is None else MessageToDict(fold.task),
+            "task": task,
         }
         out(console, told)
         return

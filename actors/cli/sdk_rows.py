@@ -14,14 +14,16 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
 from a2a.compat.v0_3 import types as types_v03
 from a2a.compat.v0_3.conversions import to_core_task
-from a2a.types import Task
-from google.protobuf.json_format import ParseDict, ParseError
+from a2a.types import StreamResponse, Task
+from google.protobuf.json_format import ParseDict
 
+from actors.a2a.sayable import unsayable
 from actors.cli.failure import CommandError
 from actors.storage.adopt import Owned
 from actors.storage.choose import is_dsn
@@ -43,7 +45,8 @@ async def owned_tasks(source: str, table: str, unreadable: list[str]) -> AsyncIt
     Args:
         source: path of a SQLite file, or a DSN.
         table: of the tasks.
-        unreadable: what is wrong with rows that are none of a2a-sdk is added here.
+        unreadable: what is wrong with rows that are none of a2a-sdk, and what was changed in
+            others, is added here.
 
     Raises:
         CommandError: there is no such store.
@@ -52,25 +55,39 @@ async def owned_tasks(source: str, table: str, unreadable: list[str]) -> AsyncIt
         raise CommandError(f"{table!r} is no name of a table", 2)
     rows = _from_postgres(source, table) if is_dsn(source) else _from_sqlite(Path(source), table)
     async for row in rows:
+        changed: list[str] = []
         try:
-            task = owned(row)
-        except (ParseError, ValueError, TypeError) as error:
-            unreadable.append(f"task {row['id']!r} cannot be read: {' '.join(str(error).split())}")
-        else:
-            yield task
+            task = owned(row, changed)
+        except Exception as error:  # noqa: BLE001 - foreign JSON provokes whatever it provokes
+            unreadable.append(f"task {row['id']!r:.80} cannot be read: {_line(error)}")
+            continue
+        if changed:
+            found = ", ".join(sorted(set(changed)))
+            unreadable.append(f"task {row['id']!r:.80}: null in place of {found}, no JSON number")
+        yield task
 
 
-def owned(row: Row) -> Owned:
+def owned(row: Row, changed: list[str]) -> Owned:
     """The task in a row.
 
+    Args:
+        row: of the table.
+        changed: numbers that JSON has not, NaN above all, become null; they are added here.
+
     Raises:
-        ParseError, ValueError, TypeError: the row is none of a2a-sdk.
+        Exception: the row is none of a2a-sdk; mostly ParseError, ValueError or TypeError.
     """
-    told = {name: _json(row.get(name)) for name in _JSON}
+    if not (isinstance(row["id"], str) and row["id"]):
+        raise ValueError("it has no id, expected text")
+    told = {name: _json(row.get(name), changed) for name in _JSON}
     new = row.get("protocol_version") == "1.0"
     task = _task(row, told) if new else _old_task(row, told)
     if not task.status.HasField("timestamp") and (at := _time(row.get("last_updated"))):
         task.status.timestamp.FromDatetime(at)
+    payload = StreamResponse(task=task).SerializeToString()  # as it is kept
+    kept = StreamResponse.FromString(payload)  # fails if it is nested too deeply
+    if (reason := unsayable(kept, payload)) is not None:
+        raise ValueError(reason)
     return Owned(task, row.get("owner") or "")
 
 
@@ -93,8 +110,23 @@ def _old_task(row: Row, told: Row) -> Task:
     return to_core_task(types_v03.Task.model_validate(fields))
 
 
-def _json(value: object) -> Any:
-    return json.loads(value) if isinstance(value, str) else value
+def _json(value: object, changed: list[str]) -> Any:
+    def finite(text: str) -> float | None:
+        if isfinite(number := float(text)):
+            return number
+        changed.append(text)
+        return None
+
+    if isinstance(value, bytes):
+        raise TypeError("it has bytes where JSON belongs")
+    if not isinstance(value, str):
+        return value
+    return json.loads(value, parse_float=finite, parse_constant=finite)
+
+
+def _line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{text or type(error).__name__:.500}"
 
 
 def _time(value: object) -> datetime | None:

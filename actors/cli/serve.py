@@ -27,7 +27,7 @@ from sse_starlette.sse import AppStatus
 from actors.a2a import Policy, RequestHandler, Retention
 from actors.a2a.app import build_app, interfaces
 from actors.cli.failure import CommandError
-from actors.cli.journals import shown
+from actors.cli.journals import shown, told_in_a_line
 from actors.cli.load import card_of, load
 from actors.runtime.journal.errors import StorageError
 
@@ -70,15 +70,16 @@ def serve(options: Options, console: Console) -> None:
     grpc_port = options.grpc_port or None
     where = interfaces(options.public_host, options.port, grpc_port)
     card = card_of(loaded, options.card, where)
-    handler = RequestHandler(
-        loaded.executor,
-        None,
-        card,
-        database=options.database,
-        durability=options.durability,
-        policy=options.policy,
-        retention=options.retention,
-    )
+    with told_in_a_line(2):
+        handler = RequestHandler(
+            loaded.executor,
+            None,
+            card,
+            database=options.database,
+            durability=options.durability,
+            policy=options.policy,
+            retention=options.retention,
+        )
     asyncio.run(_serve(options, handler, card, console))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from a2a.types import Artifact, Message, Part, StreamResponse, Task, TaskState, TaskStatus
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToDict, SerializeToJsonError
 from rich.console import Console
 from rich.text import Text
 
@@ -128,11 +128,18 @@ def _part_text(part: Part) -> str:
         case "text":
             return part.text
         case "data":
-            return json.dumps(MessageToDict(part.data), ensure_ascii=False)
+            return _data_text(part)
         case "url":
             return part.url
         case _:
             return f"<{part.media_type or 'file'} {part.filename}, {len(part.raw)} bytes>"
+
+
+def _data_text(part: Part) -> str:
+    try:
+        return json.dumps(MessageToDict(part.data), ensure_ascii=False)
+    except (SerializeToJsonError, ValueError):
+        return str(part.data)  # NaN or an infinity, which JSON has not: as protobuf writes it
 
 
 def as_dict(event: StreamResponse) -> dict[str, Any]:

@@ -26,7 +26,7 @@ E = TypeVar("E")
 E_co = TypeVar("E_co", covariant=True)
 
 Then: TypeAlias = Tell[Any] | StartTimer | CancelTimer | Perform | Log
-"""What a decision may have done once its events are stored, in order."""
+"""What a decision may have done once its events are stored, after its answer and in order."""
 
 
 class Command(Message):
@@ -72,7 +72,11 @@ class PersistentActor(ABC, Generic[S, E]):
     are values that nobody changes.
 
     A raise in `decide` or `evolve` is reported (`ActorSystem.on_crash`), and answered to who asked
-    with `ActorCrashed`; nothing of that command is stored, and the state stays as it was.
+    with `ActorCrashed`; nothing of that command is stored, and the state stays as it was. So is a
+    decision with what cannot be: an event that is not read back, a row that does not fit, an effect
+    that nobody can perform. An effect that fails when it is performed is reported, and takes
+    nothing along: what is stored is answered so. An actor that is active is then read back from its
+    log, so `recovered` can do it again; one that fails again and again, after longer and longer.
     """
 
     codec: EventCodec[E]
@@ -115,7 +119,8 @@ class PersistentActor(ABC, Generic[S, E]):
     def recovered(self, state: S, now: int) -> tuple[Then, ...]:
         """Return what is to be done for an active state that was read back from its log.
 
-        A crash took its timers along, and perhaps effects that were due: start those again.
+        A crash took its timers along, and perhaps effects that were due: start those again. It may
+        be called again in the same process, after an effect has failed.
         """
         return ()
 

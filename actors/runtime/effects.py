@@ -139,6 +139,17 @@ class Perform(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class Each(Effect):
+    """Perform these in order; one that fails is reported, and keeps no other from happening.
+
+    If any has failed, the actor is told `failed` after them.
+    """
+
+    effects: tuple[Effect, ...]
+    failed: Message
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetter(Effect):
     """A message that can have no effect any more; counted and observable, never silent."""
 

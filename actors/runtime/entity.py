@@ -13,6 +13,9 @@ Neighbours: `commands.py` (what users write), `journal/logged.py` (asleep, repla
 
 from __future__ import annotations
 
+import logging
+from asyncio import CancelledError
+from collections.abc import Container, Iterable
 from typing import Any, TypeVar
 
 from actors.runtime.actor import Step
@@ -22,18 +25,23 @@ from actors.runtime.decided import (
     Entity,
     Pending,
     Settle,
+    Unperformed,
     check,
     check_then,
     check_timers,
     effects_of,
+    evolved,
     folded,
+    let_go,
+    readable,
     records,
 )
-from actors.runtime.effects import DeadLetter, Effect, Reject, Stash, Tell, Unstash
-from actors.runtime.errors import Mistake
+from actors.runtime.effects import DeadLetter, Effect, Log, Reject, Stash, Stop, Tell, Unstash
+from actors.runtime.errors import ActorCrashed, ActorStopped, BadStep, Mistake
 from actors.runtime.events import UnreadableEvent
-from actors.runtime.journal.errors import StorageUnavailable
-from actors.runtime.journal.logged import SNAPSHOT_TAIL, LoggedActor
+from actors.runtime.journal.errors import StorageError, StorageUnavailable
+from actors.runtime.journal.fitting import check_row
+from actors.runtime.journal.logged import SNAPSHOT_TAIL, LoggedActor, Phase
 from actors.runtime.journal.messages import (
     JOURNAL,
     Appended,
@@ -41,6 +49,7 @@ from actors.runtime.journal.messages import (
     AppendRecords,
     KeepSnapshot,
     Logged,
+    Orphan,
     Recover,
     Recovered,
 )
@@ -48,6 +57,7 @@ from actors.runtime.journal.port import Append, Snapshot, Stored
 from actors.runtime.journal.record import CLAIM, Record
 from actors.runtime.keys import packed, remembered, scoped
 from actors.runtime.message import NOBODY, Caller, Envelope
+from actors.runtime.shapes import Misfit
 from actors.runtime.supervision import RESUME, STOP, Directive, Supervision
 
 S = TypeVar("S")
@@ -67,6 +77,8 @@ class EntityActor(LoggedActor[Entity[S]]):
         behaviour: what decides.
         life: a number that no other actor of this log in this process has had.
         incarnation: names the system among all that ever write to the journal.
+        ports: the names of those that effects may be for.
+        unkept: where a kind is noted whose states could not be packed, as it is said once.
     """
 
     def __init__(
@@ -76,21 +88,31 @@ class EntityActor(LoggedActor[Entity[S]]):
         behaviour: PersistentActor[S, Any],
         life: int,
         incarnation: str,
+        ports: Container[str],
+        unkept: set[str],
     ) -> None:
         super().__init__(log, life)
         self.name = name
         self.behaviour = behaviour
         self.incarnation = incarnation
+        self.ports = ports
+        self.unkept = unkept
 
     def supervise(self, error: Exception) -> Supervision:
         """Keep the state that a crashed command has not changed; forget the actor otherwise.
 
-        What could not be performed may be a timer: only its log says what is to be done then. A
-        restart lets go of an actor that has nothing to do, and keeps its mail.
+        A restart lets go of an actor that has nothing to do, and keeps its mail.
         """
         if not isinstance(error, CommandCrashed):
             return STOP
         return _FORGET if error.at_rest else RESUME
+
+    def step(self, state: Phase[Entity[S]], envelope: Envelope, now: int) -> Step[Phase[Entity[S]]]:
+        """Decide one message; a cancellation that a user's code raises is a crash as any other."""
+        try:
+            return super().step(state, envelope, now)
+        except CancelledError as error:
+            raise BadStep(f"{type(self.behaviour).__qualname__} raised CancelledError") from error
 
     # -- from the log
 
@@ -106,7 +128,7 @@ class EntityActor(LoggedActor[Entity[S]]):
         if not (stored.head.active or behaviour.active(entity.state)):
             return Step(entity)
         recovered = behaviour.recovered(entity.state, now)
-        check_then(behaviour, recovered)
+        check_then(behaviour, recovered, self.ports)
         claim = Record(entity.seq + 1, entity.epoch + 1, now, CLAIM)
         return self._stored(
             entity._replace(epoch=claim.epoch), Envelope(Recover()), (claim,), recovered
@@ -125,13 +147,15 @@ class EntityActor(LoggedActor[Entity[S]]):
             return self._once_stored(state, envelope, answer(then=told))
         if isinstance(message, Logged):
             return Step(state, (DeadLetter(message, "of an earlier life"),))
-        if state.waiting or len(state.pending) >= WINDOW:
+        if isinstance(message, Unperformed):
+            return self._read_back(state._replace(broken=self.behaviour.active(state.state)))
+        if state.waiting or state.broken or len(state.pending) >= WINDOW:
             return Step(state._replace(waiting=True), (Stash(),))
         if isinstance(message, Settle):
             return self._once_stored(state, envelope, answer(True))
         try:
             return self._decide(state, envelope, now)
-        except Exception as error:
+        except (Exception, CancelledError) as error:
             if envelope.timer is not None:
                 raise  # only `recovered` can start it again
             says = f" ({error})" if isinstance(error, Mistake) else ""
@@ -151,14 +175,12 @@ class EntityActor(LoggedActor[Entity[S]]):
             again = behaviour.repeated(state.state, command)
             return self._once_stored(state, envelope, answer(again))
         decision = behaviour.decide(state.state, command, now)
-        check(behaviour, decision)
-        after = state.state
-        for event in decision.events:
-            after = behaviour.evolve(after, event)
+        check(behaviour, decision, self.ports)
+        made = records(behaviour, state, decision.events, full, now)
+        after = evolved(behaviour, state.state, made)
         check_timers(behaviour, after, decision)
         if not decision.events:
             return self._once_stored(state, envelope, decision)
-        made = records(behaviour, state, decision.events, full, now)
         keys = remembered(state.keys, full or None, behaviour.keys_kept)
         state = state._replace(state=after, keys=keys)
         return self._stored(state, envelope, made, effects_of(envelope, decision))
@@ -172,6 +194,8 @@ class EntityActor(LoggedActor[Entity[S]]):
     ) -> Step[Entity[S]]:
         """Append records; `effects` are performed once they are stored."""
         behaviour, first = self.behaviour, made[0]
+        row, projection = behaviour.row(state.state), behaviour.projection
+        check_row(self.log, row, () if projection is None else (projection,))
         if state.signature:
             made = (first._replace(facts={**first.facts, "by": state.signature}), *made[1:])
         append = Append(
@@ -181,7 +205,7 @@ class EntityActor(LoggedActor[Entity[S]]):
             made,
             envelope.caller,
             active=behaviour.active(state.state),
-            row=behaviour.row(state.state),
+            row=row,
             writer=self.life,
         )
         pending = Pending(append.seq, envelope.message, envelope.reply_to, effects)
@@ -195,23 +219,31 @@ class EntityActor(LoggedActor[Entity[S]]):
         """Answer, and perform effects, once everything is stored that is decided so far."""
         effects = effects_of(envelope, decision)
         if not state.pending:
-            return Step(state, effects)
+            return Step(state, let_go(effects))
         pending = Pending(state.seq, envelope.message, envelope.reply_to, effects)
         return Step(state._replace(pending=(*state.pending, pending)))
 
     def _release(self, state: Entity[S], message: Appended) -> Step[Entity[S]]:
         done = [each for each in state.pending if each.seq <= message.upto]
         left = state.pending[len(done) :]
-        effects = [effect for each in done for effect in each.effects]
+        effects = let_go([effect for each in done for effect in each.effects])
         state = state._replace(pending=left)
+        if state.broken:
+            return self._read_back(state, effects)
         if state.waiting and len(left) <= WINDOW // 2:
             state = state._replace(waiting=False)
-            effects.append(Unstash())
-        snapshot = None if self.at_rest(state) else self.snapshot(state)
-        if snapshot is not None:  # an active one may never come to rest
-            state = self.kept(state, snapshot)
-            effects.append(Tell(JOURNAL, KeepSnapshot(self.log, snapshot)))
-        return Step(state, tuple(effects))
+            effects = (*effects, Unstash())
+        return Step(state, effects)
+
+    def _read_back(self, state: Entity[S], effects: tuple[Effect, ...] = ()) -> Step[Entity[S]]:
+        """Forget a broken actor, once nothing is pending: its log says what is to be done."""
+        if not state.broken or state.pending:
+            return Step(state, effects)
+        if not self.behaviour.active(state.state):
+            state = state._replace(broken=False, waiting=False)
+            return Step(state, (*effects, Unstash()))
+        gone = ActorStopped(f"log {self.log!r} is to be read back: an effect could not be had")
+        return Step(state, (*effects, Tell(JOURNAL, Orphan(self.log, NOBODY)), Stop(gone)))
 
     # -- what LoggedActor asks
 
@@ -226,7 +258,12 @@ class EntityActor(LoggedActor[Entity[S]]):
         return StorageUnavailable("the journal did not confirm in time that it is stored")
 
     def void(self, state: Entity[S], error: Exception) -> tuple[Effect, ...]:
-        """Answer whoever waits; what nobody asked for is a dead letter."""
+        """Answer whoever waits; what nobody asked for is a dead letter.
+
+        What a crash interrupts may be stored all the same, which no `ActorCrashed` says.
+        """
+        if isinstance(error, ActorCrashed):
+            error = StorageUnavailable("the actor crashed before it knew whether this is stored")
         return tuple(
             Reject(each.to, error) if each.to is not None else DeadLetter(each.message, "void")
             for each in state.pending
@@ -234,14 +271,39 @@ class EntityActor(LoggedActor[Entity[S]]):
 
     def at_rest(self, state: Entity[S]) -> bool:
         """Nothing waits for the journal, and nothing goes on by itself."""
-        return not (state.pending or state.waiting or self.behaviour.active(state.state))
+        if state.pending or state.waiting or state.broken:
+            return False
+        return not self.behaviour.active(state.state)
 
     def snapshot(self, state: Entity[S]) -> Snapshot | None:
-        """Keep the state, where everything in it is stored and reading the log has become long."""
+        """Nothing: `_rest` has kept the state already."""
+        return None
+
+    def _rest(self, state: Entity[S], effects: tuple[Effect, ...]) -> Step[Phase[Entity[S]]]:
+        """Keep the state where reading the log has become long; an active one may never rest."""
         codec = self.behaviour.snapshots
-        if codec is None or state.pending or state.seq - state.snapshot < SNAPSHOT_TAIL:
-            return None
-        return Snapshot(state.seq, packed(state.keys, codec.pack(state.state)))
+        long = state.seq - state.snapshot >= SNAPSHOT_TAIL and not state.pending
+        if codec is None or not long:
+            return super()._rest(state, effects)
+        state = state._replace(snapshot=state.seq)  # if it cannot be kept: later, not at once again
+        try:
+            snapshot = Snapshot(state.seq, packed(state.keys, readable(codec, state.state)))
+        except (Exception, CancelledError) as error:  # noqa: BLE001 - only reads are slower by it
+            return super()._rest(state, (*effects, *self._unkept(error)))
+        return super()._rest(state, (*effects, Tell(JOURNAL, KeepSnapshot(self.log, snapshot))))
+
+    def _unkept(self, error: BaseException) -> Iterable[Effect]:
+        kind = type(self.behaviour).__qualname__
+        if kind in self.unkept:
+            return ()
+        self.unkept.add(kind)
+        return (
+            Log(
+                logging.ERROR,
+                f"no snapshot of log {self.log!r}, the `snapshots` of {kind} raised "
+                f"{_said(error)}: it is read from the beginning; others like it are not mentioned",
+            ),
+        )
 
     def kept(self, state: Entity[S], snapshot: Snapshot) -> Entity[S]:
         """Remember which state is kept."""
@@ -250,3 +312,9 @@ class EntityActor(LoggedActor[Entity[S]]):
     def lost(self, state: Entity[S]) -> Caller | None:
         """See to it that an active actor is revived."""
         return NOBODY if self.behaviour.active(state.state) else None
+
+
+def _said(error: BaseException) -> str:
+    """What may be shown of an error: types and fields, no values."""
+    told = isinstance(error, StorageError | Mistake) or isinstance(error.__cause__, Misfit)
+    return f"{type(error).__qualname__}: {error}" if told else type(error).__qualname__

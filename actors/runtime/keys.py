@@ -36,8 +36,12 @@ def remembered(keys: Keys, key: object, most: int) -> Keys:
     """Return the keys with one more, the latest `most` of them; `key` is a fact, if any."""
     if not isinstance(key, str):
         return keys
-    more = {**keys, key: None}
-    return dict(islice(more.items(), max(0, len(more) - most), None))
+    more = dict(keys)
+    more.pop(key, None)
+    more[key] = None
+    for oldest in list(islice(more, max(0, len(more) - most))):
+        del more[oldest]
+    return more
 
 
 def packed(keys: Keys, state: bytes) -> bytes:

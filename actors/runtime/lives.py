@@ -82,6 +82,10 @@ class Lives:
         cause = cause_of(error, reveal=self._system.reveal)
         logger.error("%s could not perform %s as it ended: %s", cell.ref, what, cause)
 
+    def unperformed(self, cell: Cell, what: str, error: Exception) -> None:
+        """Say that one effect of a living actor has failed; it goes on."""
+        self._report(cell, Directive.RESUME, what, error)
+
     def _report(self, cell: Cell, directive: Directive, message: str, error: Exception) -> None:
         report = crash_report(cell, directive, message, error, reveal=self._system.reveal)
         logger.error("%s", report)

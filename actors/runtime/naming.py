@@ -23,6 +23,8 @@ def log_of(ref: ActorRef[Any]) -> str:
     Raises:
         ValueError: it can have none.
     """
+    if {type(part) for part in ref} != {str}:
+        raise ValueError(f"found {ref!r}; expected kind and id to be of type str")
     if not _KIND.fullmatch(ref.kind) or ref.kind in _STANDING:
         taken = ", ".join(sorted(_STANDING))
         raise ValueError(

@@ -7,6 +7,7 @@ Neighbours: `system.py` (calls `run` after each step), `effects.py` (what there 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from actors.runtime.cell import Cell
 from actors.runtime.effects import (
     CancelTimer,
     DeadLetter,
+    Each,
     Effect,
     Log,
     Passivate,
@@ -74,6 +76,7 @@ class Performer:
                 StartTimer: self._start_timer,
                 CancelTimer: self._cancel_timer,
                 Perform: self._port,
+                Each: self._each,
                 DeadLetter: lambda _, effect: system.dead_letter(effect.message, effect.reason),
                 Log: lambda _, effect: logger.log(effect.level, effect.text),
             }
@@ -97,6 +100,18 @@ class Performer:
             _reject_all((effect, *left), cell, envelope)
             return error
         return None
+
+    def _each(self, cell: Cell, effect: Each) -> None:
+        failed = False
+        for part in effect.effects:
+            try:
+                self._table[type(part)](cell, part)
+            except Exception as error:  # noqa: BLE001 - reported; the others are still to happen
+                failed = True
+                _reject_all((part,), cell, self._envelope)
+                self._system.lives.unperformed(cell, type(part).__qualname__, error)
+        if failed:
+            self._told(cell.ref, effect.failed)
 
     def settle(self, cell: Cell, effects: Iterable[Effect]) -> None:
         """Perform what an ending actor owes; one effect that fails keeps no other from happening.
@@ -200,6 +215,12 @@ class Performer:
 
     def _start_timer(self, cell: Cell, effect: StartTimer) -> None:
         _must_live(cell, effect)
+        if not (math.isfinite(effect.delay) and effect.delay >= 0.0):
+            # In the heap of a loop a NaN would put everybody's timers out of order.
+            raise BadStep(
+                f"timer {effect.name!r} has a delay of {effect.delay}; expected seconds, finite "
+                "and not negative"
+            )
         before = cell.timers.get(effect.name)
         if before is not None:
             before.cancel()
@@ -232,6 +253,8 @@ def _reject_all(effects: Iterable[Effect | None], cell: Cell, envelope: Envelope
                 waiting.reject(error)
             case Tell(reply_to=handed) if handed is not None:
                 handed.reject(error)
+            case Each(effects=parts):
+                _reject_all(parts, cell, envelope)
             case Stash() if envelope.reply_to is not None:
                 envelope.reply_to.reject(error)
             case _:

@@ -16,6 +16,7 @@ The map, each file importing only those above it:
     entity.py    runs it upon its log              (pure)
     recovery.py  revives what a crash left active  (pure)
     naming.py    whose log is whose                (pure)
+    furnished.py puts these into a system
     persistent.py  `open`: the system around       (asyncio)
 """
 
@@ -25,9 +26,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from inspect import isawaitable
-from itertools import count
 from math import isfinite
 from types import TracebackType
 from typing import Any, Self
@@ -44,7 +43,6 @@ from actors.runtime.commands import (
 from actors.runtime.decided import CommandCrashed, Settle
 from actors.runtime.dispatcher import LoopClock
 from actors.runtime.drain import DrainReport, Phase, drain
-from actors.runtime.entity import EntityActor
 from actors.runtime.errors import ActorStopped
 from actors.runtime.events import (
     DataclassCodec,
@@ -54,14 +52,15 @@ from actors.runtime.events import (
     StateCodec,
     UnreadableEvent,
 )
-from actors.runtime.journal.actor import JournalActor
+from actors.runtime.furnished import Behaviour, behaviour_of, check_journal, furnish
 from actors.runtime.journal.messages import JOURNAL, ListLogs
 from actors.runtime.journal.port import Journal, Listing, MaybeAwaitable
 from actors.runtime.journal.projection import Query
 from actors.runtime.journal.shell import JournalShell
+from actors.runtime.journal.use import give_back, take
 from actors.runtime.message import NOBODY, ActorRef, Caller, Message
 from actors.runtime.naming import log_of, ref_of
-from actors.runtime.recovery import RECOVERY, Begin, HowFar, Recovery, RecoveryActor
+from actors.runtime.recovery import RECOVERY, Begin, HowFar, Recovery
 from actors.runtime.system import ActorSystem, Port
 
 __all__ = [
@@ -79,7 +78,6 @@ __all__ = [
     "UnreadableEvent",
     "answer",
     "log_of",
-    "open",
     "persist",
     "ref_of",
     "refuse",
@@ -89,8 +87,6 @@ logger = logging.getLogger("actors.persistent")
 
 JOURNAL_PORT = "journal"
 
-Behaviour = Callable[[], PersistentActor[Any, Any]]
-"""A class, or whatever else makes one."""
 Ports = Mapping[str, Callable[["PersistentSystem"], Port]]
 """What performs `Perform` effects, by name; each is made with the system that it tells."""
 
@@ -107,7 +103,8 @@ class PersistentSystem:
 
     Raises:
         ValueError: a kind is no word of lower-case letters, a port is named "journal", `drain` is
-            not finite, or the journal is somebody else's store.
+            not finite, `patience` negative, or the journal is somebody else's store.
+        TypeError: the journal is none, or a kind makes no `PersistentActor`.
     """
 
     def __init__(
@@ -119,6 +116,9 @@ class PersistentSystem:
         patience: float = 30.0,
         drain: float = 10.0,
     ) -> None:
+        check_journal(journal)
+        if not patience >= 0.0:
+            raise ValueError(f"patience is {patience}, expected seconds, not negative")
         if not isfinite(drain):
             raise ValueError(f"drain is {drain}, expected a finite number of seconds")
         if JOURNAL_PORT in (ports or {}):
@@ -128,7 +128,7 @@ class PersistentSystem:
         for kind in kinds:
             log_of(ActorRef(kind, "any"))
         self._journal = journal
-        self._behaviours = {kind: make() for kind, make in kinds.items()}
+        self._behaviours = {kind: behaviour_of(kind, make) for kind, make in kinds.items()}
         self._ports = ports or {}
         self._patience = patience
         self._drain = drain
@@ -157,13 +157,18 @@ class PersistentSystem:
         """Open the journal, and begin to revive what a crash has left active.
 
         Raises:
-            StorageError: the journal cannot be opened.
+            StorageError: the journal cannot be opened, or another system uses it.
             RuntimeError: it has been entered before.
         """
         if self._system is not None:
             raise RuntimeError(f"{self!r} has been entered before: open another one")
         projections = [each.projection for each in self._behaviours.values() if each.projection]
-        await _done(self._journal.open(*projections))
+        take(self._journal, self)
+        try:
+            await _done(self._journal.open(*projections))
+        except BaseException:
+            give_back(self._journal, self)
+            raise
         try:
             self._begin()
         except BaseException:
@@ -214,7 +219,10 @@ class PersistentSystem:
             self._system.shutdown(ActorStopped("the program is shutting down"))
         if self._shell is not None:
             self._shell.cancel()
-        await _done(self._journal.close())
+        try:
+            await _done(self._journal.close())
+        finally:
+            give_back(self._journal, self)
 
     # -- what a program does with it
 
@@ -237,7 +245,8 @@ class PersistentSystem:
             ValueError: `ref` is no address of these actors, or `timeout` not positive and finite.
             AskTimeout, MailboxFull, ActorStopped: as `ActorSystem.ask`; what has timed out may be
                 carried out all the same, so ask again with the same `PersistentActor.key`.
-            ActorCrashed: `decide` or `evolve` raised; nothing is stored.
+            ActorCrashed: `decide` or `evolve` raised, or asked for what cannot be; nothing of
+                this command is stored.
             StorageError: the journal did not take it, or nobody knows whether it did.
             Exception: what the actor refused the command with.
         """
@@ -270,42 +279,6 @@ class PersistentSystem:
         if ref.kind not in self._behaviours:
             known = ", ".join(self._behaviours)
             raise ValueError(f"no actors of kind {ref.kind!r} were opened, found {known}")
-
-
-def furnish(
-    system: ActorSystem,
-    journal: Journal,
-    behaviours: Mapping[str, PersistentActor[Any, Any]],
-    *,
-    patience: float,
-    incarnation: str,
-) -> None:
-    """Let persistent actors live in a system; its port "journal" is still to be set.
-
-    Args:
-        system: whose.
-        journal: names the lanes.
-        behaviours: kind -> what decides for it.
-        patience: seconds for which a failing journal is retried.
-        incarnation: names the system among all that ever write to the journal.
-    """
-    lives = count(1)
-
-    def build(kind: str, name: str) -> EntityActor[Any]:
-        log = log_of(ActorRef(kind, name))
-        return EntityActor(log, name, behaviours[kind], next(lives), incarnation)
-
-    def ours(log: str) -> ActorRef[Any] | None:
-        try:
-            ref = ref_of(log)
-        except ValueError:
-            return None
-        return ref if ref.kind in behaviours else None
-
-    for kind in behaviours:
-        system.register(kind, partial(build, kind))
-    system.spawn(JOURNAL, JournalActor(journal.lane, patience, ref_of))
-    system.spawn(RECOVERY, RecoveryActor(ours))
 
 
 async def _done(result: MaybeAwaitable[None]) -> None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import InitVar, fields, is_dataclass
 from decimal import Decimal, InvalidOperation
-from enum import Enum
+from enum import Enum, Flag
 from typing import Any, NamedTuple, NoReturn, Union, get_args, get_origin, get_type_hints
 
 SUPPORTED = (
@@ -61,7 +61,7 @@ def shape_of(declared: Any, outer: tuple[type, ...] = ()) -> Shape:
         return _union([shape_of(each, outer) for each in arguments], declared)
     if origin is tuple and arguments:
         return _tuple(arguments, outer)
-    if origin is not None and issubclass(origin, Mapping) and arguments[0] is str:
+    if isinstance(origin, type) and issubclass(origin, Mapping) and arguments[0] is str:
         return _mapping(shape_of(arguments[1], outer))
     if isinstance(declared, type) and issubclass(declared, Enum):
         return _enum(declared)
@@ -98,6 +98,9 @@ def _packed_int(value: Any) -> int:
 def _packed_float(value: Any) -> float:
     """An int is welcome where a float is declared, as type checkers have it."""
     if type(value) is int:
+        # Beyond 2**53 most have no float, and beyond 2**1024 none has.
+        if abs(value) >= 2**1023 or float(value) != value:
+            raise Misfit("found an int that no float is equal to, expected a float")
         return float(value)
     return float(_exact(float).pack(value))
 
@@ -204,6 +207,8 @@ def _mapping(item: Shape) -> Shape:
 
 
 def _enum(declared: type[Enum]) -> Shape:
+    if issubclass(declared, Flag):
+        raise TypeError(f"{_name(declared)} cannot be stored, it is a Flag: declare an int")
     kinds = {type(member.value) for member in declared}
     if not kinds <= {int, str}:
         raise TypeError(f"{_name(declared)} cannot be stored: its values are no int and no str")
@@ -255,6 +260,9 @@ def _field_shapes(declared: type, outer: tuple[type, ...]) -> dict[str, Shape]:
         hints = get_type_hints(declared)
     except NameError as error:
         raise TypeError(f"annotations of {_name(declared)} cannot be resolved: {error}") from error
+    passing = [name for name, hint in hints.items() if _passes(hint)]
+    if passing:
+        raise TypeError(f"field {passing[0]!r} of {_name(declared)} is an InitVar, which is lost")
     shapes = {}
     for field in fields(declared):
         if not field.init:
@@ -264,6 +272,10 @@ def _field_shapes(declared: type, outer: tuple[type, ...]) -> dict[str, Shape]:
         except TypeError as error:
             raise TypeError(f"field {field.name!r} of {_name(declared)}: {error}") from error
     return shapes
+
+
+def _passes(hint: Any) -> bool:
+    return hint is InitVar or isinstance(hint, InitVar)
 
 
 def _at(where: str | int, convert: Callable[[Any], Any], value: Any) -> Any:

@@ -70,6 +70,12 @@ class SimShell(JournalShell):
         self._request: object = None
         self.storing = Storing(node.name, node.journal, node.faults, node.trace, node.known)
 
+    def take(self) -> None:
+        """Nothing: each node stands for a process, with a journal of its own on the one disk."""
+
+    def give_back(self) -> None:
+        """Nothing."""
+
     def perform(self, request: StoreGroup | ReadBack | Fetch, sender: ActorRef[Any]) -> None:
         """Begin a group or a read."""
         self._request = request

@@ -40,6 +40,8 @@ STANDING = frozenset({JOURNAL, RUNNER, OUTBOX, RECOVERY, RETENTION})
 
 OUTAGE = 40.0
 """Virtual seconds for which the storage goes away: policies wait for half a minute."""
+SELDOM = 40_000.0
+"""Virtual seconds between two looks for tasks that nobody goes on with: a run has a few."""
 FAULTY = 7_200.0
 """Virtual seconds for which faults may strike."""
 HORIZON = 90_000.0
@@ -86,6 +88,8 @@ class World:
         self.script = script
         self.webhooks = webhooks
         self.retention = retention
+        if retention is None and policy.parked_life is not None:
+            self.retention = Retention(every=SELDOM)
         self.loop = SimLoop(choices)
         self.loop.early = early
         self.trace = Trace(detailed=detailed)

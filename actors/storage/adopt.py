@@ -5,8 +5,8 @@ Neighbours: `actors/cli/sdk_rows.py` (reads Tasks out of a2a-sdk's own tables), 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable
-from dataclasses import dataclass
+from collections.abc import AsyncIterable, Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from a2a.types import StreamResponse, Task, TaskState
@@ -46,6 +46,8 @@ class Adopted:
     """Of those: settled as FAILED, as their process is gone."""
     skipped: int = 0
     """There already."""
+    refused: list[str] = field(default_factory=list)
+    """Those that the journal cannot keep, and why."""
 
 
 async def adopt(
@@ -63,6 +65,9 @@ async def adopt(
     done, group = Adopted(), list[Append]()
     try:
         async for each in tasks:
+            if not each.task.id:
+                done.refused.append("a task has no id, expected one: nobody could ask for it")
+                continue
             group.append(append_of(each, tenant=tenant, keep=keep, now=now))
             if len(group) == _GROUP:
                 await _store(journal, group, done)
@@ -75,14 +80,24 @@ async def adopt(
 
 async def _store(journal: Journal, group: list[Append], done: Adopted) -> None:
     await settled(journal.open(TASKS))  # not before there is something to store
-    acks = await settled(journal.append(group))
-    for append, ack in zip(group, acks, strict=True):
+    for append, ack in zip(group, await _acks(journal, group, done), strict=True):
         if ack is Ack.STORED:
             done.imported += 1
             done.failed += len(append.records) > 1
-        else:
+        elif ack is Ack.FENCED:
             done.skipped += 1
     group.clear()
+
+
+async def _acks(journal: Journal, group: list[Append], done: Adopted) -> Sequence[Ack | None]:
+    """The verdict on each; None: refused. One that is refused takes no other with it."""
+    try:
+        return await settled(journal.append(group))
+    except ValueError as error:  # nothing of the group is stored
+        if len(group) > 1:
+            return [ack for each in group for ack in await _acks(journal, [each], done)]
+        done.refused.append(f"task {group[0].log!r:.80} cannot be kept there: {error}")
+        return [None]
 
 
 def append_of(owned: Owned, *, tenant: str, keep: bool, now: int) -> Append:

@@ -72,6 +72,8 @@ async def check_log(source: Source, kept: Kept, tally: Tally) -> AsyncIterator[F
 def beside(kept: Kept) -> Iterator[Finding]:
     """What is wrong with the places that stand beside the records."""
     head, snapshot = kept.head, kept.snapshot
+    if not head.log:
+        yield Finding("a log without a name", "the name of a log: import refuses it", head.log)
     if not 0 <= head.floor <= head.seq:
         yield Finding(f"floor {head.floor}", f"at most the head, {head.seq}", head.log)
     if snapshot is not None and snapshot.seq > head.seq:
@@ -167,7 +169,7 @@ def _row(row: TaskRow, fold: Fold, head: Head) -> Iterator[Finding]:
     due = {"state": (row.state, fold.state)}
     due["active"] = (head.active, fold.active and not fold.final)
     if fold.status_at:
-        due["status_at"] = (row.status_at, fold.status_at)
+        due["status_at"] = (row.status_at, fold.listed_at)
     for name, (found, expected) in due.items():
         if found != expected:
             yield Finding(f"{name} {found} beside it", f"{expected}, as its records say", head.log)

@@ -194,6 +194,11 @@ def _rows(db: sqlite3.Connection) -> Iterator[Finding]:
         for id_, told, log in db.execute(select):
             found = f"a row of {table!r} for log {told!r}, beside log number {id_}, {log!r}"
             yield Finding(found, "the log that it is beside", log)
+        select = f"""SELECT l.log, r._cut, l.floor, l.head FROM "{table}" AS r
+            JOIN logs AS l ON l.id = r._id WHERE r._cut != (l.floor = l.head)"""  # noqa: S608 - a table's own name
+        for log, cut, floor, head in db.execute(select):
+            found = f"_cut {cut} in {table!r}, with the floor at {floor} and the head at {head}"
+            yield Finding(found, f"{int(floor == head)}", log)
         for other in seen:
             both = f'SELECT _log FROM "{table}" WHERE _id IN (SELECT _id FROM "{other}")'  # noqa: S608 - as above
             for (log,) in db.execute(both):

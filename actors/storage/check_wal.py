@@ -5,6 +5,10 @@ crash has left. So a flipped bit makes commits vanish without a word. But each f
 of its log: where a wrong frame, or one of the same log after it, ends a transaction, commits are
 lost. Where none does, a process was killed in the middle of a commit, at some time.
 
+Where a log was begun anew over an older one, a kill between the two writes of a commit's last frame
+leaves its head before an old page, which looks like a damaged commit. SQLite's index beside it
+(`-shm`) tells them apart: whoever commits puts the number of the frame there, after the frame.
+
 The format is SQLite's (https://www.sqlite.org/fileformat2.html#walformat).
 
 Neighbours: `check_sqlite.py` (asks), `sqlite_source.py` (reads through SQLite).
@@ -13,6 +17,7 @@ Neighbours: `check_sqlite.py` (asks), `sqlite_source.py` (reads through SQLite).
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
@@ -21,6 +26,10 @@ from actors.storage.findings import Finding
 
 _HEADER: Final = struct.Struct(">8I")
 _FRAME: Final = struct.Struct(">6I")
+_INDEX: Final = struct.Struct("=3I2BH6I")
+"""Version, nothing, count of commits, is it made, byte order, page size, last frame committed..."""
+_INDEX_SALTS: Final = slice(32, 40)
+_INDEX_SIZE: Final = 48
 _MAGIC: Final = {0x377F0682: "<", 0x377F0683: ">"}
 """First number -> byte order of what the checksums are of."""
 
@@ -32,6 +41,8 @@ class _Log(NamedTuple):
     page: int
     salts: tuple[int, int]
     sum: Sum
+    committed: int | None
+    """The last frame of a commit, as who wrote it has told others; None: nobody has."""
 
 
 def check_wal(path: Path) -> list[Finding]:
@@ -50,16 +61,16 @@ def check_wal(path: Path) -> list[Finding]:
 def _read(path: Path) -> list[Finding]:
     try:
         with path.open("rb") as file:
-            return list(_findings(file))
+            return list(_findings(file, path.with_name(f"{path.name.removesuffix('-wal')}-shm")))
     except FileNotFoundError:
         return []
 
 
-def _findings(file: BinaryIO) -> Iterator[Finding]:
+def _findings(file: BinaryIO, index: Path) -> Iterator[Finding]:
     header = file.read(_HEADER.size)
     if not header:
         return
-    log = _log(header)
+    log = _log(header, index)
     if log is None:
         yield Finding(
             f"a header of the -wal that is damaged ({header.hex()})",
@@ -69,14 +80,34 @@ def _findings(file: BinaryIO) -> Iterator[Finding]:
     yield from _frames(file, log)
 
 
-def _log(header: bytes) -> _Log | None:
+def _log(header: bytes, index: Path) -> _Log | None:
     if len(header) < _HEADER.size:
         return None
     magic, _, page, _, salt, salt2, *found = _HEADER.unpack(header)
     order = _MAGIC.get(magic)
     if order is None or (computed := _sum(order, header[:-8], (0, 0))) != tuple(found):
         return None
-    return _Log(order, page, (salt, salt2), computed)
+    return _Log(order, page, (salt, salt2), computed, _committed(index, header[16:24]))
+
+
+def _committed(index: Path, salts: bytes) -> int | None:
+    """The last frame committed to the log of these salts, if whoever committed has said it.
+
+    Whoever recovers a log after a kill says only what can be read of it; nothing is committed since
+    while the count of commits is 0.
+    """
+    try:
+        with index.open("rb") as file:
+            one, two = file.read(_INDEX_SIZE), file.read(_INDEX_SIZE)
+    except FileNotFoundError:
+        return None
+    if len(two) < _INDEX_SIZE or one != two or one[_INDEX_SALTS] != salts:
+        return None
+    order = "<" if sys.byteorder == "little" else ">"
+    if _sum(order, one[:40], (0, 0)) != struct.unpack("=2I", one[40:]):
+        return None
+    _, _, commits, _, _, _, last, *_ = _INDEX.unpack(one[:40])
+    return int(last) if commits else None
 
 
 def _frames(file: BinaryIO, log: _Log) -> Iterator[Finding]:
@@ -85,7 +116,7 @@ def _frames(file: BinaryIO, log: _Log) -> Iterator[Finding]:
     while True:
         number += 1
         head, page = file.read(_FRAME.size), file.read(log.page)
-        if len(page) < log.page:
+        if len(head) < _FRAME.size or len(page) < log.page:
             yield from _cut_off(head, log, number)
             return
         _, commit, *salts, one, two = _FRAME.unpack(head)
@@ -94,7 +125,8 @@ def _frames(file: BinaryIO, log: _Log) -> Iterator[Finding]:
         if ours and right:
             total = computed
             continue
-        lost = right or (ours and commit > 0) or _commit_follows(file, log)
+        told = log.committed is None or log.committed >= number
+        lost = right or (ours and commit > 0 and told) or _commit_follows(file, log)
         if ours or lost:
             yield _wrong(number, lost=lost)
         return

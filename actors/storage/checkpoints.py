@@ -69,7 +69,7 @@ class Checkpoints:
         return self._child.pid if self._child is not None else None
 
     def committed(self, size: int) -> None:
-        """A transaction with so many bytes of records has been committed."""
+        """A transaction with so many bytes of records has been committed. Never raises."""
         self._commits += 1
         self._bytes += size
         if self._commits >= _COMMITS or self._bytes >= _BYTES:
@@ -105,6 +105,8 @@ class Checkpoints:
             return self._log.stat().st_size // _PAGE
         except FileNotFoundError:  # nothing was written since the file was opened
             return 0
+        except OSError:  # not to be known now; what was committed is, whatever this says
+            return self._done
 
     def _do_it(self, pages: int) -> None:
         self._done = pages
@@ -114,7 +116,10 @@ class Checkpoints:
 
     def _start(self, pages: int) -> None:
         self._done = pages
-        self._ending, theirs = os.pipe()
+        try:
+            self._ending, theirs = os.pipe()
+        except OSError:  # as below
+            return
         command = [sys.executable, "-I", "-S", "-c", _PROGRAM, f"{self._path.as_uri()}?mode=rw"]
         try:
             self._child = subprocess.Popen(  # noqa: S603 - our own program
@@ -129,7 +134,8 @@ class Checkpoints:
             return
         finally:
             os.close(theirs)
-        with suppress(RuntimeError):  # without a loop, the next look finds that it has ended
+        # Without a loop, or room in it, the next look finds that it has ended.
+        with suppress(RuntimeError, OSError):
             self._loop = asyncio.get_running_loop()
             self._loop.add_reader(self._ending, self._ended)
 

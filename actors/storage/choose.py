@@ -36,10 +36,16 @@ def journal_at(where: str | Path, durability: Durability = "process") -> Journal
         durability: of a SQLite file; a PostgreSQL server is durable as it is configured.
 
     Raises:
-        StorageError: the driver is missing, or the DSN is none.
+        StorageError: the driver is missing, this is neither a DSN nor a file, or `durability` is
+            not for it.
         ValueError: no such durability.
     """
     if is_dsn(where):
+        if durability == "power":
+            raise StorageError(
+                "durability 'power' is of a SQLite file; a PostgreSQL server is durable as it is "
+                "configured (synchronous_commit): leave it out"
+            )
         _need_asyncpg()
         from actors.storage.postgres import PostgresJournal
 
@@ -47,6 +53,7 @@ def journal_at(where: str | Path, durability: Durability = "process") -> Journal
             return PostgresJournal(str(where))
         except ValueError as error:
             raise StorageError(str(error)) from error
+    _need_file(where)
     from actors.storage.sqlite import SqliteJournal
 
     return SqliteJournal(where, durability)
@@ -66,10 +73,22 @@ async def source_at(where: str | Path) -> AsyncIterator[TaskSource]:
         async with postgres_source(str(where)) as source:
             yield source
     else:
+        _need_file(where)
         from actors.storage.sqlite_source import SqliteSource, read_only
 
         with read_only(Path(where)) as db:
             yield SqliteSource(db, Path(where))
+
+
+def _need_file(where: str | Path) -> None:
+    text = str(where)
+    if isinstance(where, str) and "://" in where:
+        raise StorageError(
+            f"{text.partition('://')[0]}:// is no database that tasks can be kept in; give the "
+            "path of a file, or postgresql://user:password@host/database"
+        )
+    if text in ("", ":memory:"):
+        raise StorageError(f"{text!r} is no file, and tasks are kept in one: give its path")
 
 
 def _need_asyncpg() -> None:

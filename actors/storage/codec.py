@@ -37,6 +37,8 @@ MAX_KIND: Final = 2**31 - 1
 Fields = list[Any]
 """What stands in the array, as msgpack read it: nothing is checked yet but the CRC."""
 
+_NO_KINDS = frozenset({bool, float})
+"""Types that compare with numbers and are packed, but not as whole ones."""
 _FIELDS = 8
 _KIND = 4
 _CRC_BYTES = 4
@@ -57,12 +59,20 @@ def encode(record: Record, log: str) -> bytes:
 
     Raises:
         StorageError: the record is larger than MAX_FRAME.
-        TypeError: a fact is no int, str or list of str (a defect of the caller).
-        ValueError: a kind is out of range (likewise).
+        TypeError: a payload is not bytes, a number is no int, the name of a fact is not text, or a
+            fact is no int, str or list of str (a defect of the caller).
+        ValueError: a number is out of range (likewise).
     """
     seq, epoch, at, kind, payload, given = record
-    if not 0 <= kind <= MAX_KIND:
-        raise ValueError(f"record {seq} of log {log!r} is of kind {kind}, expected 0 to {MAX_KIND}")
+    if not (
+        type(payload) is bytes
+        and type(seq) is type(epoch) is type(at) is int
+        and seq > 0 < epoch
+        and at >= 0
+        and 0 <= kind <= MAX_KIND
+        and type(kind) not in _NO_KINDS
+    ):
+        _refuse(record, log)
     facts = {name: _plain(name, fact) for name, fact in given.items()} if given else {}
     fields = (FORMAT, epoch, seq, at, kind, payload, facts, _CRC_ROOM)
     rest: bytes = _PACKER.pack(fields)[:-_CRC_BYTES]
@@ -149,8 +159,27 @@ def _crc(rest: bytes, log: str) -> bytes:
     return crc32(rest, crc32(log.encode())).to_bytes(_CRC_BYTES, "big")
 
 
-def _plain(name: str, fact: object) -> Fact:
+def _refuse(record: Record, log: str) -> NoReturn:
+    """Say what `decode` would not take."""
+    where, payload = f"record {record.seq!r} of log {log!r}", record.payload
+    if type(payload) is not bytes:
+        raise TypeError(f"{where} has a {type(payload).__name__} as payload, expected bytes")
+    numbers: dict[str, object] = {"seq": record.seq, "epoch": record.epoch, "at": record.at}
+    for name, value in {**numbers, "kind": record.kind}.items():
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(f"{where} has {name} {value!r}, expected an int")
+    if not 0 <= record.kind <= MAX_KIND:
+        raise ValueError(f"{where} is of kind {record.kind}, expected 0 to {MAX_KIND}")
+    raise ValueError(
+        f"{where} has epoch {record.epoch} and time {record.at}; expected seq and epoch of at "
+        "least 1 and a time of at least 0"
+    )
+
+
+def _plain(name: object, fact: object) -> Fact:
     """A fact as exactly one of the three types; a bool becomes the int that it is."""
+    if type(name) is not str:
+        raise TypeError(f"fact {name!r} has a {type(name).__name__} as name, expected text")
     if isinstance(fact, int):
         return int(fact)
     if isinstance(fact, str) or (isinstance(fact, list) and _all_text(fact)):

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from actors.runtime.journal.fitting import check_row
 from actors.runtime.journal.port import Append, Copy
-from actors.runtime.journal.projection import Projection, Row
+from actors.runtime.journal.projection import Projection
 from actors.runtime.journal.record import CLAIM
 
 
@@ -37,7 +38,7 @@ def check(append: Append, known: Iterable[Projection] | None = None) -> None:
 
     Raises:
         ValueError: it is empty, its records have a gap or another epoch, or its row is of no
-            projection that the journal knows.
+            projection that the journal knows, or does not fit it.
     """
     if not append.records:
         raise ValueError(f"the append for log {append.log!r} has no records")
@@ -48,7 +49,7 @@ def check(append: Append, known: Iterable[Projection] | None = None) -> None:
                 f"where (seq {seq}, epoch {append.epoch}) belongs"
             )
     if known is not None:
-        _check_row(append.log, append.row, known)
+        check_row(append.log, append.row, known)
 
 
 def check_copy(copy: Copy, known: Iterable[Projection]) -> None:
@@ -63,7 +64,7 @@ def check_copy(copy: Copy, known: Iterable[Projection]) -> None:
     """
     for wrong in (*_misplaced(copy), *_broken(copy)):
         raise ValueError(f"the copy of log {copy.head.log!r} does not hold together: {wrong}")
-    _check_row(copy.head.log, copy.row, known)
+    check_row(copy.head.log, copy.row, known)
 
 
 def _misplaced(copy: Copy) -> Iterator[str]:
@@ -97,11 +98,3 @@ def _broken(copy: Copy) -> Iterator[str]:
         epoch = record.epoch
     if copy.records and epoch != head.epoch:
         yield f"its last record is of epoch {epoch}, its head of {head.epoch}"
-
-
-def _check_row(log: str, row: Row | None, known: Iterable[Projection]) -> None:
-    if row is not None and not any(type(row) is projection.row for projection in known):
-        raise ValueError(
-            f"the row of log {log!r} is a {type(row).__name__}, and the journal was "
-            "opened with no projection of such rows"
-        )

@@ -30,8 +30,8 @@ class _Doubt(NamedTuple):
 
     group: list[Entry]
     acks: list[bool]
-    last: int
-    """Rowid of its last record."""
+    last: tuple[int, int]
+    """Rowid and number of its last record; the number of a row that was deleted is given anew."""
 
 
 class FileWriter:
@@ -108,7 +108,10 @@ class FileWriter:
 
     def compact(self, name: str, upto: int) -> bool:
         """Let go of records; see the port."""
-        return self._whole("compacting", lambda: logkeeper.compact(self._db, name, upto))
+        tables = self._logs.tables
+        done = self._whole("compacting", lambda: logkeeper.compact(self._db, name, upto, tables))
+        self._logs.forget_log(name)
+        return done
 
     def remove(self, head: Head) -> bool:
         """Let go of a log; see the port."""
@@ -187,4 +190,4 @@ class FileWriter:
         except sqlite3.Error as error:
             raise StorageUnavailable(f"reading back from {self._path}: {error}") from error
         self._doubt = None
-        return not stored or (found is not None and found.last == doubt.last)
+        return not stored or (found is not None and (found.last, found.head.seq) == doubt.last)

@@ -19,6 +19,7 @@ from actors.runtime.journal.port import Copy, Journal
 from actors.runtime.journal.projection import Projection
 from actors.runtime.journal.record import CLAIM
 from actors.storage.lines import BadLine, Line, kept_in, projections_in, record_in
+from actors.storage.postgres_text import is_digest
 from actors.storage.samples import settled
 
 T = TypeVar("T")
@@ -36,6 +37,9 @@ class Imported:
 
     logs: int = 0
     records: int = 0
+    keys_lost: int = 0
+    """Keys of which the file has only the digest, as its journal had, and this journal needs them
+    whole: a request that bears one is no longer recognised."""
 
 
 class Lines:
@@ -95,7 +99,11 @@ class Lines:
         self._number, text = found
         try:
             self._told = json.loads(text)
-        except ValueError as error:
+            # What JSON can escape need not be text that can be kept.
+            (json.dumps(self._told, ensure_ascii=False) if "\\u" in text else text).encode()
+        except UnicodeEncodeError as error:
+            raise self.bad(f"found half of a character ({error}), expected Unicode") from error
+        except (ValueError, RecursionError) as error:
             raise self.bad(f"found {text[:80]!r} ({error}), expected JSON") from error
         if type(self._told) is not dict:
             raise self.bad(f"found {text[:80]!r}, expected an object")
@@ -139,6 +147,7 @@ async def import_lines(
             await _store(copy, journal)
             done.logs += 1
             done.records += len(copy.records)
+            done.keys_lost += await _lost(copy, journal)
     finally:
         await settled(journal.close())
     return done
@@ -166,6 +175,14 @@ async def _see(lines: Lines, journal: Journal) -> None:
             f"nothing was imported: {len(there)} of {len(names)} logs exist already "
             f"({', '.join(map(repr, there[:_NAMED]))}{more}); import into a new journal"
         )
+
+
+async def _lost(copy: Copy, journal: Journal) -> int:
+    """How many of its keys the journal has taken for keys, though they are digests."""
+    lost = 0
+    for key, _ in copy.keys:
+        lost += is_digest(key) and await settled(journal.find(key)) is not None
+    return lost
 
 
 async def _store(copy: Copy, journal: Journal) -> None:

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
 from a2a.types import SendMessageRequest, StreamResponse
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToDict, SerializeToJsonError
 from google.protobuf.message import DecodeError
 from google.protobuf.message import Message as Proto
 from google.protobuf.struct_pb2 import Struct
@@ -36,6 +36,10 @@ from actors.task.record import Kind
 
 FORMAT: Final = 1
 MAX_INT: Final = 2**63 - 1
+_COLUMN: Final = range(-(2**63), 2**63)
+"""What an integer of a row may be, for a database."""
+_FACT: Final = range(-(2**63), 2**64)
+"""The same of a fact, for a frame."""
 
 Line = dict[str, Any]
 
@@ -88,12 +92,12 @@ def record_line(record: Record, *, of_task: bool) -> Line:
         "payload": _text(record.payload),
         "facts": dict(sorted(record.facts.items())),
     }
-    said = saying(record) if of_task else None
-    return line if said is None else {**line, "says": said}
+    says = saying(record) if of_task else None
+    return line if says is None else {**line, "says": says}
 
 
 def saying(record: Record) -> Line | None:
-    """What the payload of a task's record says; None if it says nothing that can be read."""
+    """What the payload of a task's record says; None if it cannot be read or said in JSON."""
     kind = _payload_type(record.kind)
     if kind is None or not record.payload:
         return None
@@ -102,8 +106,17 @@ def saying(record: Record) -> Line | None:
         message.ParseFromString(record.payload)
     except DecodeError:
         return None
-    said: Line = json.loads(json.dumps(MessageToDict(message), sort_keys=True))
-    return said  # in an order that does not depend on the process, as that of maps does
+    return said(message)
+
+
+def said(message: Proto) -> Line | None:
+    """A message in its JSON form; None if it has none, as it holds NaN or an infinity."""
+    try:
+        told = json.dumps(MessageToDict(message), sort_keys=True, allow_nan=False)
+    except (SerializeToJsonError, ValueError, RecursionError):
+        return None
+    found: Line = json.loads(told)
+    return found  # in an order that does not depend on the process, as that of maps does
 
 
 def _payload_type(kind: int) -> type[Proto] | None:
@@ -137,7 +150,7 @@ def projections_in(line: Line) -> dict[str, Projection]:
     version = line.get("journal")
     if version != FORMAT:
         _bad(f"journal version {version!r}", f"{FORMAT}: a newer release may have written it")
-    found = {}
+    found: dict[str, Projection] = {}
     for told in _of(line, "projections", list):
         if type(told) is not dict:
             _bad(f"projection {told!r}", "an object")
@@ -145,6 +158,8 @@ def projections_in(line: Line) -> dict[str, Projection]:
         try:
             fields = [(name, _TYPES[kind]) for name, kind in columns.items()]
             name = _of(told, "name", str)
+            if name in found:
+                _bad(f"projection {name!r} a second time", "it once")
             found[name] = projection_of(name, fields, told["newest"], told["listed"])
         except (KeyError, TypeError, ValueError) as error:
             _bad(f"projection {told!r} ({error!r})", "columns of str and int, newest, listed")
@@ -161,7 +176,10 @@ def kept_in(line: Line, projections: Mapping[str, Projection]) -> Kept:
     if floor > seq:
         _bad(f"floor {floor}", f"at most the seq, {seq}")
     active = _of(line, "active", bool)
-    head = Head(_of(line, "log", str), seq, _number(line, "epoch", 1), active, floor)
+    name = _of(line, "log", str)
+    if not name:
+        _bad("a log without a name", "the name of a log")
+    head = Head(name, seq, _number(line, "epoch", 1), active, floor)
     snapshot = _snapshot_in(line.get("snapshot"))
     if floor and (snapshot is None or not floor <= snapshot.seq <= seq):
         _bad(f"snapshot {snapshot!r:.80}", f"one from {floor} to {seq}, as the floor is {floor}")
@@ -191,8 +209,9 @@ def record_in(seq: int, line: Line) -> Record:
 def _facts(told: dict[str, Any]) -> dict[str, Fact]:
     for name, fact in told.items():
         texts = type(fact) is list and all(type(each) is str for each in fact)
-        if type(fact) not in (int, str) and not texts:
-            _bad(f"fact {name!r} = {fact!r}", "an integer, text or a list of texts")
+        whole = type(fact) is int and fact in _FACT
+        if not whole and type(fact) is not str and not texts:
+            _bad(f"fact {name!r} = {fact!r:.80}", "an integer of 64 bits, text or a list of texts")
     return told
 
 
@@ -209,13 +228,17 @@ def _row_in(told: object, projections: Mapping[str, Projection]) -> Row | None:
         return None
     if type(told) is not dict:
         _bad(f"row {told!r:.80}", "an object or null")
-    projection = projections.get(told.get("projection", ""))
+    name = _of(told, "projection", str)
+    projection = projections.get(name)
     if projection is None:
-        _bad(f"a row of {told.get('projection')!r}", f"one of {sorted(projections)}")
+        _bad(f"a row of {name!r}", f"one of {sorted(projections)}")
     values = _of(told, "values", dict)
     if {name: type(value) for name, value in values.items()} != dict(projection.columns):
         due = ", ".join(f"{name}: {kind.__name__}" for name, kind in projection.columns.items())
         _bad(f"the row {values!r:.200}", due)
+    for name, value in values.items():
+        if type(value) is int and value not in _COLUMN:
+            _bad(f"{name} {value!r:.80} in the row", "an integer of 64 bits")
     row: Row = projection.row(**values)
     return row
 

@@ -26,6 +26,8 @@ from actors.storage.lock import Holder
 from actors.storage.rows import Shape
 from actors.storage.talk import CHUNK, packed, unpacker
 
+ANSWER_SECONDS = 10.0
+"""How long the writer may do one thing, a commit say, before it is killed and another started."""
 END_SECONDS: Final = 10.0
 """How long a writer may take to end its last commit before it is killed."""
 
@@ -62,6 +64,9 @@ class Link:
         self._asked: deque[asyncio.Future[Any]] = deque()
         self._out = bytearray()
         self._closing = False
+        self._heard = 0.0
+        """When the process answered last, or was asked something while it had nothing to do."""
+        self._watch: asyncio.TimerHandle | None = None
         self._gone = self.loop.create_future()
         self._unpacker = unpacker()
         try:
@@ -78,17 +83,28 @@ class Link:
         self._pipe.setblocking(False)
         self.loop.add_reader(self._pipe, self._readable)
         self._started = self.ask("start", str(path), holder, shapes)
+        # Whoever asks next is told why it did not start.
+        self._started.add_done_callback(lambda started: started.cancelled() or started.exception())
 
     @property
     def process(self) -> int:
         """Id of the process."""
         return self._process.pid
 
+    @property
+    def gone(self) -> bool:
+        """The process is no more."""
+        return self._process.returncode is not None
+
     def ask(self, name: str, *arguments: Any) -> asyncio.Future[Any]:
         """Send a request; its answer comes with the future."""
         message = packed((name, arguments))  # or raises, and then nothing is asked
         answer = self.loop.create_future()
+        if not self._asked:
+            self._heard = self.loop.time()
         self._asked.append(answer)
+        if self._watch is None:
+            self._watch = self.loop.call_later(ANSWER_SECONDS, self._overdue)
         self._out += message
         self._send()
         return answer
@@ -105,7 +121,7 @@ class Link:
 
     def abandon(self) -> None:
         """Let go of the process at once, also when the loop is closed or another one runs."""
-        if self.ended is None:
+        if not self.gone:
             self._lose()
 
     def _half_close(self) -> None:
@@ -128,6 +144,25 @@ class Link:
             self.loop.remove_writer(self._pipe)
             self._half_close()
 
+    def _overdue(self) -> None:
+        """See whether the process still answers, as long as it is asked something."""
+        self._watch = None
+        self._readable()  # we may have been held up ourselves
+        if not self._asked:
+            return
+        left = self._heard + ANSWER_SECONDS - self.loop.time()
+        if left > 0:
+            self._watch = self.loop.call_later(left, self._overdue)
+            return
+        # Not waited for here: where the disk does not answer, the process cannot even be killed.
+        self._process.kill()
+        self._fail(
+            StorageUnavailable(
+                f"the writer process {self.process} of {self._path} has not answered for "
+                f"{ANSWER_SECONDS:g} s and was killed; what it was asked for may be stored or not"
+            )
+        )
+
     def _readable(self) -> None:
         try:
             data = self._pipe.recv(CHUNK)
@@ -138,6 +173,9 @@ class Link:
         if not data:
             self._lose()
             return
+        if self.ended is not None:  # killed; too late
+            return
+        self._heard = self.loop.time()
         self._unpacker.feed(data)
         for error, result in self._unpacker:
             answer = self._asked.popleft()
@@ -151,6 +189,9 @@ class Link:
     def _lose(self) -> None:
         """Take leave: the process has ended, or is to end."""
         running = not self.loop.is_closed()
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         if running:
             self.loop.remove_reader(self._pipe)
             self.loop.remove_writer(self._pipe)
@@ -160,15 +201,21 @@ class Link:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self.ended = self._why()
+        why = self.ended or self._why()
         if not running:
+            self.ended = why
             return
-        for answer in self._asked:
-            if not answer.done():
-                answer.set_exception(self.ended)
-        self._asked.clear()
+        self._fail(why)
         if not self._gone.done():
             self._gone.set_result(None)
+
+    def _fail(self, why: Exception) -> None:
+        """Tell whoever waits that nothing more is answered."""
+        self.ended = why
+        for answer in self._asked:
+            if not answer.done():
+                answer.set_exception(why)
+        self._asked.clear()
 
     def _why(self) -> Exception:
         if self._started.done() and not self._started.cancelled():

@@ -90,33 +90,19 @@ def surplus(db: sqlite3.Connection, table: Table, keep: Keep, limit: int) -> lis
     """Logs beyond any limit, the oldest first.
 
     Whatever is older than surplus is surplus too, so this walks from the oldest to the first log
-    that is kept. Only a limit of size, and one of count on those that are compactable, has to look
-    at all logs of the state.
+    that is kept. Only a limit of size has to look at all logs of the state.
     """
-    shape = table.shape
-    resting = (
-        f"FROM {shape.table} AS r JOIN logs AS l ON l.id = r._id "
-        f'WHERE r."{shape.listed}" = ? AND l.active = 0'
-    )
-    if keep.compactable:
-        resting += " AND l.floor < l.head"
-    oldest = (
-        f'SELECT {COLUMNS}, r."{shape.newest}", l.bytes {resting} '
-        f'ORDER BY r."{shape.newest}", r._log LIMIT ?'
-    )
-    count = 0
-    if keep.count is not None and keep.compactable:
-        count = db.execute(f"SELECT count(*) {resting}", (keep.state,)).fetchone()[0]
-    elif keep.count is not None:
-        count = _resting(db, table, keep.state)
+    count = _resting(db, table, keep) if keep.count is not None else 0
     size = 0
     if keep.size is not None:
-        total = f"SELECT coalesce(sum(l.bytes), 0) {resting}"
-        size = db.execute(total, (keep.state,)).fetchone()[0]
+        total = f"SELECT coalesce(sum(l.bytes), 0) {_source(table)}"
+        size = db.execute(total, {"state": keep.state}).fetchone()[0]
     beyond: list[Head] = []
-    for *columns, newest, taken in db.execute(oldest, (keep.state, limit)):
+    asked = {"state": keep.state, "limit": limit}
+    for *columns, newest, taken, _ in db.execute(oldest(table, keep), asked):
         if type(newest) is not int or type(taken) is not int:
-            raise JournalCorrupt(f"a row of {shape.table} or logs is damaged: restore a backup")
+            name = table.shape.table
+            raise JournalCorrupt(f"a row of {name} or logs is damaged: restore a backup")
         old = keep.since is not None and newest < keep.since
         many = keep.count is not None and count - len(beyond) > keep.count
         if not old and not many and (keep.size is None or size <= keep.size):
@@ -126,13 +112,33 @@ def surplus(db: sqlite3.Connection, table: Table, keep: Keep, limit: int) -> lis
     return beyond
 
 
-def _resting(db: sqlite3.Connection, table: Table, state: int) -> int:
+def oldest(table: Table, keep: Keep) -> str:
+    """SQL that reads logs from the oldest on: each half by the index, and the two merged."""
+    shape = table.shape
+    halves = [
+        f'SELECT {COLUMNS}, r."{shape.newest}" AS newest, l.bytes, r._log AS name '
+        f"{_source(table)} AND r._cut = {cut}"
+        for cut in ((0,) if keep.compactable else (0, 1))
+    ]
+    return f"{' UNION ALL '.join(halves)} ORDER BY newest, name LIMIT :limit"
+
+
+def _source(table: Table) -> str:
+    shape = table.shape
+    return (
+        f"FROM {shape.table} AS r JOIN logs AS l ON l.id = r._id "
+        f'WHERE r."{shape.listed}" = :state AND l.active = 0'
+    )
+
+
+def _resting(db: sqlite3.Connection, table: Table, keep: Keep) -> int:
     """How many logs of a state are not active; counts the active ones, which are few."""
     name, listed = table.shape.table, table.shape.listed
-    every = f'SELECT count(*) FROM {name} WHERE "{listed}" = ?'  # noqa: S608 - names are checked by Projection
+    of_state = f'r."{listed}" = ?' + (" AND r._cut = 0" if keep.compactable else "")
+    every = f"SELECT count(*) FROM {name} AS r WHERE {of_state}"  # noqa: S608 - names are checked by Projection
     active = (
         f"SELECT count(*) FROM logs AS l CROSS JOIN {name} AS r ON r._id = l.id "  # noqa: S608 - names are checked by Projection
-        f'WHERE l.active != 0 AND r."{listed}" = ?'
+        f"WHERE l.active != 0 AND {of_state}"
     )
-    found: list[int] = [db.execute(each, (state,)).fetchone()[0] for each in (every, active)]
+    found: list[int] = [db.execute(each, (keep.state,)).fetchone()[0] for each in (every, active)]
     return found[0] - found[1]

@@ -17,7 +17,7 @@ from actors.runtime.journal.port import Head, Snapshot
 from actors.storage import log
 from actors.storage.codec import checksum
 from actors.storage.entries import Whole
-from actors.storage.rows import Shape
+from actors.storage.rows import Shape, cut
 
 _SAVE_SNAPSHOT: Final = """INSERT INTO snapshots (log, seq, crc, payload)
     SELECT id, :seq, :crc, :payload FROM logs WHERE log = :log AND head >= :seq
@@ -32,6 +32,8 @@ _SIZE: Final = f"""{log.CHAIN} SELECT count(*), coalesce(sum(length(frame)), 0)
     FROM chain JOIN records USING (id) WHERE chain.seq <= :upto"""  # noqa: S608 - constants
 _DELETE: Final = f"""{log.CHAIN} DELETE FROM records
     WHERE id IN (SELECT id FROM chain WHERE seq <= :upto)"""  # noqa: S608 - constants
+_SHORTEN: Final = """UPDATE logs SET floor = :upto, bytes = bytes - :taken,
+    head_record = CASE WHEN head = :upto THEN 0 ELSE head_record END WHERE id = :id"""
 _BEGIN: Final = """INSERT INTO logs (log, head, epoch, head_record, active, floor, bytes)
     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 
@@ -50,7 +52,7 @@ def consumed(db: sqlite3.Connection, consumer: str, name: str, seq: int) -> None
         db.execute(_ADVANCE, values)
 
 
-def compact(db: sqlite3.Connection, name: str, upto: int) -> bool:
+def compact(db: sqlite3.Connection, name: str, upto: int, tables: Iterable[str]) -> bool:
     """Let go of the records up to `upto`, where a sound snapshot stands for them.
 
     Raises:
@@ -70,7 +72,9 @@ def compact(db: sqlite3.Connection, name: str, upto: int) -> bool:
         raise JournalCorrupt(
             f"log {name!r} is broken: it has {count} records between {found.head.floor} and {upto}"
         )
-    db.execute("UPDATE logs SET floor = ?, bytes = bytes - ? WHERE id = ?", (upto, taken, found.id))
+    db.execute(_SHORTEN, {"upto": upto, "taken": taken, "id": found.id})
+    if upto == found.head.seq:
+        cut(db, tables, found.id, whole=True)
     return True
 
 
@@ -115,6 +119,7 @@ def restore(db: sqlite3.Connection, whole: Whole, shape: Shape | None) -> bool:
     _write(db, id_, first, whole)
     if whole.row is not None and shape is not None:
         db.execute(shape.upsert, (id_, name, *whole.row[1]))
+        cut(db, (shape.table,), id_, whole=not whole.frames)
     if whole.snapshot is not None:
         save_snapshot(db, name, whole.snapshot)
     db.executemany(log.INSERT_KEY, [(key, id_, at) for key, at in whole.keys])

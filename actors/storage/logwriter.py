@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from actors.storage import log
 from actors.storage.entries import Entry, Values
-from actors.storage.rows import Shape
+from actors.storage.rows import Shape, cut
 
 _TIPS: Final = 16_384
 """How many logs' tips are cached; beyond that the cache starts anew."""
@@ -43,6 +43,8 @@ class Tip(NamedTuple):
     active: bool
     row: tuple[str, Values] | None
     """Projection and row as stored; None where that was not looked up."""
+    cut: bool = False
+    """No record is kept, and the row beside it says so."""
 
 
 class Moved:
@@ -77,15 +79,16 @@ class LogWriter:
         self._next = 0
         self._next_log = 0
         self._size = 0
+        self._last = 0
         self._rows: dict[str, tuple[str, str]] = {}
         """Projection -> what writes a row that may be there, and one that is."""
         self.tables: list[str] = []
         """Every table of rows in the file."""
 
     @property
-    def last(self) -> int:
-        """Rowid of the record written last."""
-        return self._next - 1
+    def last(self) -> tuple[int, int]:
+        """Rowid of the record written last, and its number in its log."""
+        return self._next - 1, self._last
 
     def register(self, shape: Shape) -> None:
         """Expect rows of a projection, whose table is there."""
@@ -100,6 +103,10 @@ class LogWriter:
         """Look everything up anew: the transaction was rolled back, or may have been."""
         self._tips.clear()
         self._next = self._next_log = 0
+
+    def forget_log(self, name: str) -> None:
+        """Look one log up anew."""
+        self._tips.pop(name, None)
 
     def write(self, cursor: sqlite3.Cursor, group: Sequence[Entry]) -> list[bool] | None:
         """Write what holds of a group, in the transaction that `cursor` has begun.
@@ -161,7 +168,7 @@ class LogWriter:
                 batch.marks.append((tip.id, seq, next_))
             moved.bytes += len(frame)
             previous, next_ = next_, next_ + 1
-        self._next = next_
+        self._next, self._last = next_, seq
         row = entry.row or tip.row
         moved.tip = Tip(tip.id, seq, entry.epoch, previous, entry.active, row)
         for key in entry.keys:
@@ -195,6 +202,8 @@ class LogWriter:
     def _write_rows(self, cursor: sqlite3.Cursor, batch: Batch) -> None:
         due: dict[str, list[tuple[object, ...]]] = {}
         for name, moved in batch.moved.items():
+            if moved.before is not None and moved.before.cut:
+                cut(cursor.connection, self.tables, moved.tip.id, whole=False)
             before = moved.before.row if moved.before else None
             if moved.tip.row is None or moved.tip.row == before:
                 continue
@@ -236,8 +245,8 @@ def _look_up(cursor: sqlite3.Cursor, name: str) -> Tip | None:
     found = log.find(cursor.connection, name)
     if found is None:
         return None
-    _, seq, epoch, active, _ = found.head
-    return Tip(found.id, seq, epoch, found.last, active, None)
+    _, seq, epoch, active, floor = found.head
+    return Tip(found.id, seq, epoch, found.last, active, None, floor == seq)
 
 
 def _highest(cursor: sqlite3.Cursor, table: str) -> int:

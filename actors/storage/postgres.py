@@ -15,6 +15,7 @@ import asyncio
 import os
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
+from copy import copy as copied
 from typing import Final, TypeVar
 
 try:
@@ -32,9 +33,9 @@ from actors.runtime.journal.record import Record
 from actors.storage.codec import encode
 from actors.storage.fencing import check_copy
 from actors.storage.matching import checked
-from actors.storage.postgres_append import Appender
+from actors.storage.postgres_append import Appender, check_consumers, check_name
 from actors.storage.postgres_errors import Address
-from actors.storage.postgres_link import Link, Opened, let_go
+from actors.storage.postgres_link import Door, Link, Opened, let_go
 from actors.storage.postgres_lock import LockedByAnother, Pen
 from actors.storage.postgres_read import Damaged, Found, Reader, head_of, records
 from actors.storage.postgres_schema import Connection, Layout
@@ -80,6 +81,7 @@ class PostgresJournal:
         self._pen = Pen(self._layout, self._appender, lock_seconds)
         self._reader = Reader(self._layout)
         self._upkeep = Upkeeper(self._layout)
+        self._door = Door()
         self._opened: Opened | None = None
         self._release: weakref.finalize[[Opened], PostgresJournal] | None = None
 
@@ -97,21 +99,29 @@ class PostgresJournal:
             StorageError: another journal has the schema, or it is not a journal of this release.
             ValueError: two projections have one name or one type of row.
         """
-        new = self._layout.learn(projections)
-        if self._opened is not None and self._opened.loop is not asyncio.get_running_loop():
-            await self.close()
-        if self._opened is not None:
-            if new:
-                await self._write("learning a projection", self._pen.prepare)
-            return
+        async with self._door.held():
+            due = copied(self._layout)
+            new = due.learn(projections)
+            if self._opened is not None and self._opened.loop is not asyncio.get_running_loop():
+                await self._close()
+            if self._opened is None:
+                await self._open(due)
+            elif new:
+                await self._write(
+                    "learning a projection", lambda connection: self._pen.learn(connection, due)
+                )
+
+    async def _open(self, due: Layout) -> None:
+        self._layout.become(due)
         opened = self._links()
         try:
             await opened.writer.run("opening the journal", _nothing)
             await opened.reader.run("opening the journal", _nothing)
-        except LockedByAnother as error:
-            raise StorageError(str(error)) from None  # trying again makes no sense
-        except BaseException:
+        except BaseException as error:
+            self._layout.forget()
             await opened.writer.close()
+            if isinstance(error, LockedByAnother):
+                raise StorageError(str(error)) from None  # trying again makes no sense
             raise
         self._opened, self._release = opened, weakref.finalize(self, let_go, opened)
 
@@ -125,6 +135,13 @@ class PostgresJournal:
 
     async def close(self) -> None:
         """Finish what was begun and disconnect; idempotent."""
+        if self._opened is not None and self._opened.process != os.getpid():
+            await self._close()  # a fork has no loop to wait on
+            return
+        async with self._door.held():
+            await self._close()
+
+    async def _close(self) -> None:
         opened, release = self._opened, self._release
         if opened is None or release is None:
             return
@@ -132,13 +149,23 @@ class PostgresJournal:
         here = own and opened.loop is asyncio.get_running_loop()
         if own and not here and opened.loop.is_running():
             raise StorageError(f"{self!r} is in use on another event loop: close it there")
+        if not here:
+            self.abandon()
+            return
         self._opened = self._release = None
-        if here:
+        try:
             release.detach()
             await opened.writer.close()
             await opened.reader.close()
-        else:
+        finally:
+            self._layout.forget()  # whoever opens it again says what it is for
+
+    def abandon(self) -> None:
+        """Disconnect at once, without the loop that it was opened on; see the port."""
+        release, self._opened, self._release = self._release, None, None
+        if release is not None:
             release()
+            self._layout.forget()
 
     def lane(self, log: str) -> str:
         """One lane: a group is one transaction."""
@@ -193,10 +220,12 @@ class PostgresJournal:
         """Take over a log from elsewhere; see the port.
 
         Raises:
-            ValueError, TypeError: as `fencing.check_copy` and `codec.encode`; or its name is too
-                long.
+            ValueError, TypeError: as `fencing.check_copy` and `codec.encode`; or its name, or
+                a consumer's, is too long.
         """
         check_copy(copy, self._layout.projections.values())
+        check_name(copy.head.log)
+        check_consumers(copy.head.log, dict(copy.consumers))
         frames = [encode(record, copy.head.log) for record in copy.records]
         return await self._write(
             "restoring a log",

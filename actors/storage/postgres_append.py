@@ -10,7 +10,7 @@ Neighbours: `postgres_schema.py` (the tables), `postgres.py` (calls it), `fencin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from actors.runtime.journal.projection import Projection, Row
 from actors.storage.codec import encode
 from actors.storage.fencing import check, claims
 from actors.storage.postgres_schema import Connection, Layout
-from actors.storage.postgres_text import MAX_NAME, kept, kept_key, kept_row
+from actors.storage.postgres_text import MAX_CONSUMER, MAX_NAME, kept, kept_key, kept_row
 
 _ROWS_KNOWN: Final = 16_384
 """How many logs' rows are remembered; beyond that it starts anew."""
@@ -142,29 +142,34 @@ class Appender:
         else:
             self._rows.pop(log, None)
 
-    async def prepare(self, connection: Connection) -> None:
-        """Make the function for what the layout is now."""
-        self.forget()
-        layout = self._layout
+    async def prepare(self, connection: Connection, layout: Layout) -> str:
+        """Make the function for a layout; returns how it is called."""
         count = _ARGUMENTS + len(layout.projections)
         arguments = ", ".join(f"${number}" for number in range(1, count + 1))
-        self._call = f"SELECT pg_temp.append_group({arguments})"
+        call = f"SELECT pg_temp.append_group({arguments})"
         await connection.execute("DROP FUNCTION IF EXISTS pg_temp.append_group")
         await connection.execute(_function(layout))
-        await connection.prepare(self._call)  # asks the server for the types of rows, once
+        await connection.prepare(call)  # asks the server for the types of rows, once
+        return call
+
+    def use(self, call: str) -> None:
+        """Call the function so from now on."""
+        self.forget()
+        self._call = call
 
     def frames(self, group: Sequence[Append]) -> list[list[bytes]]:
         """The frames of each append.
 
         Raises:
-            ValueError, TypeError, StorageError: as `fencing.check` and `codec.encode`; or a log's
-                name is too long.
+            ValueError, TypeError, StorageError: as `fencing.check` and `codec.encode`; or the name
+                of a log or of a consumer is too long.
         """
         known = self._layout.projections.values()
         for append in group:
             check(append, known)
             if len(append.log) > MAX_NAME // 4:
                 check_name(append.log)
+            check_consumers(append.log, append.consumers)
         return [[encode(record, append.log) for record in append.records] for append in group]
 
     async def append(
@@ -266,6 +271,21 @@ def check_name(log: str) -> None:
         raise ValueError(
             f"the name of a log takes {size} bytes, at most {MAX_NAME} can be kept: {log[:50]!r}..."
         )
+
+
+def check_consumers(log: str, consumers: Iterable[str]) -> None:
+    """Refuse consumers that no index can hold.
+
+    Raises:
+        ValueError: the name of one is longer than MAX_CONSUMER bytes.
+    """
+    for consumer in consumers:
+        size = len(kept(consumer).encode())
+        if size > MAX_CONSUMER:
+            raise ValueError(
+                f"the name of a consumer of log {log!r} takes {size} bytes, at most {MAX_CONSUMER} "
+                f"can be kept: {consumer[:50]!r}..."
+            )
 
 
 def _function(layout: Layout) -> str:

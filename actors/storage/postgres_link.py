@@ -192,6 +192,21 @@ class Link:
             os.dup2(nothing.fileno(), socket_of.fileno())
 
 
+class Door:
+    """One at a time opens or closes a journal; another event loop begins anew."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._turn = asyncio.Lock()
+
+    def held(self) -> asyncio.Lock:
+        """What to hold meanwhile."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._turn = loop, asyncio.Lock()
+        return self._turn
+
+
 class Opened(NamedTuple):
     """What an open journal has, and where."""
 

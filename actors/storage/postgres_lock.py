@@ -9,6 +9,7 @@ Neighbours: `postgres_link.py` (connections), `postgres.py` (the journal that ta
 
 from __future__ import annotations
 
+from copy import copy
 from hashlib import sha256
 from typing import Final
 
@@ -85,9 +86,12 @@ class Pen:
     async def take(self, connection: Connection) -> None:
         """Make a new connection the one that writes."""
         await take(connection, self._layout, self._patience)
-        await self.prepare(connection)
+        await self.learn(connection, copy(self._layout))
 
-    async def prepare(self, connection: Connection) -> None:
-        """Make what is missing, for the projections that are known now."""
-        await create(connection, self._layout)
-        await self._appender.prepare(connection)
+    async def learn(self, connection: Connection, due: Layout) -> None:
+        """Make what is missing for a layout, which is the journal's from then on; or nothing."""
+        async with connection.transaction():
+            await create(connection, due)
+            call = await self._appender.prepare(connection, due)
+        self._layout.become(due)
+        self._appender.use(call)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeAlias
 
+from asyncpg.transaction import Transaction
+
 from actors.runtime import Caller
 from actors.runtime.journal.errors import JournalCorrupt
 from actors.runtime.journal.port import Head, Listing, Place, Snapshot, Stored
@@ -22,6 +24,9 @@ Found: TypeAlias = tuple[Any, ...]
 HEAD: Final = "l.log, l.head, l.epoch, l.active, l.floor"
 _SNAPSHOT: Final = "s.seq, s.crc, s.payload"
 _FIXED: Final = 9
+SLICE_BYTES: Final = 8 * 1024 * 1024
+SLICE_RECORDS: Final = 65_536
+"""What is read at a time of the frames of a log; what begins within it comes whole."""
 
 
 class Damaged(Exception):  # noqa: N818 - a state of a row
@@ -53,7 +58,41 @@ class Reader:
             allowed = f"AND {self._bears('owner', 3)} AND {self._bears('tenant', 4)}"
         statement = f"SELECT {self._columns('$2')} {self._from('l')} WHERE l.log = $1 {allowed}"
         row = await connection.fetchrow(statement, *arguments)
-        return None if row is None else tuple(row)
+        if row is None or not _is_cut(row, whole):
+            return None if row is None else tuple(row)
+        async with _one_state(connection):
+            row = await connection.fetchrow(statement, *arguments)
+            return None if row is None else await self._completed(connection, row, whole)
+
+    async def _completed(self, connection: Connection, row: Any, whole: bool) -> Found:
+        """A row with all its frames."""
+        frames = await self._rest(connection, row[0], row[8] or [], _begun(row, whole), row[1])
+        return (*tuple(row)[:8], frames, *tuple(row)[_FIXED:])
+
+    async def _rest(
+        self, connection: Connection, stored_log: str, frames: list[bytes], after: int, upto: int
+    ) -> list[bytes]:
+        """Add those that follow `frames`, which are those after `after`, up to `upto`."""
+        number = f"(SELECT id FROM {self._layout.table('logs')} WHERE log = $1)"  # noqa: S608 - a name that Layout has checked
+        statement = f"SELECT {self._frames(number, '$2::bigint', '$3::bigint')}"
+        while after + len(frames) < upto:
+            arguments = (stored_log, after + len(frames), upto)
+            found = await connection.fetchval(statement, *arguments)
+            if not found:
+                break  # whoever decodes them says what is missing
+            frames.extend(found)
+        return frames
+
+    def _frames(self, log: str, after: str, upto: str = "") -> str:
+        """One slice of the frames of a log, as an array: it must not grow with the log."""
+        beyond = f" AND f.seq <= {upto}" if upto else ""
+        return (
+            "(SELECT array_agg(w.frame ORDER BY w.seq) FROM (SELECT g.seq, g.frame, "  # noqa: S608 - names that Layout has checked
+            "sum(octet_length(g.frame)) OVER (ORDER BY g.seq) - octet_length(g.frame) AS begins "
+            f"FROM (SELECT f.seq, f.frame FROM {self._layout.table('records')} AS f "
+            f"WHERE f.id = {log} AND f.seq > {after}{beyond} ORDER BY f.seq LIMIT {SLICE_RECORDS}) "
+            f"AS g) AS w WHERE w.begins < {SLICE_BYTES})"
+        )
 
     def stored(self, found: Found, *, whole: bool = False) -> Stored:
         """The log as the port tells it.
@@ -81,17 +120,14 @@ class Reader:
         start = _FIXED
         for projection in self._layout.projections.values():
             end = start + 1 + len(projection.columns)
-            if found[start]:
+            if end <= len(found) and found[start]:  # else it was learned since
                 row: Row = projection.row(*told_row(found[start + 1 : end]))
                 return row
             start = end
         return None
 
     def _columns(self, whole: str) -> str:
-        frames = (
-            f"(SELECT array_agg(f.frame ORDER BY f.seq) FROM {self._layout.table('records')} AS f "  # noqa: S608 - names that Layout and Projection have checked
-            f"WHERE f.id = l.id AND f.seq > CASE WHEN {whole} THEN 0 ELSE coalesce(s.seq, 0) END)"
-        )
+        frames = self._frames("l.id", f"CASE WHEN {whole} THEN 0 ELSE coalesce(s.seq, 0) END")
         rows = "".join(
             f", r{number}.id0 IS NOT NULL, {columns(projection, f'r{number}')}"
             for number, projection in enumerate(self._layout.projections.values())
@@ -117,15 +153,21 @@ class Reader:
         self, connection: Connection, log: str, after: int, limit: int
     ) -> tuple[int, int, list[bytes] | None] | None:
         """The floor and head of a log, and the frames after `after`."""
-        layout = self._layout
-        row = await connection.fetchrow(
-            f"SELECT l.floor, l.head, (SELECT array_agg(f.frame ORDER BY f.seq) "  # noqa: S608 - names that Layout has checked
-            f"FROM {layout.table('records')} AS f "
-            "WHERE f.id = l.id AND f.seq > $2::bigint AND f.seq <= $3::bigint) "
-            f"FROM {layout.table('logs')} AS l WHERE l.log = $1",
-            *(kept(log), after, after + limit),
+        statement = (
+            f"SELECT l.floor, l.head, {self._frames('l.id', '$2::bigint', '$3::bigint')} "  # noqa: S608 - names that Layout has checked
+            f"FROM {self._layout.table('logs')} AS l WHERE l.log = $1"
         )
-        return None if row is None else (row[0], row[1], row[2])
+        arguments = (kept(log), after, after + limit)
+        row = await connection.fetchrow(statement, *arguments)
+        if row is None or after < row[0] or after + len(row[2] or ()) >= min(after + limit, row[1]):
+            return None if row is None else (row[0], row[1], row[2])
+        async with _one_state(connection):
+            row = await connection.fetchrow(statement, *arguments)
+            if row is None:
+                return None
+            upto = min(after + limit, row[1])
+            frames = await self._rest(connection, arguments[0], row[2] or [], after, upto)
+            return row[0], row[1], frames
 
     async def find(self, connection: Connection, key: str) -> Place | None:
         """Where a key leads."""
@@ -141,6 +183,14 @@ class Reader:
 
     async def listing(self, connection: Connection, query: Query) -> tuple[int, list[Found]]:
         """How many logs match, and a page of them and one more."""
+        total, rows = await self._listing(connection, query)
+        if not any(_is_cut(row, whole=False) for row in rows):
+            return total, rows
+        async with _one_state(connection):
+            total, rows = await self._listing(connection, query)
+            return total, [await self._completed(connection, row, whole=False) for row in rows]
+
+    async def _listing(self, connection: Connection, query: Query) -> tuple[int, list[Found]]:
         projection, arguments = query.projection, list[object]()
 
         def given(value: object) -> str:
@@ -182,6 +232,22 @@ class Reader:
             last = logs[-1]
             following = (int(getattr(last.row, query.projection.newest)), last.head.log)
         return Listing(tuple(logs), total, following)
+
+
+def _one_state(connection: Connection) -> Transaction:
+    """Several statements see what the first sees."""
+    return connection.transaction(isolation="repeatable_read", readonly=True)
+
+
+def _begun(row: Any, whole: bool) -> int:
+    """The record after which the frames of a row begin."""
+    floor, snapshot = row[4], row[5]
+    return int(floor if whole else max(floor, snapshot or 0))
+
+
+def _is_cut(row: Any, whole: bool) -> bool:
+    """Whether frames are missing in a row, which may be in the next slice."""
+    return _begun(row, whole) + len(row[8] or ()) < int(row[1])
 
 
 def records(log: str, frames: list[bytes] | None, after: int, upto: int) -> tuple[Record, ...]:

@@ -98,6 +98,14 @@ class Layout:
         self.projections = after
         return after != before
 
+    def become(self, other: Layout) -> None:
+        """Be as another one of the same schema is."""
+        self.projections, self.row_tables = other.projections, other.row_tables
+
+    def forget(self) -> None:
+        """Know no projection."""
+        self.projections, self.row_tables = {}, ()
+
     def of_row(self, log: str, row: Row | None) -> Projection | None:
         """The projection of a row.
 

@@ -8,6 +8,7 @@ Neighbours: `postgres_append.py`, `postgres_read.py`, `postgres_upkeep.py` (all 
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from typing import Final
 
@@ -15,8 +16,11 @@ from actors.runtime.journal.projection import Row, Value
 
 MAX_NAME: Final = 2_000
 """Bytes of a log's name: an entry of an index takes about 2,700."""
+MAX_CONSUMER: Final = 600
+"""Bytes of a consumer's name, which stands beside that of a log in an index."""
 _LONG: Final = "\x01\x03"
 """Stands before a digest; `kept` writes no such thing."""
+_DIGEST: Final = re.compile(_LONG + "[0-9a-f]{64}")
 
 
 def kept(text: str) -> str:
@@ -38,6 +42,19 @@ def kept_key(key: str) -> str:
     if len(key) <= MAX_NAME // 4:
         return kept(key)
     return _LONG + sha256(key.encode()).hexdigest()
+
+
+def is_digest(key: str) -> bool:
+    """Whether this is what an export tells of a key that was too long to be kept as it was."""
+    return _DIGEST.fullmatch(key) is not None
+
+
+def copied_key(key: str) -> str:
+    """A key out of an export as it is stored: a digest stands for the same key as before.
+
+    Only for whole copies: a client could write down the digest of somebody's key too.
+    """
+    return key if is_digest(key) else kept_key(key)
 
 
 def kept_value(value: Value) -> Value:

@@ -11,10 +11,9 @@ from typing import Final
 from actors.runtime.journal.port import Copy, Head, Place, Snapshot
 from actors.runtime.journal.projection import Keep, Row
 from actors.storage.codec import checksum
-from actors.storage.postgres_append import check_name
 from actors.storage.postgres_read import HEAD, head_of
 from actors.storage.postgres_schema import Connection, Layout
-from actors.storage.postgres_text import kept, kept_key, kept_row, told
+from actors.storage.postgres_text import copied_key, kept, kept_row, told
 
 # ruff: noqa: S608 - every name put into a statement was checked by Layout or Projection
 
@@ -194,13 +193,14 @@ class Upkeeper:
         """Take a log over, unless there is one of that name or one of its keys is taken.
 
         Raises:
-            ValueError: its name is too long, or its row of no projection that is known.
+            ValueError: its row is of no projection that is known.
         """
         head, snapshot = copy.head, copy.snapshot
-        check_name(head.log)
         layout = self._layout
         beside, values = self._beside(head.log, copy.row)
-        cached = (snapshot.seq, _crc(head.log, snapshot), snapshot.payload) if snapshot else _NO_SNAPSHOT
+        cached = (
+            (snapshot.seq, _crc(head.log, snapshot), snapshot.payload) if snapshot else _NO_SNAPSHOT
+        )
         done = await connection.fetchval(
             f"WITH new AS (INSERT INTO {layout.table('logs')} "
             "(id, log, head, epoch, active, floor, bytes) "
@@ -222,7 +222,7 @@ class Upkeeper:
             "SELECT id, $11::bigint, $12::bigint, $13::bytea FROM new "
             f"WHERE $11 IS NOT NULL){beside} SELECT true FROM new",
             *(kept(head.log), head.seq, head.epoch, head.active, head.floor, frames),
-            *([kept_key(key) for key, _ in copy.keys], [seq for _, seq in copy.keys]),
+            *([copied_key(key) for key, _ in copy.keys], [seq for _, seq in copy.keys]),
             *([kept(name) for name, _ in copy.consumers], [seq for _, seq in copy.consumers]),
             *(*cached, *values),
         )

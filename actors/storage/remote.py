@@ -78,9 +78,14 @@ class RemoteWriter:
         return self._ask("restore", *whole)
 
     def close(self) -> MaybeAwaitable[None]:
-        """Let the process finish."""
+        """Let the process finish; of a loop that does not run, at once."""
         link, self._link = self._link, None
-        return None if link is None or link.ended else link.close()
+        if link is None or link.gone:
+            return None
+        if link.loop is _running():
+            return link.close()
+        link.abandon()
+        return None
 
     def abandon(self) -> None:
         """Let go of the process."""
@@ -98,3 +103,10 @@ class RemoteWriter:
         if link is None or link.ended:
             self._link = link = Link(self._path, self._holder, list(self._shapes.values()))
         return link
+
+
+def _running() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -1,8 +1,9 @@
 """The table in SQLite for the rows of one projection, and what is asked of it.
 
-The columns are those of the projection, quoted, so that no name is in the way; `_id` and `_log`
-are ours, as no column of a projection begins so. One index lists a caller's logs in the order of
-listings; the other leads to the oldest logs of a state, for retention.
+The columns are those of the projection, quoted, so that no name is in the way; `_id`, `_log` and
+`_cut` are ours, as no column of a projection begins so. One index lists a caller's logs in the
+order of listings; the other leads to the oldest logs of a state, for retention: to all of them, or
+to those of which records are kept (`_cut` is 0, until the log is compacted up to its head).
 
 Neighbours: `log.py` and `listing.py` (read rows), `logwriter.py` (writes them), `schema.py`.
 """
@@ -49,11 +50,12 @@ class Shape(NamedTuple):
         columns = "".join(f', "{name}" {kind} NOT NULL' for name, kind in self.columns)
         return f"""
             CREATE TABLE IF NOT EXISTS {self.table}
-                (_id INTEGER PRIMARY KEY, _log TEXT NOT NULL{columns});
+                (_id INTEGER PRIMARY KEY, _log TEXT NOT NULL{columns},
+                _cut INTEGER NOT NULL DEFAULT 0);
             CREATE INDEX IF NOT EXISTS listed_{self.projection} ON {self.table}
                 ("owner", "tenant", "{self.newest}" DESC, _log DESC) WHERE "{self.listed}" != 0;
             CREATE INDEX IF NOT EXISTS aged_{self.projection} ON {self.table}
-                ("{self.listed}", "{self.newest}");"""
+                ("{self.listed}", _cut, "{self.newest}");"""
 
     @property
     def upsert(self) -> str:
@@ -82,7 +84,7 @@ class Shape(NamedTuple):
         if not found:
             db.executescript(f"BEGIN IMMEDIATE; {self.creation} COMMIT;")
             return
-        for ours in ("_id", "_log"):
+        for ours in ("_id", "_log", "_cut"):
             found.pop(ours, None)
         if found != dict(self.columns):
             raise StorageError(
@@ -122,6 +124,12 @@ class Table(NamedTuple):
         select = f"SELECT {self.shape.names} FROM {self.shape.table} WHERE _id = ?"  # noqa: S608 - names are checked by Projection
         values = db.execute(select, (id_,)).fetchone()
         return None if values is None else self.made(values)
+
+
+def cut(db: sqlite3.Connection, tables: Iterable[str], id_: int, *, whole: bool) -> None:
+    """Say beside a log whether it is cut off as a whole: no record of it is kept."""
+    for table in tables:
+        db.execute(f"UPDATE {table} SET _cut = ? WHERE _id = ?", (whole, id_))  # noqa: S608 - names are checked by Projection
 
 
 def row_of(db: sqlite3.Connection, tables: Collection[Table], id_: int) -> Row | None:

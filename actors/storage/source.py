@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol, cast
 
-from actors.runtime.journal.errors import JournalCorrupt, StorageError
+from actors.runtime.journal.errors import JournalCorrupt, StorageError, StorageUnavailable
 from actors.runtime.journal.port import Head, Snapshot
 from actors.runtime.journal.projection import Projection, Row, Value
 from actors.runtime.journal.record import Record
@@ -80,12 +80,24 @@ class TaskSource(Source, Protocol):
 
 
 async def logs(source: Source) -> AsyncIterator[Head]:
-    """Every log, by name."""
+    """Every log, by name; also one without a name, which no page of heads has in it."""
+    if (nameless := await _nameless(source)) is not None:
+        yield nameless
     after = ""
     while heads := await source.heads(after, PAGE):
         for head in heads:
             yield head
         after = heads[-1].log
+
+
+async def _nameless(source: Source) -> Head | None:
+    try:
+        kept = await source.kept("")
+    except StorageUnavailable:
+        raise
+    except StorageError:
+        return Head("")  # it is there; whoever reads more of it is told what is wrong
+    return None if kept is None else kept.head
 
 
 async def records(source: Source, head: Head, after: int) -> AsyncIterator[Record]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import weakref
-from collections.abc import Awaitable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,8 @@ class SqliteJournal:
             raise ValueError(f"durability={durability!r} is unknown; choose 'process' or 'power'")
         if os.fspath(path) in ("", ":memory:"):
             raise ValueError(f"path={path!r} is no file; use MemoryJournal to keep nothing")
-        self.path = Path(path).absolute()
+        # SQLite keeps its log beside the file itself, wherever a link to it may lie.
+        self.path = Path(os.path.realpath(path))
         self.durability = durability
         self._db: sqlite3.Connection | None = None
         self._writer: Writer | None = None
@@ -83,10 +84,16 @@ class SqliteJournal:
             StorageError: another journal holds it, or it is not a journal of this release, or has
                 other rows for one of the projections.
         """
-        if self._db is None:
+        took = self._db is None
+        if took:
             self._take()
-        tables = [Table.of(projection) for projection in projections]
-        made = self._writing().register([table.shape for table in tables])
+        try:
+            tables = [Table.of(projection) for projection in projections]
+            made = self._writing().register([table.shape for table in tables])
+        except BaseException:
+            if took:  # nothing was begun yet, so this takes no time
+                self.close()
+            raise
         if made is not None:
             return self._made(made, tables)
         self._know(tables)
@@ -125,22 +132,28 @@ class SqliteJournal:
     def close(self) -> MaybeAwaitable[None]:
         """Let go of the file, when all that was begun is stored; idempotent."""
         writer, inherited = self._writer, self._process != os.getpid()
+        release = self._forget()
+        finished = None if writer is None or inherited else writer.close()
+        if release is None:
+            return None
+        if finished is not None:
+            return _released(finished, release)
+        release()
+        return None
+
+    def abandon(self) -> None:
+        """Let go of the file and of the writer process at once; see the port."""
+        release = self._forget()
+        if release is not None:
+            release()
+
+    def _forget(self) -> Callable[[], object] | None:
+        """Be closed; returns how to let go of what was open."""
+        release, self._release = self._release, None  # another opening has another
         self._db = self._writer = None
         self._tables.clear()
         self._projections.clear()
-        finished = None if writer is None or inherited else writer.close()
-        if finished is not None:
-            return self._released(finished)
-        if self._release is not None:
-            self._release()
-        return None
-
-    async def _released(self, finished: Awaitable[None]) -> None:
-        try:
-            await finished
-        finally:
-            if self._release is not None:
-                self._release()
+        return release
 
     def lane(self, log: str) -> str:
         """One lane: a group is one transaction."""
@@ -249,7 +262,8 @@ class SqliteJournal:
     def _reading(self) -> Iterator[sqlite3.Connection]:
         db = self._opened()
         try:
-            yield db
+            with _one_moment(db) if self.durability == "power" else nullcontext():
+                yield db
         except FAULTS as error:
             raise storage_error(error, self.path, "reading") from error
 
@@ -267,6 +281,24 @@ class SqliteJournal:
                 "a database connection does not survive that: open a journal here"
             )
         return self._db
+
+
+@contextmanager
+def _one_moment(db: sqlite3.Connection) -> Iterator[None]:
+    """One read transaction: another process commits between our statements."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if db.in_transaction:  # some errors have ended it
+            db.execute("ROLLBACK")
+
+
+async def _released(finished: Awaitable[None], release: Callable[[], object]) -> None:
+    try:
+        await finished
+    finally:
+        release()
 
 
 def _acks(stored: list[bool]) -> list[Ack]:

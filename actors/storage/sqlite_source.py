@@ -10,11 +10,12 @@ Neighbours: `source.py` (the port), `log.py` and `rows.py` (the layout), `check_
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from actors.runtime.journal.errors import JournalCorrupt, StorageError, StorageUnavailable
 from actors.runtime.journal.port import Head, Snapshot
@@ -63,8 +64,8 @@ def read_only(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def wal_of(path: Path) -> Path:
-    """The log that SQLite keeps beside a database."""
-    return path.with_name(path.name + "-wal")
+    """The log that SQLite keeps beside a database: beside the file, where `path` is a link."""
+    return Path(f"{os.path.realpath(path)}-wal")
 
 
 def _explained(error: Exception, path: Path) -> StorageError:
@@ -118,14 +119,14 @@ class SqliteSource:
         """What is beside the records.
 
         Raises:
-            JournalCorrupt: the snapshot is not as it was written.
+            JournalCorrupt: the snapshot is not as it was written, or something is of another type.
         """
         found = layout.find(self.db, log)
         if found is None:
             return None
         row = row_of(self.db, self._tables, found.id)
-        keys = dict(self.db.execute(_KEYS, (found.id,)))
-        consumers = dict(self.db.execute(_CONSUMERS, (log,)))
+        keys = _places("key", log, self.db.execute(_KEYS, (found.id,)))
+        consumers = _places("consumer", log, self.db.execute(_CONSUMERS, (log,)))
         return Kept(found.head, row, self._snapshot(found), keys, consumers)
 
     async def page(self, log: str, after: int, limit: int) -> Sequence[Record]:
@@ -169,6 +170,18 @@ class SqliteSource:
         return Snapshot(seq, payload)
 
 
+def _places(what: str, log: str, rows: Iterable[tuple[Any, Any]]) -> dict[str, int]:
+    places = {}
+    for name, seq in rows:
+        if type(name) is not str or type(seq) is not int:
+            raise JournalCorrupt(
+                f"a {what} of log {log!r} is damaged: found {name!r:.80} at {seq!r:.80}, expected "
+                "text and a number; restore a backup"
+            )
+        places[name] = seq
+    return places
+
+
 def _projections(db: sqlite3.Connection) -> Iterator[Projection]:
     """The projections that the tables of rows, and their indexes, are for.
 
@@ -181,9 +194,11 @@ def _projections(db: sqlite3.Connection) -> Iterator[Projection]:
             (column, kind) for _, column, kind, *_ in db.execute(f'PRAGMA table_info("{table}")')
         ]
         aged = [column for *_, column in db.execute(f'PRAGMA index_info("aged_{name}")')]
-        columns = [(column, _TYPES.get(kind, str)) for column, kind in found[2:]]
+        columns = [
+            (column, _TYPES.get(kind, str)) for column, kind in found if not column.startswith("_")
+        ]
         try:
-            listed, newest = aged
+            listed, _, newest = aged
             yield projection_of(name, columns, newest, listed)
         except ValueError as error:
             raise JournalCorrupt(

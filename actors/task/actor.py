@@ -12,7 +12,7 @@ from a2a.utils.errors import InternalError
 
 from actors.runtime import Caller, Effect, Envelope, Perform, Reject, Reply, Step, Tell
 from actors.runtime.journal.errors import StorageUnavailable
-from actors.runtime.journal.logged import SNAPSHOT_TAIL, LoggedActor
+from actors.runtime.journal.logged import LONG_LOG, SNAPSHOT_TAIL, LoggedActor
 from actors.runtime.journal.messages import AppendFailed
 from actors.runtime.journal.port import Snapshot, Stored
 from actors.task.decide import decide
@@ -95,6 +95,13 @@ class TaskActor(LoggedActor[TaskState]):
         fold = state.fold
         due = fold.version - state.snapshot >= SNAPSHOT_TAIL
         return Snapshot(fold.version, fold.pack()) if due else None
+
+    def midway(self, state: TaskState) -> Snapshot | None:
+        """Keep a fold at each doubling: all of them together cost as much as the last two."""
+        fold = state.fold
+        if fold.version < LONG_LOG or fold.version.bit_length() <= state.snapshot.bit_length():
+            return None
+        return Snapshot(fold.version, fold.pack())
 
     def kept(self, state: TaskState, snapshot: Snapshot) -> TaskState:
         """Remember which version is kept."""

@@ -1,7 +1,8 @@
 """The same message once more: the answer that it got the first time, read back from the log (R86).
 
-A message whose run is still going on is waited for like the first time. What a journal no longer
-keeps is answered with the Task as it is.
+A message whose run is still going on is waited for like the first time. Where records are no longer
+kept, the telling begins with the snapshot that stands for them. If that is later than the message,
+nobody knows what the answer was: it is the Task as it is, once the run of the message is over.
 
 Neighbours: `settle.py` (which record answers), `core.py` (reads), `a2a/handler.py` (asks).
 """
@@ -27,10 +28,14 @@ async def answer_again(core: TaskCore, place: Place, wait: Wait, caller: Caller)
     Raises:
         TaskNotFoundError: its task is gone, and nothing is known of the answer.
     """
-    told = Retelling(Question(wait, place.seq), core.policy)
     admitted = await core.attach(place.log, 0, caller, sender=True)
-    with core.reading(place.log, admitted):
-        async with aclosing(core.pages(place.log, admitted, 0, caller)) as pages:
+    with core.reading(place.log, admitted):  # which keeps the retention away
+        known = await _known(core, place, caller)
+        if known.version >= place.seq and (wait is Wait.FIRST or place.seq not in known.accepted):
+            view = await core.view(place.log, caller)
+            return _as_it_is(view.task if view else b"")
+        told = Retelling(Question(wait, place.seq), core.policy, known)
+        async with aclosing(core.pages(place.log, admitted, known.version, caller)) as pages:
             async for page in pages:
                 for record in page.records:
                     settled = told.hear(record)
@@ -48,20 +53,39 @@ def _as_it_is(task: bytes) -> Settled:
 
 
 async def stream_again(core: TaskCore, place: Place, caller: Caller) -> Admitted:
-    """Let a reader in as it was let in when the message at `place` was accepted."""
-    before = await _before(core, place)
+    """Let a reader in as it was let in when the message at `place` was accepted.
+
+    What it reads begins with the Task as it is where what came then is no longer kept.
+    """
     admitted = await core.attach(place.log, place.seq, caller, sender=True)
-    return admitted._replace(version=before.version, message=place.seq, task=before.task_bytes)
+    try:
+        before = await _before(core, place, caller)
+    except BaseException:
+        core.let_out(place.log, admitted)
+        raise
+    task = before.task_bytes if before.version < place.seq else b""
+    return admitted._replace(version=place.seq - 1, message=place.seq, task=task)
 
 
-async def _before(core: TaskCore, place: Place) -> Fold:
-    """Return the fold of what came before a message; an empty one when that is not kept."""
-    fold = Fold()
-    while fold.version < place.seq - 1:
-        limit = min(PAGE, place.seq - 1 - fold.version)
-        page = await core.page(place.log, fold.version, limit)
+async def _before(core: TaskCore, place: Place, caller: Caller) -> Fold:
+    """Return the fold of what came before a message, if that can be had."""
+    known = await _known(core, place, caller)
+    while known.version < place.seq - 1:
+        limit = min(PAGE, place.seq - 1 - known.version)
+        page = await core.page(place.log, known.version, limit)
         if not page.records:
-            return Fold()
+            raise TaskNotFoundError
         for record in page.records:
-            fold.apply(record)
-    return fold
+            known.apply(record)
+    return known
+
+
+async def _known(core: TaskCore, place: Place, caller: Caller) -> Fold:
+    """Return the fold to go on from towards a message; later than it if none before is kept."""
+    stored = await core.stored(place.log, caller)
+    if stored is None:
+        raise TaskNotFoundError
+    base = stored.snapshot
+    if base is not None and (base.seq < place.seq or stored.head.floor > 0):
+        return Fold.unpack(base.payload)
+    return Fold()

@@ -31,7 +31,7 @@ from actors.runtime import (
 from actors.runtime.journal.actor import JournalActor
 from actors.runtime.journal.errors import StorageUnavailable
 from actors.runtime.journal.messages import JOURNAL, Drain, FindKey, ListLogs, ReadLog, ReadPage
-from actors.runtime.journal.port import Journal, Place
+from actors.runtime.journal.port import Journal, Place, Stored
 from actors.runtime.journal.projection import Query
 from actors.runtime.journal.shell import JournalShell
 from actors.runtime.recovery import RECOVERY, Begin, HowFar, Recovery, RecoveryActor
@@ -113,10 +113,18 @@ class TaskCore:
 
         Args:
             **ports: `agent`, and `webhook` if webhooks are to be notified.
+
+        Raises:
+            StorageError: the journal cannot be opened, or another system uses it.
         """
-        opened = self.journal.open(TASKS)
-        if isawaitable(opened):
-            await opened
+        self._shell.take()
+        try:
+            opened = self.journal.open(TASKS)
+            if isawaitable(opened):
+                await opened
+        except BaseException:
+            self._shell.give_back()
+            raise
         self.system.ports["journal"] = self._shell
         self.system.ports.update(ports)
         patience = self.policy.storage_patience
@@ -144,9 +152,12 @@ class TaskCore:
         finally:
             self.system.shutdown(ActorStopped("the server is shutting down"))
             self._shell.cancel()
-            closed = self.journal.close()
-            if isawaitable(closed):
-                await closed
+            try:
+                closed = self.journal.close()
+                if isawaitable(closed):
+                    await closed
+            finally:
+                self._shell.give_back()
 
     async def _drain(self, seconds: float) -> DrainReport:
         """Wait in the order in which work flows, so that each finds all there is."""
@@ -208,6 +219,11 @@ class TaskCore:
         """Return records of a task that the caller has been found to see."""
         page: Page = await self.system.ask(JOURNAL, ReadPage(task, after, limit))
         return page
+
+    async def stored(self, task: str, caller: Caller) -> Stored | None:
+        """Return what the journal has of a task, or None if the caller may not see it."""
+        found: Stored | None = await self.system.ask(JOURNAL, ReadLog(task, whole=True), caller)
+        return found
 
     async def attach(
         self, task: str, after: int | None, caller: Caller, *, sender: bool = False

@@ -61,6 +61,7 @@ class Fold:
         "running",
         "status_at",
         "task",
+        "touched",
         "version",
     )
 
@@ -73,6 +74,8 @@ class Fold:
         self.replied = False
         self.status_at = 0
         """UTC milliseconds of the latest status; core stamps are never earlier (A8)."""
+        self.touched = 0
+        """UTC milliseconds of the latest record, by the server's clock."""
         self.run = 0
         """Number of the latest run."""
         self.running: int | None = None
@@ -105,6 +108,14 @@ class Fold:
         return self.task.status.state if self.task is not None else 0
 
     @property
+    def listed_at(self) -> int:
+        """Where it stands in listings: the time of its status, which is its agent's to choose.
+
+        But for one that has not come yet: then that of the latest record.
+        """
+        return min(self.status_at, self.touched)
+
+    @property
     def final(self) -> bool:
         """Nothing can follow in this log."""
         return self.replied or self.state in TERMINAL
@@ -119,6 +130,7 @@ class Fold:
             raise ValueError(f"record {record.seq} cannot follow version {self.version}")
         self.version = record.seq
         self.epoch = record.epoch
+        self.touched = record.at
         apply = self._BY_KIND.get(record.kind)
         if apply is None:
             raise ValueError(f"record {record.seq} is of kind {record.kind}, which no task has")
@@ -254,6 +266,7 @@ class Fold:
         if fields["format"] != FORMAT:
             raise ValueError(f"snapshot of format {fields['format']}, this release reads {FORMAT}")
         fold = cls()
+        fields.setdefault("touched", fields["status_at"])  # once it was not kept
         for name in cls.__slots__:
             setattr(fold, name, fields[name])
         fold.task = None if fields["task"] is None else Task.FromString(fields["task"])

@@ -21,7 +21,8 @@ class TaskRow(NamedTuple):
     state: int = 0
     """`TaskState` number; 0 while no Task is visible (no public record yet, or a bare reply)."""
     status_at: int = 0
-    """UTC milliseconds of the current status; before the first one, when the log began."""
+    """UTC milliseconds of the current status, or of the latest record if that is earlier; before
+    the first status, when the log began."""
 
 
 TASKS: Final = Projection("tasks", TaskRow, newest="status_at", listed="state")

@@ -108,7 +108,7 @@ class Hold(Internal, TaskMessage):
 
 @dataclass(frozen=True, slots=True)
 class Overdue(TaskMessage):
-    """Be FAILED if the latest status is older than `before` and nobody is at work."""
+    """Be FAILED if the latest record is older than `before` and nobody is at work."""
 
     revives: ClassVar[bool] = True
     before: int
@@ -121,6 +121,8 @@ class LetGo(TaskMessage):
 
     revives: ClassVar[bool] = True
     head: Head
+    before: int | None = None
+    """UTC milliseconds: not unless the latest record is older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,8 @@ class Shorten(TaskMessage):
 
     revives: ClassVar[bool] = True
     head: Head
+    before: int | None = None
+    """UTC milliseconds: not unless the latest record is older."""
 
 
 # -- answers
@@ -143,6 +147,8 @@ class View(NamedTuple):
     context: str
     state: int
     """`TaskState` number; 0 when no Task is visible."""
+    messages: tuple[int, ...] = ()
+    """Sequence numbers of the messages whose runs are going on or still to come."""
 
 
 class Admitted(NamedTuple):

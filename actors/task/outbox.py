@@ -180,11 +180,13 @@ class OutboxActor(Actor[Outbox]):
         courier.noting = courier.known
         return [Tell(JOURNAL, Consumed(OUTBOX, WEBHOOKS, Place(task, courier.known)))]
 
-    def _noted(self, state: Outbox, place: Place) -> Effects:
+    def _noted(self, state: Outbox, place: Place, error: Exception | None) -> Effects:
         """Be done with a task once the journal knows: who asks it then is told the truth."""
         courier = state.couriers.get(place.log)
         if courier is None or courier.noting != place.seq:
             return []
+        if error is not None:
+            return [StartTimer(f"note {place.log}", RETRY, LookAgain(place.log))]
         courier.noting = NOTHING
         if not courier.done:
             return []
@@ -216,7 +218,7 @@ class OutboxActor(Actor[Outbox]):
             case NextPlace(_, _, task):
                 return self._read(state, task, answer)
             case Consumed(_, _, place):
-                return self._noted(state, place)  # or not: then it is delivered again
+                return self._noted(state, place, answer.error)
             case _:
                 return [DeadLetter(answer, "not asked by the outbox")]
 
@@ -248,12 +250,17 @@ class OutboxActor(Actor[Outbox]):
                 effects += self._next(state, task, courier)
         return effects
 
-    @staticmethod
-    def _look_again(state: Outbox, message: LookAgain) -> Effects:
-        """Ask the journal once more for what it could not tell."""
+    def _look_again(self, state: Outbox, message: LookAgain) -> Effects:
+        """Ask the journal once more for what it could not tell, or take down."""
         if not message.task:
             return [Tell(JOURNAL, Unconsumed(OUTBOX, WEBHOOKS, state.after, PAGE))]
-        return [OutboxActor._ask(message.task, state.couriers[message.task])]
+        courier = state.couriers.get(message.task)
+        if courier is None:
+            return []  # done with meanwhile
+        if courier.reading:
+            return [self._ask(message.task, courier)]
+        courier.noting = NOTHING
+        return self._next(state, message.task, courier)
 
     @staticmethod
     def _ask(task: str, courier: Courier) -> Effect:

@@ -18,7 +18,7 @@ class Policy:
     """One answer to every open question. Times are in seconds; None means no limit.
 
     Raises:
-        ValueError: `drain` is infinite or not a number.
+        ValueError: a time is infinite, negative or not a number; or 0 where that means never.
     """
 
     name: str
@@ -74,9 +74,16 @@ class Policy:
     """How long a task may stay open with nobody at work on it before it is FAILED."""
 
     def __post_init__(self) -> None:
-        """See that closing ends."""
-        if not isfinite(self.drain):
-            raise ValueError(f"drain is {self.drain}, expected a finite number of seconds")
+        """See that times are times."""
+        for name in ("execution_deadline", "parked_life", "request_deadline"):
+            value = getattr(self, name)
+            if (value is None and name != "request_deadline") or (_finite(value) and value > 0):
+                continue
+            raise ValueError(f"{name} is {value!r}, expected a finite number of seconds above 0")
+        for name in ("cancel_grace", "terminal_grace", "drain", "storage_patience"):
+            value = getattr(self, name)
+            if not (_finite(value) and value >= 0):
+                raise ValueError(f"{name} is {value!r}, expected a finite number of seconds from 0")
 
     @classmethod
     def sdk(cls, **changes: Any) -> Policy:
@@ -95,6 +102,12 @@ class Policy:
             **changes: fields that differ from the preset.
         """
         return replace(_SPEC, **changes)
+
+
+def _finite(value: object) -> bool:
+    """Whether it is a number of seconds that a clock in milliseconds can count."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and isfinite(value) and abs(value) < 1e12  # type: ignore[arg-type] # a number
 
 
 _SDK = Policy(

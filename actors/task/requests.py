@@ -135,5 +135,7 @@ def _call_cancel(rules: Rules, draft: Draft, envelope: Envelope, *, new_run: boo
 def get(_: Rules, draft: Draft, envelope: Envelope, __: Get) -> None:
     """Answer with the committed Task."""
     state = draft.state
-    view = View(state.fold.task_bytes, state.fold.version, state.context, state.fold.state)
+    known = state.fold
+    messages = tuple(known.accepted)
+    view = View(known.task_bytes, known.version, state.context, known.state, messages)
     draft.reply(envelope, view)

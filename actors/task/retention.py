@@ -10,8 +10,7 @@ Neighbours: `core.py` (spawns it), `listing.py` (the rows that limits are about)
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields, replace
-from math import isfinite
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from a2a.types import TaskState as A2AState
@@ -41,16 +40,20 @@ PAUSE = 1.0
 """Seconds between two pages: making room must not stand in anybody's way."""
 
 
+OFTEN, SELDOM = 1.0, 600.0
+"""Seconds between two sweeps, at least and at most, where nobody has told."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
     """How much is kept of the tasks in one state; None: no limit.
 
     Raises:
-        ValueError: a limit is negative or not a number.
+        ValueError: a limit is negative, not a number, or too large.
     """
 
     age: float | None = None
-    """Seconds since the latest status."""
+    """Seconds since anything happened to a task."""
     count: int | None = None
     """Tasks, the newest of them."""
     size: int | None = None
@@ -58,10 +61,13 @@ class Limit:
 
     def __post_init__(self) -> None:
         """See that limits are limits."""
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if value is not None and not (isfinite(value) and value >= 0):
-                raise ValueError(f"{each.name} is {value}, expected a number from 0, or None")
+        _check_seconds("age", self.age)
+        for name in ("count", "size"):
+            value = getattr(self, name)
+            if value is not None and not (type(value) is int and 0 <= value < 2**63):
+                raise ValueError(
+                    f"{name} is {value!r}, expected a number from 0 without fractions, or None"
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,15 +89,26 @@ class Retention:
     records: float | None = None
     """Seconds after which a task at rest keeps its state and no longer the records that led there:
     streams cannot resume from before then, and begin with the Task."""
-    every: float = 600.0
-    """Seconds between two sweeps."""
+    every: float | None = None
+    """Seconds between two sweeps; None: a tenth of the smallest age, from 1 s to 10 minutes."""
 
     def __post_init__(self) -> None:
         """See that times are times."""
-        if self.records is not None and not (isfinite(self.records) and self.records >= 0):
-            raise ValueError(f"records is {self.records}, expected a number of seconds, or None")
-        if not (isfinite(self.every) and self.every > 0):
-            raise ValueError(f"every is {self.every}, expected a number of seconds above 0")
+        for name in _STATES:
+            limit = getattr(self, name)
+            if not isinstance(limit, Limit):
+                raise ValueError(f"{name} is {limit!r}, expected a Limit")  # noqa: TRY004 - as of all others
+        _check_seconds("records", self.records)
+        _check_seconds("every", self.every, OFTEN)
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two sweeps: as told, or often enough for the smallest age."""
+        if self.every is not None:
+            return self.every
+        limits = (getattr(self, name) for name in _STATES)
+        ages = [age for age in (self.records, *(limit.age for limit in limits)) if age is not None]
+        return min(SELDOM, max(OFTEN, min(ages) / 10)) if ages else SELDOM
 
     @classmethod
     def terminal(cls, limit: Limit, **others: Any) -> Retention:
@@ -104,6 +121,19 @@ class Retention:
         ended = ("completed", "failed", "canceled", "rejected", "messages")
         return cls(**(dict.fromkeys(ended, limit) | others))
 
+
+def _check_seconds(name: str, value: object, least: float = 0.0) -> None:
+    """Refuse what is no number of seconds that a clock in milliseconds could count."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and not (number and least <= value <= _AGES):  # type: ignore[operator] # a number
+        raise ValueError(
+            f"{name} is {value!r}, expected a number from {least:g} (of seconds, at most "
+            f"{_AGES:g}), or None"
+        )
+
+
+_AGES = 1e11
+"""Seconds; three thousand years."""
 
 _STATES: dict[str, int] = {
     "completed": A2AState.TASK_STATE_COMPLETED,
@@ -128,6 +158,11 @@ class Sweep(Internal):
 
 
 @dataclass(frozen=True, slots=True)
+class BeginSweep(Internal):
+    """Look now; the timer of the next sweep has been set."""
+
+
+@dataclass(frozen=True, slots=True)
 class GoOn(Internal):
     """Timer: ask for the next page."""
 
@@ -144,9 +179,9 @@ class Order(NamedTuple):
             case "end":
                 return Overdue(self.keep.since or 0)
             case "remove":
-                return LetGo(head)
+                return LetGo(head, self.keep.since)
             case "shorten":
-                return Shorten(head)
+                return Shorten(head, self.keep.since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,21 +215,25 @@ class RetentionActor(Actor[Sweeping]):
     def step(self, state: Sweeping, envelope: Envelope, now: int) -> Step[Sweeping]:
         """Begin a sweep, or go on with it."""
         match envelope.message:
+            case Sweep() if state.orders:
+                return Step(state, (self._later(),))  # one at a time
             case Sweep():
+                return Step(state, (self._later(), Tell(RETENTION, BeginSweep())))
+            case BeginSweep():
                 return self._ask(Sweeping(tuple(self._orders(now))))
             case GoOn():
                 return self._ask(state)
             case Answered(Surplus(), heads, None) if state.orders:
                 return self._tell(state, heads)
             case Answered(Surplus()):
-                return Step(Sweeping(), (self._later(),))  # the journal is away: next time
+                return self._ask(Sweeping(state.orders[1:]))  # the journal is away: next time
             case Answered():
                 return Step(state)  # a task is gone, or was not to go after all
             case other:
                 return Step(state, (DeadLetter(other, "not for the retention"),))
 
     def _later(self) -> Effect:
-        return StartTimer("sweep", self._retention.every, Sweep())
+        return StartTimer("sweep", self._retention.interval, Sweep())
 
     def _orders(self, now: int) -> Iterator[Order]:
         """Ends what is overdue, removes what is surplus, shortens what is left."""
@@ -203,12 +242,7 @@ class RetentionActor(Actor[Sweeping]):
             yield from _each(_OPEN, "end", since=before)
         for name, state in _STATES.items():
             limit: Limit = getattr(self._retention, name)
-            if limit != Limit():
-                since = None if limit.age is None else now - int(limit.age * 1000)
-                keep = Keep(
-                    projection=TASKS, state=state, since=since, count=limit.count, size=limit.size
-                )
-                yield Order(keep, "remove")
+            yield from _limited(state, limit, now)
         if self._retention.records is not None:
             before = now - int(self._retention.records * 1000)
             states = {*_STATES.values(), *_OPEN} - {0}  # without a Task there is no state to keep
@@ -216,7 +250,7 @@ class RetentionActor(Actor[Sweeping]):
 
     def _ask(self, state: Sweeping) -> Step[Sweeping]:
         if not state.orders:
-            return Step(state, (self._later(),))
+            return Step(state)
         limit = PAGE + len(state.told)
         return Step(state, (Tell(JOURNAL, Surplus(RETENTION, state.orders[0].keep, limit)),))
 
@@ -228,6 +262,16 @@ class RetentionActor(Actor[Sweeping]):
         told = [Tell(task_ref(head.log), order.to(head)) for head in found]
         state = replace(state, told=frozenset((*stayed, *(head.log for head in found))))
         return Step(state, (*told, StartTimer("go on", PAUSE, GoOn())))
+
+
+def _limited(state: int, limit: Limit, now: int) -> Iterator[Order]:
+    """One order for the age, which the task judges, another for what only the journal can tell."""
+    if limit.age is not None:
+        since = now - int(limit.age * 1000)
+        yield Order(Keep(projection=TASKS, state=state, since=since), "remove")
+    if limit.count is not None or limit.size is not None:
+        many = Keep(projection=TASKS, state=state, count=limit.count, size=limit.size)
+        yield Order(many, "remove")
 
 
 def _each(states: Iterable[int], what: Literal["end", "shorten"], **limits: Any) -> Iterator[Order]:

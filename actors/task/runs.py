@@ -191,7 +191,7 @@ def _log_end(
 def overdue(rules: Rules, draft: Draft, _: Envelope, message: Overdue) -> None:
     """Fail a task that nobody has gone on with for too long."""
     state = draft.state
-    if state.queue or state.status_at >= message.before:
+    if state.queue or state.pending or state.fold.touched >= message.before:
         return
     outcome = rules.table.step(state.configuration, "overdue", state)
     if outcome.answer is Answer.GO:

@@ -28,10 +28,16 @@ class Question(NamedTuple):
 
 
 class Retelling:
-    """A log told once more, until it answers a question."""
+    """A log told once more, until it answers a question.
 
-    def __init__(self, asked: Question, policy: Policy) -> None:
-        self.fold = Fold()
+    Args:
+        asked: what is to be answered.
+        policy: as for `answer`.
+        known: what comes before the records that are told; it grows with them.
+    """
+
+    def __init__(self, asked: Question, policy: Policy, known: Fold) -> None:
+        self.fold = known
         self._asked = asked
         self._policy = policy
         self._ending: Record | None = None

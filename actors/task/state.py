@@ -282,15 +282,14 @@ class Draft:
             records,
             caller,
             active=not state.final and (state.active or bool(state.queue)),
-            row=row(state),
+            row=row(state, self.now),
             writer=state.life,
             keys=self.keys,
             consumers=(WEBHOOKS,) if any(r.kind in self._pushed for r in records) else (),
         )
 
 
-def row(state: TaskState) -> TaskRow:
-    """Return the row beside the log, as of the decided state."""
-    return TaskRow(
-        state.owner, state.tenant, state.context, state.lifecycle, state.status_at or state.born
-    )
+def row(state: TaskState, now: int) -> TaskRow:
+    """Return the row beside the log, as of the decided state; see `Fold.listed_at`."""
+    at = min(state.status_at, now) or state.born
+    return TaskRow(state.owner, state.tenant, state.context, state.lifecycle, at)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from actors.runtime import Envelope, Stop, Tell, Unstash
 from actors.runtime.journal.messages import JOURNAL, Answered, Compact, KeepSnapshot, Remove
-from actors.runtime.journal.port import Head, Place, Snapshot
+from actors.runtime.journal.port import Place, Snapshot
 from actors.task.messages import LetGo, Shorten, task_ref
 from actors.task.orders import RETENTION
 from actors.task.rules import Rules
@@ -21,7 +21,7 @@ from actors.task.state import Draft, TaskState
 def let_go(_: Rules, draft: Draft, __: Envelope, message: LetGo) -> None:
     """Ask the journal to forget this task; until it has, or has not, nobody else is heard."""
     state = draft.state
-    if _untouched(state, message.head):
+    if _untouched(state, message):
         draft.set(leaving=True)
         draft.do(Tell(JOURNAL, Remove(task_ref(state.task), message.head)))
 
@@ -38,7 +38,7 @@ def removed(rules: Rules, draft: Draft, _: Envelope, answer: Answered) -> None:
 def shorten(_: Rules, draft: Draft, __: Envelope, message: Shorten) -> None:
     """Keep a snapshot of now, and let go of what it stands for."""
     state = draft.state
-    if _untouched(state, message.head):
+    if _untouched(state, message):
         snapshot = Snapshot(state.seq, state.fold.pack())
         draft.set(snapshot=state.seq)
         draft.do(
@@ -47,5 +47,9 @@ def shorten(_: Rules, draft: Draft, __: Envelope, message: Shorten) -> None:
         )
 
 
-def _untouched(state: TaskState, head: Head) -> bool:
+def _untouched(state: TaskState, message: LetGo | Shorten) -> bool:
+    """Age is by our clock: the row, by which the journal chooses, bears the times of agents."""
+    head, before = message.head, message.before
+    if before is not None and state.fold.touched >= before:
+        return False
     return state.at_rest and (state.seq, state.epoch) == (head.seq, head.epoch)

@@ -18,7 +18,7 @@ from actors.task.revive import folded
 
 def shown(asked: Message, result: Any) -> object:
     """Shape a read for whoever asked."""
-    if isinstance(asked, ReadLog):
+    if isinstance(asked, ReadLog) and not asked.whole:
         return None if result is None else view(result)
     if isinstance(asked, ReadPage):
         return Page((), gap=True) if result is None else Page(result)
@@ -30,7 +30,8 @@ def shown(asked: Message, result: Any) -> object:
 def view(stored: Stored) -> View:
     """Fold a parked task into what a read shows."""
     known = folded(stored)
-    return View(known.task_bytes, known.version, task_row(stored).context, known.state)
+    context, messages = task_row(stored).context, tuple(known.accepted)
+    return View(known.task_bytes, known.version, context, known.state, messages)
 
 
 def _listed(listing: Listing) -> TaskPage:

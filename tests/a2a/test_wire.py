@@ -12,6 +12,7 @@ from a2a.server.context import ServerCallContext
 from a2a.server.routes import create_jsonrpc_routes, create_rest_routes
 from a2a.server.tasks import InMemoryTaskStore
 from a2a.types import Task
+from a2a.utils import json_utils
 from starlette.applications import Starlette
 
 from actors.a2a import RequestHandler
@@ -58,6 +59,11 @@ def plain(body: bytes) -> bytes:
     return VARYING.sub(b"#", b"\r\n".join(lines))
 
 
+def _spaced(body: bytes) -> bytes:
+    """A body as events are written."""
+    return json_utils.dumps(json.loads(body)).encode()
+
+
 def rpc(method: str, params: object) -> str:
     return json.dumps({"jsonrpc": "2.0", "id": "seven", "method": method, "params": params})
 
@@ -86,6 +92,10 @@ async def test_json_rpc_streams(
     headers = {**HEADERS, "A2A-Version": version}
     call = rpc("SendStreamingMessage", body)
     ours, theirs = [await client.post("/", content=call, headers=headers) for client in both]
+    if body is BODIES["an agent that raises first"] and version == "1.0":
+        # Ours has answered when the message was stored: the same error comes as an event.
+        assert plain(ours.content) == b"event: error\r\ndata: %b\r\n\r\n" % _spaced(theirs.content)
+        return
     assert plain(ours.content) == plain(theirs.content)
     assert (ours.status_code, ours.headers["content-type"]) == (
         theirs.status_code,

@@ -92,13 +92,24 @@ def test_export_and_import(sound: Path, tmp_path: Path) -> None:
     assert "nothing was imported: 10 of 10 logs exist already ('of another kind'" in again.complaint
 
 
+def test_keys_of_which_only_the_digest_is_there_are_said_to_be_lost(tmp_path: Path) -> None:
+    killed_server(tmp_path / "x.db", "hello")
+    header, log, *rest = call("journal", "export", str(tmp_path / "x.db")).out.splitlines()
+    log = json.dumps({**json.loads(log), "keys": {"\x01\x03" + "0a" * 32: 1, "short": 1}})
+    (tmp_path / "x.jsonl").write_text("\n".join([header, log, *rest]), encoding="utf-8")
+    new = str(tmp_path / "new.db")
+    done = call("journal", "import", str(tmp_path / "x.jsonl"), "--database", new)
+    assert "1 logs, 7 records into" in done.out
+    assert "; 1 keys are lost: the file has only their digests" in done.out
+
+
 def test_an_exported_server_goes_on_elsewhere(tmp_path: Path) -> None:
     (task,) = killed_server(tmp_path / "x.db", "hello")
     told = call("journal", "export", str(tmp_path / "x.db"))
     (tmp_path / "x.jsonl").write_text(told.out, encoding="utf-8")
     new = tmp_path / "new.db"
     done = call("journal", "import", str(tmp_path / "x.jsonl"), "--database", str(new), "--json")
-    assert json.loads(done.out) == {"logs": 1, "records": 7}
+    assert json.loads(done.out) == {"logs": 1, "records": 7, "keys_lost": 0}
     with serving(new) as (_, url):
         answer = call("send", "more", "--task", task, "--url", url)
     assert "you said: more" in answer.out

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 from actors.runtime import ActorRef, ActorSystem, Caller, CancelTimer, Perform, StartTimer
+from actors.runtime.furnished import furnish
 from actors.runtime.journal.port import Stored
 from actors.runtime.journal.projection import Projection
 from actors.runtime.journal.record import CLAIM
@@ -21,7 +22,6 @@ from actors.runtime.persistent import (
     PersistentActor,
     Then,
     answer,
-    furnish,
     persist,
     refuse,
 )
@@ -203,6 +203,13 @@ class Post:
 
     def perform(self, request: Any, sender: ActorRef[Any]) -> None:
         self.sent.append((sender.id, request))
+
+
+class Away:
+    """A port that cannot."""
+
+    def perform(self, request: Any, sender: ActorRef[Any]) -> None:
+        raise OSError(sender.id)
 
 
 class Bench:

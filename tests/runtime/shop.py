@@ -125,7 +125,10 @@ async def main() -> None:
     async with persistent.open(journal, {"order": Order}, ports={"bell": Bell}) as orders:
         print("open", flush=True)
         async for line in lines:
-            verb, name = line.decode().split()
+            verb, _, name = line.decode().strip().partition(" ")
+            if verb not in COMMANDS or not name:
+                print(f"expected one of {', '.join(COMMANDS)}, and a number", flush=True)
+                continue
             try:
                 said = await orders.ask(ActorRef("order", name), COMMANDS[verb])
             except ValueError as error:

@@ -9,12 +9,22 @@ from typing import Any
 
 import pytest
 
-from actors.runtime import ActorCrashed, Caller, StartTimer, Stop
+from actors.runtime import (
+    ActorCrashed,
+    Caller,
+    CancelTimer,
+    Log,
+    Perform,
+    StartTimer,
+    Stop,
+    Tell,
+)
 from actors.runtime.entity import WINDOW
 from actors.runtime.journal.messages import Appended
 from actors.runtime.persistent import Decision, persist
 from tests.runtime.orders import (
     TIMEOUT,
+    Away,
     Bench,
     ClosedError,
     Do,
@@ -186,7 +196,7 @@ def test_a_crash_on_a_timer_starts_it_again() -> None:
 
 def test_an_effect_that_fails_leaves_what_is_stored(bench: Bench) -> None:
     placed(bench)
-    del bench.system.ports["post"]
+    bench.system.ports["post"] = Away()
     assert bench.ask(Pay()).value == "paid"
     assert bench.look().status == "paid"
 
@@ -198,6 +208,21 @@ def test_an_effect_that_fails_leaves_what_is_stored(bench: Bench) -> None:
         (persist(Noted("x"), then=(Stop(),)), "wants Stop"),  # type: ignore[arg-type] # the point
         (persist(Noted("x"), then=(StartTimer("t", 1.0, Expire()),)), "not active"),
         (persist(3), "expected an instance of Placed, Noted"),
+        (persist(Noted("x"), then=[]), "expected a tuple"),  # type: ignore[arg-type] # the point
+        (Decision((), None, KeyError), "expected an exception"),  # type: ignore[arg-type] # the point
+        *(
+            (persist(Placed("x", "", 0), then=(effect,)), says)
+            for effect, says in (
+                (Perform("nowhere", "x"), "'nowhere', which there is not"),
+                (StartTimer("t", float("nan"), Expire()), "after nan seconds"),
+                (StartTimer("t", -1.0, Expire()), "after -1.0 seconds"),
+                (StartTimer("t", "1", Expire()), "a str, seconds"),  # type: ignore[arg-type] # the point
+                (StartTimer("t", 1.0, "x"), "and a Message"),  # type: ignore[arg-type] # the point
+                (Tell("x", Expire()), "not of an ActorRef"),  # type: ignore[arg-type] # the point
+                (CancelTimer(3), "name is no str"),  # type: ignore[arg-type] # the point
+                (Log("x", 5), "a level"),  # type: ignore[arg-type] # the point
+            )
+        ),
     ],
 )
 def test_a_mistake_is_said_and_nothing_is_stored(bench: Bench, what: Any, says: str) -> None:

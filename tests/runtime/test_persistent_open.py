@@ -16,6 +16,7 @@ from actors.runtime import (
     Tell,
     persistent,
 )
+from actors.runtime.journal.errors import StorageError
 from actors.runtime.journal.port import Append
 from actors.runtime.journal.projection import Query
 from actors.runtime.journal.record import Record
@@ -239,6 +240,46 @@ def test_a_store_of_somebody_else_is_refused() -> None:
     journal.external = True
     with pytest.raises(ValueError, match="another program"):
         opened(journal)
+
+
+@pytest.mark.parametrize(
+    ("journal", "kinds", "says"),
+    [
+        ("orders.db", KINDS, "expected one, such as `SqliteJournal"),
+        (MemoryJournal(), {"order": Order()}, "not an instance"),
+        (MemoryJournal(), {"order": dict}, "expected a subclass of PersistentActor"),
+    ],
+)
+def test_what_is_given_is_what_is_wanted(journal: Any, kinds: Any, says: str) -> None:
+    with pytest.raises(TypeError, match=says):
+        persistent.open(journal, kinds)
+
+
+@pytest.mark.parametrize("patience", [float("nan"), -1.0])
+def test_patience_is_a_time(patience: float) -> None:
+    with pytest.raises(ValueError, match="patience is"):
+        opened(MemoryJournal(), patience=patience)
+
+
+async def test_an_id_that_is_no_text_is_said() -> None:
+    async with opened(MemoryJournal()) as orders:
+        with pytest.raises(ValueError, match="kind and id to be of type str"):
+            await orders.ask(ActorRef("order", 1), Look())  # type: ignore[arg-type] # the point
+
+
+async def test_a_journal_has_one_user_at_a_time() -> None:
+    journal = Slow()
+    async with opened(journal) as orders:
+        with pytest.raises(StorageError, match="is open already, for <PersistentSystem of order"):
+            await opened(journal).__aenter__()
+        assert (journal.opened, journal.closed) == (1, 0)
+        assert await orders.ask(order("1"), Note("x")) == 1
+    async with opened(journal) as orders:
+        assert (await orders.ask(order("1"), Look())).notes == ("x",)
+
+
+def test_the_builtin_open_is_not_shadowed() -> None:
+    assert "open" not in persistent.__all__
 
 
 @pytest.mark.parametrize("drain", [float("inf"), float("nan")])

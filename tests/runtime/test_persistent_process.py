@@ -80,3 +80,10 @@ def test_nothing_that_was_confirmed_is_lost(tmp_path: Path, count: int) -> None:
         assert second.stdin is not None
         second.stdin.close()
         assert second.wait() == 0
+
+
+def test_what_is_no_command_is_said_and_the_shop_stays_open(tmp_path: Path) -> None:
+    with shop(tmp_path / "orders.db", 3600.0) as process:
+        say(process, "", "place", "steal 1", "place 1")
+        told = [heard(process) for _ in range(4)]
+        assert told == ["expected one of place, pay, look, and a number"] * 3 + ["1: placed"]

@@ -221,7 +221,7 @@ MUTATIONS = (
         new="    asks =",
         why="the stream of a message ends at a question asked before (A1)",
         scenario=calm_spec,
-        seeds=100,
+        seeds=200,
     ),
     Mutation(
         invariants={11},

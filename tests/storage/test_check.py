@@ -6,8 +6,11 @@ import asyncio
 import os
 import random
 import sqlite3
+import struct
 import subprocess
 import sys
+from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -17,11 +20,12 @@ from actors.runtime.journal.port import Journal, Snapshot
 from actors.storage import MemoryJournal, SqliteJournal
 from actors.storage.check import check
 from actors.storage.check_sqlite import check_file
+from actors.storage.check_wal import _findings, _sum
 from actors.storage.choose import source_at
 from actors.storage.codec import encode
 from actors.storage.export import export
 from actors.storage.findings import Finding, Tally
-from actors.storage.samples import record, settled, store
+from actors.storage.samples import ITEMS, appending, record, settled, store
 from actors.storage.source import MemorySource
 from actors.task.fold import Fold
 from actors.task.listing import TASKS
@@ -208,6 +212,73 @@ async def test_a_commit_that_a_kill_has_torn_is_harmless(killed: Path, tmp_path:
         assert await told(path) == expected
 
 
+FRAME = 24 + 4096
+
+
+async def test_a_commit_that_a_kill_has_torn_in_a_log_begun_anew_is_harmless(
+    tmp_path: Path,
+) -> None:
+    path, copy = tmp_path / "x.db", tmp_path / "copy.db"
+    journal = SqliteJournal(path)
+    await settled(journal.open(ITEMS))
+    await store(journal, appending("a", 0))
+    await settled(journal.close())
+    wal, index = path.with_name("x.db-wal"), path.with_name("x.db-shm")
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        insert = "INSERT INTO keys (key, log, seq) SELECT ?, id, 1 FROM logs"
+        for number in range(20):
+            db.execute(insert, (f"old {number}",))
+        assert db.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()[0] == 0
+        db.execute(insert, ("before",))
+        before, told_before = wal.read_bytes(), index.read_bytes()
+        db.execute(insert, ("after",))
+        after, told_after = wal.read_bytes(), index.read_bytes()
+        main = path.read_bytes()
+    assert len(before) == len(after)
+
+    async def harmless(log: bytes, told: bytes | None) -> list[bool]:
+        copy.write_bytes(main)
+        copy.with_name("copy.db-wal").write_bytes(log)
+        copy.with_name("copy.db-shm").unlink(missing_ok=True)
+        if told is not None:
+            copy.with_name("copy.db-shm").write_bytes(told)
+        return [finding.harmless for finding in await findings(copy)]
+
+    last = max(at for at, byte in enumerate(after) if byte != before[at])
+    page = 32 + (last - 32) // FRAME * FRAME + 24
+    torn = after[:page] + before[page:]
+    assert torn != after
+    assert await harmless(torn, told_before) == [True]
+    assert await harmless(torn, told_after) == [False]  # who committed it said so: it is damaged
+    assert await harmless(torn, None) == [False]
+    assert await harmless(torn, told_before[:16] + b"\xff" + told_before[17:]) == [False]
+    assert await harmless(torn, indexed(told_before)) == [True]
+    assert await harmless(torn, indexed(told_before[:8] + bytes(4) + told_before[12:])) == [False]
+    assert await harmless(torn, indexed(told_before[:32] + bytes(8))) == [False]  # of another log
+    assert await harmless(after, told_before) == []
+
+
+def indexed(told: bytes) -> bytes:
+    """An index that begins so, with the checksum that goes with it."""
+    order = "<" if sys.byteorder == "little" else ">"
+    return 2 * (told[:40] + struct.pack("=2I", *_sum(order, told[:40], (0, 0))))
+
+
+async def test_a_log_that_grows_while_it_is_read_is_sound(killed: Path) -> None:
+    class Growing(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            found = super().read(size)
+            if size == 24:
+                at = self.tell()
+                self.seek(0, os.SEEK_END)
+                self.write(bytes(FRAME))
+                self.seek(at)
+            return found
+
+    header = contents(killed)["x.db-wal"][:32]
+    assert list(_findings(Growing(header + bytes(10)), killed.with_name("none"))) == []
+
+
 LOG = "(SELECT id FROM logs WHERE log = 'of epochs')"
 OTHER = "(SELECT id FROM logs WHERE log = 'task-long')"
 LAST = "(SELECT head_record FROM logs WHERE log = 'task-long')"
@@ -245,9 +316,10 @@ LAST = "(SELECT head_record FROM logs WHERE log = 'task-long')"
         ("UPDATE rows_tasks SET context = 'x'", "found context 'x' beside it"),
         (f"UPDATE logs SET active = 1 WHERE id = {OTHER}", "found active True beside it"),
         ("UPDATE rows_tasks SET _log = 'x' WHERE _id = 1", "a row of 'rows_tasks' for log 'x'"),
+        ("UPDATE rows_tasks SET _cut = 1", "found _cut 1 in 'rows_tasks', with"),
         ("UPDATE rows_tasks SET _id = 99 WHERE _id = 1", "beside log number 99"),
         (
-            f"INSERT INTO rows_items VALUES ({OTHER}, 'task-long', 'a', 'b', 'c', 1, 1)",
+            f"INSERT INTO rows_items VALUES ({OTHER}, 'task-long', 'a', 'b', 'c', 1, 1, 0)",
             "log 'task-long': found rows in",
         ),
         (f"UPDATE logs SET epoch = 'two' WHERE id = {LOG}", "rows of 'logs' of another type"),

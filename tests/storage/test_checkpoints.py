@@ -1,6 +1,7 @@
 """Checkpoints of SqliteJournal by child processes: one at a time, none left, the log bounded."""
 
 import asyncio
+import errno
 import os
 import signal
 import sqlite3
@@ -180,3 +181,28 @@ def test_without_a_loop_it_is_reaped_later(appender: Appender) -> None:
 def test_closing_ends_a_child(appender: Appender) -> None:
     appender.append(3)
     assert appender.checkpoints.child is not None
+
+
+def test_what_is_committed_is_stored_where_descriptors_are_used_up(
+    appender: Appender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused() -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pipe", refused)
+        appender.append(10)
+        assert not appender.children
+    appender.append(10)
+    assert appender.children
+
+
+def test_what_is_committed_is_stored_where_the_log_cannot_be_looked_at(appender: Appender) -> None:
+    log, appender.checkpoints._log = appender.checkpoints._log, appender.journal.path / "no"
+    with pytest.raises(NotADirectoryError):
+        appender.checkpoints._log.stat()
+    appender.append(10)
+    assert not appender.children
+    appender.checkpoints._log = log
+    appender.append(1)
+    assert appender.children

@@ -1,6 +1,7 @@
 """The codec: round trips, damage, strictness, and frames of each format version for ever."""
 
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import msgpack
@@ -201,3 +202,29 @@ def test_every_kind_of_the_first_format_is_golden() -> None:
 def test_a_kind_out_of_range_is_not_encoded(kind: int) -> None:
     with pytest.raises(ValueError, match=f"kind {kind}, expected 0 to"):
         encode(Record(1, 1, 1, kind), "t")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"at": -1},
+        {"at": 1.5},
+        {"seq": 0},
+        {"seq": True},
+        {"epoch": 0},
+        {"epoch": 1.0},
+        {"kind": -1},
+        {"kind": MAX_KIND + 1},
+        {"kind": True},
+        {"kind": 3.0},
+        {"payload": "text"},
+        {"payload": None},
+        {"payload": [1]},
+        {"facts": {1: "one"}},
+        {"facts": {b"one": "one"}},
+    ],
+    ids=str,
+)
+def test_nothing_is_written_that_could_not_be_read(changes: dict[str, Any]) -> None:
+    with pytest.raises((TypeError, ValueError), match="expected"):
+        encode(Record(1, 1, 1, 3)._replace(**changes), "t")

@@ -186,6 +186,7 @@ def changed(lines: list[str], at: str, **changes: Any) -> list[str]:
         ("{", {"projections": [{"name": "x"}]}, "line 1: found columns None"),
         ('"of epochs"', {"seq": "a"}, "found seq 'a', expected an integer from 1"),
         ('"of epochs"', {"floor": 99}, "found floor 99, expected at most the seq, 75"),
+        ('"of epochs"', {"log": ""}, "found a log without a name, expected the name of a log"),
         ('"of epochs"', {"active": 1}, "found active 1, expected a bool"),
         ('"of epochs"', {"epoch": 4}, "found epoch 3 at the end of its log, expected 4"),
         ('"of epochs"', {"seq": 74}, "found consumers 'audit': 74, expected a record from 0 to 73"),
@@ -200,6 +201,11 @@ def changed(lines: list[str], at: str, **changes: Any) -> list[str]:
         ('"seq":2,"epoch"', {"kind": 2**31}, "found kind 2147483648, expected at most"),
         ('"seq":74,"epoch"', {"epoch": 2}, "found epoch 2, expected 3 or a claim"),
         ('"seq":74,"epoch"', {"epoch": 4}, "found epoch 4, expected 3 or a claim"),
+        ('"seq":2,"epoch"', {"facts": {"a": 2**64}}, "found fact 'a' = 18446744073709551616"),
+        ('"seq":2,"epoch"', {"facts": {"a": "\ud800"}}, "found half of a character"),
+        ('"of epochs"', {"log": "\ud800"}, "found half of a character"),
+        ('"of epochs"', {"keys": {"\ud800": 1}}, "found half of a character"),
+        ('"of epochs"', {"row": {"projection": []}}, "found projection [], expected a str"),
         ('"end"', {"end": {"logs": 9, "records": 0}}, "found end {'logs': 9"),
     ],
 )
@@ -213,6 +219,28 @@ async def test_a_bad_line_is_said_and_nothing_is_imported(
     assert str(error.value).startswith("line ")
     assert said in str(error.value)
     assert await settled(other.heads()) == []
+
+
+@pytest.mark.parametrize("make", [in_memory, in_a_file])
+async def test_a_line_of_what_no_journal_can_keep_is_said(make: Maker, tmp_path: Path) -> None:
+    journal = MemoryJournal()
+    journal.open(ITEMS)
+    await store(journal, appending("x", 0))
+    told = await lines_of(journal)
+    header, (row, *rest) = json.loads(told[0]), told[1:]
+    values = {**json.loads(row)["row"]["values"], "state": 2**63}
+    twice = {**header, "projections": header["projections"] * 2}
+    large = {**json.loads(row), "row": {"projection": "items", "values": values}}
+    for number, lines, said in (
+        (1, [json.dumps(twice), row, *rest], "found projection 'items' a second time"),
+        (2, [told[0], json.dumps(large), *rest], "found state 9223372036854775808 in the row"),
+        (2, [told[0], "[" * 200_000], "expected JSON"),
+        (2, [told[0], '{"log":"\ud800"}'], "found half of a character"),
+    ):
+        with pytest.raises(BadLine) as error:
+            await import_lines(lambda lines=lines: lines, make(tmp_path / "x.db"))  # type: ignore[misc] # bound now
+        assert str(error.value).startswith(f"line {number}: ")
+        assert said in str(error.value)
 
 
 async def test_a_file_cut_off_is_not_imported() -> None:

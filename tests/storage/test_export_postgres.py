@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from actors.runtime.journal.errors import StorageError
-from actors.runtime.journal.port import Journal
+from actors.runtime.journal.port import Ack, Journal
 from actors.storage import MemoryJournal
 from actors.storage.check import check
 from actors.storage.choose import journal_at, source_at
 from actors.storage.export import export
 from actors.storage.findings import Tally
-from actors.storage.imports import import_lines
+from actors.storage.imports import Imported, import_lines
 from actors.storage.postgres import PostgresJournal
 from actors.storage.postgres_source import postgres_source
-from actors.storage.samples import settled
+from actors.storage.samples import ITEMS, appending, settled, store
 from actors.storage.source import MemorySource, TaskFilter
 from actors.task.listing import TASKS
 from tests.postgres import dsn, execute, own_server, schema
@@ -34,6 +36,30 @@ async def test_what_goes_out_comes_in_again(dsn: str, schema: str) -> None:
     expected = [line async for line in export(MemorySource(memory))]
     await import_lines(lambda: expected, journal)
     assert await told(dsn, schema) == expected
+
+
+async def test_a_long_key_is_the_same_after_a_move(dsn: str, schema: str) -> None:
+    memory, key = MemoryJournal(), "k" * 600
+    memory.open(ITEMS)
+    await store(memory, appending("a", 0, keys=(key, "short")))
+    lines = [line async for line in export(MemorySource(memory))]
+    there, moved = f"{schema}_there", MemoryJournal()
+    try:
+        await import_lines(lambda: lines, PostgresJournal(dsn, schema=there))
+        digests = await told(dsn, there)
+        again = PostgresJournal(dsn, schema=schema)
+        assert await import_lines(lambda: digests, again) == Imported(logs=1, records=1)
+        assert await told(dsn, schema) == digests
+        await again.open(ITEMS)
+        assert await again.find(key) == ("a", 1)
+        assert await again.append([appending("b", 0, keys=(key,))]) == [Ack.FENCED]
+        (digest,) = {*json.loads(digests[1])["keys"]} - {"short"}
+        assert await again.append([appending("b", 0, keys=(digest,))]) == [Ack.STORED]
+        await again.close()
+    finally:
+        await execute(dsn, f"DROP SCHEMA IF EXISTS {there} CASCADE")
+    done = await import_lines(lambda: digests, moved)
+    assert done == Imported(logs=1, records=1, keys_lost=1)
 
 
 async def test_a_journal_in_use_is_read_and_sound(dsn: str, schema: str) -> None:

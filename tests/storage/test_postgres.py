@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from random import Random
 from typing import NamedTuple
 
 import asyncpg
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from actors.runtime import Caller
 from actors.runtime.journal.errors import JournalCorrupt, StorageError, StorageUnavailable
-from actors.runtime.journal.port import Ack, Append, Snapshot
+from actors.runtime.journal.port import Ack, Append, Copy, Head, Snapshot
 from actors.runtime.journal.projection import Keep, Projection
 from actors.storage.codec import encode
 from actors.storage.memory import MemoryJournal
@@ -173,6 +174,21 @@ async def test_whatever_clients_send_is_kept(dsn: str, schema: str) -> None:
         assert await journal.find(long + "y") is None
         with pytest.raises(ValueError, match="takes 8000 bytes, at most 2000"):
             await journal.append([appending("\U0001f600" * 2000, 0)])
+
+
+async def test_names_of_consumers_have_room_beside_the_longest_log(dsn: str, schema: str) -> None:
+    draw = Random(1)
+    log, consumer = draw.randbytes(1000).hex(), draw.randbytes(300).hex()
+    async with opened(dsn, schema) as journal:
+        assert await journal.append([appending(log, 0, consumers=(consumer,))]) == STORED
+        assert await journal.place(consumer, log) == (log, 0)
+        with pytest.raises(ValueError, match="consumer of log 'b' takes 3000 bytes, at most 600"):
+            await journal.append([appending("b", 0, consumers=(consumer * 5,))])
+        copy = Copy(Head("b", 1, 1, False, 0), None, None, records(0, 1), (), ((consumer * 5, 0),))
+        with pytest.raises(ValueError, match="takes 3000 bytes, at most 600"):
+            await journal.restore(copy)
+        with pytest.raises(ValueError, match="a log takes 4000 bytes, at most 2000"):
+            await journal.restore(copy._replace(head=Head(log * 2, 1, 1, False, 0)))
 
 
 async def test_owners_that_begin_alike_are_apart(dsn: str, schema: str) -> None:
@@ -360,8 +376,10 @@ async def test_a_projection_with_other_columns_is_refused(dsn: str, schema: str)
     journal = PostgresJournal(dsn, schema=schema)
     with pytest.raises(StorageError, match=r"projection 'items' has .*alter the table"):
         await journal.open(other)
+    await journal.open(ITEMS)
     with pytest.raises(ValueError, match="two projections 'items'"):
-        await journal.open(ITEMS)
+        await journal.open(other)
+    await journal.close()
     twin = Projection("twin", Item, newest="status_at", listed="state")
     with pytest.raises(ValueError, match="same type of row"):
         await PostgresJournal(dsn, schema=schema).open(ITEMS, twin)

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +32,9 @@ from actors.storage.samples import (
 
 GOLDEN = Path(__file__).parent / "golden" / "schema-1.sqlite"
 """Written by the code of schema version 1: records in format 1, one log claimed, snapshots."""
+
+GOLDEN_2 = GOLDEN.with_name("schema-2.sqlite")
+"""Written by the code of schema version 2: logs of two projections, most of them compacted."""
 
 TASKS = Projection("tasks", Item, newest="status_at", listed="state")
 
@@ -118,10 +122,10 @@ def test_sizes_are_known_after_migration(old: Path) -> None:
 def test_a_migration_that_fails_leaves_the_file_as_it_was(
     old: Path, failing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = schema.MIGRATIONS[1].replace(failing, f"SELECT no_such_function(); {failing}")
-    assert broken != schema.MIGRATIONS[1]
+    broken = schema._FROM_1.replace(failing, f"SELECT no_such_function(); {failing}")
+    assert broken != schema._FROM_1
     with monkeypatch.context() as patch:
-        patch.setitem(schema.MIGRATIONS, 1, broken)
+        patch.setitem(schema.MIGRATIONS, 1, lambda _: broken)
         with pytest.raises(StorageError, match="no_such_function"):
             SqliteJournal(old).open(TASKS)
     db = sqlite3.connect(old)
@@ -130,6 +134,18 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
     db.close()
     journal = opened(old, TASKS)
     assert len(journal.heads()) == 4
+    journal.close()
+
+
+def test_a_file_of_schema_2_knows_what_is_cut_off(tmp_path: Path) -> None:
+    journal = opened(Path(shutil.copy(GOLDEN_2, tmp_path / "tasks.db")), ITEMS, VISITS)
+    keep = Keep(projection=ITEMS, state=2, since=9_999)
+    assert [head.log for head in journal.surplus(keep)] == ["gone", "partly", "whole"]
+    keep = replace(keep, compactable=True)
+    assert journal.surplus(keep) == [Head("partly", 5, floor=4), Head("whole", 3)]
+    assert not journal.surplus(replace(keep, projection=VISITS))
+    assert journal.append([bare("gone", 70), bare("bare", 2)]) == [Ack.STORED] * 2
+    assert [head.log for head in journal.surplus(keep)] == ["gone", "partly", "whole"]
     journal.close()
 
 

@@ -95,6 +95,7 @@ def appends(draw: st.DrawFn) -> Append:
 Call = Callable[[Any], object]
 
 LIMITS: list[dict[str, Any]] = [
+    {"since": 1_001, "compactable": True},
     {"count": 1},
     {"size": 150},
     {"since": 1_001},
@@ -176,6 +177,22 @@ def test_a_page_costs_the_same_in_a_long_log(journal: SqliteJournal) -> None:
     assert steps("long", 20_000) < 1.2 * steps("short", 192 + 20_000 % log.STRIDE)
 
 
+@pytest.mark.parametrize("reopen", [False, True])
+def test_what_was_cut_off_and_goes_on_can_be_compacted_again(
+    journal: SqliteJournal, reopen: bool
+) -> None:
+    keep = Keep(projection=ITEMS, state=2, since=9_999, compactable=True)
+    for seq in range(1, 4):
+        journal.append([appending("t", seq - 1)])
+        assert journal.surplus(keep) == [Head("t", seq, floor=seq - 1)]
+        journal.save_snapshot("t", Snapshot(seq, b"all"))
+        assert journal.compact("t", seq)
+        assert journal.surplus(keep) == []
+        if reopen:
+            journal.close()
+            journal.open(ITEMS)
+
+
 def plan(journal: SqliteJournal, select: str, values: Any) -> list[str]:
     return [row[3] for row in db_of(journal).execute(f"EXPLAIN QUERY PLAN {select}", values)]
 
@@ -206,6 +223,12 @@ def test_surplus_begins_with_the_oldest(journal: SqliteJournal) -> None:
         return counted(journal, lambda: len(journal.surplus(keep, 10)))[1]
 
     assert steps(Keep(projection=ITEMS, state=2, since=2_000)) < 1_000
+    for append in group[:500]:
+        journal.save_snapshot(append.log, Snapshot(1, b"one"))
+        assert journal.compact(append.log, 1)
+    keep = Keep(projection=ITEMS, state=2, since=2_000, compactable=True)
+    assert steps(keep) < 1_000
+    assert [head.log for head in journal.surplus(keep, 1)] == ["log 500"]
     assert steps(Keep(projection=ITEMS, state=2, size=100)) > 10_000
 
 
@@ -238,7 +261,7 @@ def test_a_newer_schema_is_refused(path: Path) -> None:
     journal.open(ITEMS)
     db_of(journal).execute(f"PRAGMA user_version = {schema.VERSION + 1}")
     journal.close()
-    with pytest.raises(StorageError, match="schema version 3, this release knows 1 to 2"):
+    with pytest.raises(StorageError, match="schema version 4, this release knows 1 to 3"):
         SqliteJournal(path).open()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -16,9 +17,10 @@ from typing import Any
 
 import pytest
 
-from actors.runtime.journal.errors import StorageError, StorageUnavailable
+from actors.runtime.journal.errors import JournalCorrupt, StorageError, StorageUnavailable
 from actors.runtime.journal.port import Ack, Place, Snapshot
 from actors.storage import SqliteJournal, link, lock
+from actors.storage import log as logs
 from actors.storage.remote import RemoteWriter
 from actors.storage.samples import (
     ITEMS,
@@ -397,3 +399,105 @@ def test_a_fork_neither_uses_nor_ends_what_it_inherits(path: Path) -> None:
     assert "before a fork" in refused
     assert stored == "stored"
     assert not done.stderr  # nothing was begun there either
+
+
+@with_journal
+async def test_a_read_is_of_one_moment(journal: SqliteJournal) -> None:
+    await store(journal, appending("t", 0, 9))
+    find = logs.find
+
+    def found(db: sqlite3.Connection, name: str) -> logs.Found | None:
+        """And then somebody commits."""
+        there = find(db, name)
+        with closing(sqlite3.connect(journal.path)) as other, other:
+            other.execute("DELETE FROM records")
+        return there
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logs, "find", found)
+        assert seqs(journal.page("t", 0, 9)) == list(range(1, 10))
+        with pytest.raises(JournalCorrupt):
+            journal.page("t", 0, 9)
+    assert not journal._opened().in_transaction
+
+
+@with_journal
+async def test_a_writer_that_is_killed_before_it_has_started(journal: SqliteJournal) -> None:
+    """And nothing is said of an answer that nobody waits for."""
+    begun = journal.append([appending("t", 0)])
+    os.kill(process_of(journal), signal.SIGKILL)
+    with pytest.raises(StorageUnavailable, match="killed by signal 9"):
+        await settled(begun)
+    await store(journal, appending("t", 0))
+
+
+def impatient(patch: pytest.MonkeyPatch, journal: SqliteJournal, seconds: float) -> None:
+    """Wait no longer for answers to come."""
+    patch.setattr(link, "ANSWER_SECONDS", seconds)
+    process = writer_of(journal)._link
+    assert process is not None
+    assert process._watch is not None
+    process._watch.cancel()
+    process._watch = None
+
+
+@with_journal
+async def test_a_writer_that_answers_no_more_is_replaced(journal: SqliteJournal) -> None:
+    await store(journal, appending("t", 0))
+    first = process_of(journal)
+    with pytest.MonkeyPatch.context() as patch:
+        impatient(patch, journal, 0.3)
+        await store(journal, appending("t", 1))
+        os.kill(first, signal.SIGSTOP)
+        told = await asyncio.gather(
+            *(settled(journal.append([appending("t", 2)])) for _ in range(2)),
+            return_exceptions=True,
+        )
+    assert [type(each) for each in told] == [StorageUnavailable] * 2
+    assert re.search(f"{first} .*has not answered for 0.3 s.*stored or not", str(told[0]))
+    await verdicts(journal, appending("t", 2))
+    assert journal.page("t", 0, 9) == records(0, 3)
+    assert process_of(journal) != first
+    assert not alive(first)
+
+
+@with_journal
+async def test_a_writer_that_answers_in_time_is_left_alone(journal: SqliteJournal) -> None:
+    """However long ago it was asked: each answer counts anew."""
+    await store(journal, appending("t", 0))
+    process = writer_of(journal)._link
+    assert process is not None
+    begun = [journal.append([appending(log, 0, 2_000)]) for log in "abc"]
+    process._heard -= 1_000
+    assert await settled(begun[0]) == [Ack.STORED]
+    process._overdue()
+    assert process._watch is not None
+    assert [await settled(each) for each in begun[1:]] == [[Ack.STORED]] * 2
+    assert writer_of(journal)._link is process
+
+
+def test_a_journal_is_closed_in_another_loop(path: Path) -> None:
+    journal = powerful(path)
+    asyncio.run(store(journal, appending("t", 0)))
+    first = process_of(journal)
+
+    async def close() -> None:
+        await settled(journal.close())
+        assert not alive(first)
+        journal.open(ITEMS)
+        await store(journal, appending("t", 1))
+        await settled(journal.close())
+
+    asyncio.run(close())
+
+
+@with_journal
+async def test_what_is_closed_twice_can_be_opened_again(journal: SqliteJournal) -> None:
+    await store(journal, appending("t", 0))
+    closing = journal.close()
+    assert journal.close() is None
+    with pytest.raises(StorageError, match="in use by this process"):
+        journal.open(ITEMS)  # until the writer has ended
+    await settled(closing)
+    journal.open(ITEMS)
+    await store(journal, appending("t", 1))

@@ -11,6 +11,7 @@ import pytest
 
 from actors.a2a.queue import emitted
 from actors.runtime import ActorSystem, AskTimeout, LoopClock
+from actors.runtime.journal.errors import StorageError
 from actors.runtime.journal.logged import SNAPSHOT_TAIL
 from actors.storage import MemoryJournal
 from actors.task import core as core_module
@@ -57,6 +58,17 @@ async def core(request: pytest.FixtureRequest) -> AsyncIterator[TaskCore]:
     await made.start(agent=PlayedAgent())
     yield made
     await made.close(0.01)
+
+
+async def test_a_journal_has_one_core_at_a_time(core: TaskCore) -> None:
+    loop = asyncio.get_running_loop()
+    system = ActorSystem(LoopClock(loop), loop.create_future)
+    second = TaskCore(system, core.journal, core.policy, incarnation="second")
+    with pytest.raises(StorageError, match="is open already, for .*Counting"):
+        await second.start(agent=PlayedAgent())
+    await core.close(0.01)
+    await second.start(agent=PlayedAgent())
+    await second.close(0.01)
 
 
 def new(wait: Wait) -> Send:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors.runtime import Effect, Envelope, Message, Perform, Tell
+from actors.runtime import Effect, Envelope, Message, Perform, StartTimer, Tell
 from actors.runtime.journal.errors import StorageUnavailable
 from actors.runtime.journal.messages import (
     Answered,
@@ -422,3 +422,15 @@ class TestWhileTheJournalTakesItDown:
         (look,) = self.step(state, Deliver(TASK, (record,)))
         assert isinstance(look, Tell)
         assert look.message == NextRecords(OUTBOX, Place(TASK, 3), READ)
+
+    def test_what_it_could_not_take_down_it_is_told_again(self) -> None:
+        state = self.scanned()
+        consumed = self.done_with(state, Record(3, 1, 0, Kind.STATUS))
+        (retry,) = self.step(state, Answered(consumed, None, StorageUnavailable("away")))
+        assert isinstance(retry, StartTimer)
+        (told,) = self.step(state, retry.message)
+        assert isinstance(told, Tell)
+        assert told.message == consumed
+        assert self.step(state, Answered(consumed, None, None)) == []
+        assert state.couriers == {}
+        assert self.step(state, retry.message) == [], "a timer that comes late finds nothing"

@@ -42,9 +42,25 @@ def work(made: Bench, name: str = TASK, state: str = "COMPLETED", size: int = 1)
 def sweep(made: Bench, kept: Retention, parked_life: float | None = None) -> None:
     """The first sweep, to its end."""
     made.retain(kept, parked_life)
-    made.clock.advance(kept.every)
+    made.clock.advance(kept.interval)
     for _ in range(20):
         made.clock.advance(PAUSE)
+
+
+@pytest.mark.parametrize(
+    ("kept", "seconds"),
+    [
+        (Retention(), 600.0),
+        (Retention.terminal(Limit(count=3)), 600.0),
+        (Retention.terminal(Limit(age=30 * 86_400)), 600.0),
+        (Retention.terminal(Limit(age=3_600), records=600.0), 60.0),
+        (Retention(input_required=Limit(age=100.0), records=86_400.0), 10.0),
+        (Retention(messages=Limit(age=0.0)), 1.0),
+        (Retention(records=1.0, every=30.0), 30.0),
+    ],
+)
+def test_small_ages_are_looked_at_more_often(kept: Retention, seconds: float) -> None:
+    assert kept.interval == seconds
 
 
 def logs(made: Bench) -> list[str]:
@@ -222,7 +238,7 @@ class TestNever:
 
 
 def shortened(made: Bench) -> None:
-    sweep(made, Retention(records=0))
+    sweep(made, Retention(records=0, every=600.0))
 
 
 class TestRecords:

@@ -36,7 +36,15 @@ from actors.runtime import (
     Tell,
 )
 from actors.runtime.journal.errors import StorageRejected, StorageUnavailable
-from actors.runtime.journal.lanes import DOUBLINGS, RETRY_MOST, Effects, Lanes, LaneState, TryAgain
+from actors.runtime.journal.lanes import (
+    DOUBLINGS,
+    RETRY_MOST,
+    Effects,
+    Lanes,
+    LaneState,
+    TryAgain,
+    works,
+)
 from actors.runtime.journal.messages import (
     JOURNAL,
     Answered,
@@ -208,7 +216,8 @@ class JournalActor(Actor[Lanes]):
             if ack is Ack.STORED
         ]
         effects += state.fenced(lane, [append for append, ack in verdicts if ack is Ack.FENCED])
-        state.probes = 0
+        if any(ack is Ack.STORED and works(append) for append, ack in verdicts):
+            state.probes = 0
         effects += state.settle_orphans()
         effects += state.lost(lane, [append for append, ack in verdicts if ack is None])
         return effects + self._go_on(state, name, lane)

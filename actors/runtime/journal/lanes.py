@@ -35,7 +35,7 @@ from actors.runtime import (
 from actors.runtime.journal.doubt import Doubt
 from actors.runtime.journal.messages import AppendFailed, Probe, Recover
 from actors.runtime.journal.port import Ack, Append, Stored
-from actors.runtime.journal.record import Record
+from actors.runtime.journal.record import CLAIM, Record
 
 Effects: TypeAlias = list[Effect]
 
@@ -51,6 +51,9 @@ PROBE_MOST = 60.0
 VOID_MOST = 65_536
 """Void writers to remember. What one has told before it stopped arrives within a few turns."""
 
+
+CRASHES_MOST = 65_536
+"""Logs to remember the crashes of."""
 
 LIMBO_MOST = 4096
 """Logs to remember an append in limbo of; what lands of another looks like another server's."""
@@ -116,7 +119,7 @@ class LaneState:
             self.apart -= 1
             self.storing, self.gathered = (self.gathered[0],), self.gathered[1:]
         else:
-            self.storing, self.gathered = merged(self.gathered), []
+            self.storing, self.gathered = merged(self.gathered)
 
     def judged(self, acks: Sequence[Ack], limbo: Mapping[str, Append]) -> None:
         """Hear the journal on `storing`; `limbo` as in `Lanes`."""
@@ -173,6 +176,9 @@ class Lanes:
     refused: dict[str, int] = field(default_factory=dict)
     """Log -> how often the journal has refused to read or store it, for good as it said. Tried
     again by a timer of its own; that others are stored says nothing about it."""
+    crashes: dict[str, int] = field(default_factory=dict)
+    """Log -> how often its actor was lost by a crash, since it has last stored anything but a
+    claim, or was at rest: each revival claims the log, so it waits longer each time."""
     limbo: dict[str, Append] = field(default_factory=dict)
     """Log -> the first append that was given up and may land yet; until another has a verdict, or
     the log is read and has grown beyond its place, or LIMBO_MOST others are in limbo."""
@@ -214,6 +220,8 @@ class Lanes:
             self.limbo.pop(append.log, None)
             if ack is not None:
                 self.refused.pop(append.log, None)
+            if ack is Ack.STORED and works(append):
+                self.crashes.pop(append.log, None)
 
     def read(self, log: str, stored: Stored | None) -> None:
         """Forget what a log settles that could be read."""
@@ -222,6 +230,7 @@ class Lanes:
             del self.limbo[log]
         if stored is None or not stored.head.active:
             self.refused.pop(log, None)
+            self.crashes.pop(log, None)
 
     def _void(
         self, lane: LaneState, appends: Sequence[Append], *, fenced: bool, error: Exception | None
@@ -246,16 +255,23 @@ class Lanes:
         return [StartTimer("probe", delay, Probe())]
 
     def orphaned(self, log: str, caller: Caller) -> Effects:
-        """Look after a log whose actor was lost, in the way that it is looked after already."""
-        return self._again(log, caller) if log in self.refused else self.adopt({log: caller})
+        """Look after a log whose actor was lost, each time after a longer while."""
+        if log in self.refused:
+            return self._again(log, caller, self.refused[log])
+        before = self.crashes.pop(log, 0)
+        self.crashes[log] = before + 1  # the latest last
+        while len(self.crashes) > CRASHES_MOST:
+            del self.crashes[next(iter(self.crashes))]
+        return self._again(log, caller, before) if before else self.adopt({log: caller})
 
     def refuse(self, log: str, caller: Caller) -> Effects:
         """Look after a log that the journal has refused, each time after a longer while."""
         self.refused[log] = self.refused.get(log, -1) + 1
-        return self._again(log, caller)
+        return self._again(log, caller, self.refused[log])
 
-    def _again(self, log: str, caller: Caller) -> Effects:
-        delay = min(RETRY_MOST * 2.0 ** min(self.refused[log], DOUBLINGS), PROBE_MOST)
+    @staticmethod
+    def _again(log: str, caller: Caller, before: int) -> Effects:
+        delay = min(RETRY_MOST * 2.0 ** min(before, DOUBLINGS), PROBE_MOST)
         return [StartTimer(f"again {log}", delay, TryAgain(log, caller))]
 
     def settle_orphans(self) -> Effects:
@@ -276,29 +292,50 @@ class Lanes:
         return told
 
 
-def merged(appends: Sequence[Append]) -> tuple[Append, ...]:
-    """Join what each log's actor appended one after another, so that it holds or fails together."""
+def works(append: Append) -> bool:
+    """Tell whether there is more in an append than the claim of a revived actor."""
+    return any(record.kind != CLAIM for record in append.records)
+
+
+def merged(appends: Sequence[Append]) -> tuple[tuple[Append, ...], list[Append]]:
+    """Join what each log's actor appended one after another, so that it holds or fails together.
+
+    Returns:
+        The group, with one append of each log, and what is for later groups. A second append of a
+        log in one group could hold although the first did not: upon what another server has put in
+        its place.
+    """
     group: list[Append] = []
-    latest: dict[str, int] = {}
+    later: list[Append] = []
+    places: dict[str, int] = {}
+    waiting: set[str] = set()
     for append in appends:
-        at = latest.get(append.log)
-        if at is not None and _follows(append, group[at]):
-            before = group[at]
-            group[at] = append._replace(
-                expected=before.expected,
-                records=before.records + append.records,
-                keys=before.keys,
-                consumers=tuple(dict.fromkeys(before.consumers + append.consumers)),
-            )
-        else:
-            latest[append.log] = len(group)
+        at = places.setdefault(append.log, len(group))
+        if at == len(group):
             group.append(append)
-    return tuple(group)
+        elif append.log in waiting or not _follows(append, group[at]):
+            waiting.add(append.log)
+            later.append(append)
+        else:
+            group[at] = _joined(group[at], append)
+    return tuple(group), later
+
+
+def _joined(before: Append, append: Append) -> Append:
+    return append._replace(
+        expected=before.expected,
+        records=before.records + append.records,
+        row=before.row if append.row is None else append.row,
+        keys=before.keys,
+        consumers=before.consumers,
+    )
 
 
 def _follows(append: Append, before: Append) -> bool:
     """Tell whether one writer made both, in a row (another may have revived the log since)."""
     if append.keys:
         return False  # they lead to the first record of their own append
+    if not set(append.consumers) <= set(before.consumers):
+        return False  # likewise where one of them begins
     contiguous = append.expected == before.seq
     return contiguous and (append.epoch, append.writer) == (before.epoch, before.writer)

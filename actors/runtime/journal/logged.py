@@ -24,6 +24,7 @@ from actors.runtime.effects import (
     Unstash,
 )
 from actors.runtime.errors import ActorCrashed
+from actors.runtime.journal.errors import StorageRejected, StorageUnavailable
 from actors.runtime.journal.messages import (
     JOURNAL,
     AppendFailed,
@@ -39,6 +40,9 @@ from actors.runtime.message import Caller, Envelope
 
 SNAPSHOT_TAIL = 64
 """A fold is cached when an actor comes to rest this many records after the last cache."""
+
+LONG_LOG = 512
+"""One that does not come to rest caches its fold at this many records, and at each doubling."""
 
 
 class Asleep(NamedTuple):
@@ -106,6 +110,10 @@ class LoggedActor(Actor[Any], Generic[S]):
     def snapshot(self, state: S) -> Snapshot | None:
         """What is worth keeping for faster reads, at rest; None for nothing new."""
 
+    def midway(self, state: S) -> Snapshot | None:
+        """What is worth keeping while it is not at rest, so that nobody has to read a long log."""
+        return None
+
     @abstractmethod
     def kept(self, state: S, snapshot: Snapshot) -> S:
         """The state that knows that `snapshot` is kept."""
@@ -166,14 +174,13 @@ class LoggedActor(Actor[Any], Generic[S]):
 
     def _rest(self, state: S, effects: tuple[Effect, ...]) -> Step[Phase[S]]:
         """Passivate at once when nothing would be lost by it."""
-        if not self.at_rest(state):
-            return Step(state, effects)
-        snapshot = self.snapshot(state)
+        rests = self.at_rest(state)
+        snapshot = self.snapshot(state) if rests else self.midway(state)
         if snapshot is not None:
             effects = (*effects, Tell(JOURNAL, KeepSnapshot(self.log, snapshot)))
             # What waits in the mailbox may keep it alive: not this snapshot again then.
             state = self.kept(state, snapshot)
-        return Step(state, (*effects, Passivate()))
+        return Step(state, (*effects, Passivate()) if rests else effects)
 
 
 def _refuse(envelope: Envelope, state: Unreadable) -> tuple[Effect, ...]:
@@ -182,6 +189,10 @@ def _refuse(envelope: Envelope, state: Unreadable) -> tuple[Effect, ...]:
         return (Reject(envelope.reply_to, error),)
     if not isinstance(message, Recover):
         return (DeadLetter(message, "its log could not be read"),)
-    if message.report is None:
-        return (DeadLetter(message, "its log could not be read"),)  # the journal looks after it
-    return (Tell(message.report, Recovered(state.log, error)),)
+    effects: list[Effect] = []
+    if isinstance(error, StorageUnavailable | StorageRejected):
+        # It came when the log had been found away already, so the journal looks after nobody yet.
+        effects.append(Tell(JOURNAL, Orphan(state.log, envelope.caller)))
+    if message.report is not None:
+        effects.append(Tell(message.report, Recovered(state.log, error)))
+    return tuple(effects) or (DeadLetter(message, "its log could not be read"),)

@@ -115,6 +115,8 @@ class ReadLog(Message):
     """Read a log without its actor, on behalf of the envelope's caller."""
 
     log: str
+    whole: bool = False
+    """Answered with what the journal has (`Stored`), not with what whoever asks is shown of it."""
 
 
 @dataclass(frozen=True, slots=True)

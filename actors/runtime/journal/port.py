@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from enum import Enum
-from typing import NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from actors.runtime.journal.projection import Keep, Projection, Query, Row
 from actors.runtime.journal.record import Record
@@ -145,7 +145,10 @@ class Logs(Protocol):
         """
 
     def close(self) -> MaybeAwaitable[None]:
-        """Finish what was begun and let go of files and connections; idempotent."""
+        """Finish what was begun and let go of files and connections; idempotent.
+
+        Where that takes awaiting, see `Abandoned`.
+        """
 
     def lane(self, log: str) -> str:
         """Name the lane of a log.
@@ -253,6 +256,17 @@ class Upkeep(Protocol):
             ValueError: the copy does not hold together: its records are not those from the floor
                 to the head, their epochs go backwards or change without a CLAIM, there is a floor
                 and no snapshot for it, or a place lies beyond the log.
+        """
+
+
+@runtime_checkable
+class Abandoned(Protocol):
+    """What a journal has besides whose `close` is to be awaited: the loop may be gone by then."""
+
+    def abandon(self) -> None:
+        """Let go of locks, connections and processes at once; idempotent.
+
+        What was begun is stored or not. It may be opened again, on any loop.
         """
 
 

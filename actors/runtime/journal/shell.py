@@ -14,6 +14,7 @@ from inspect import isawaitable
 from typing import Any
 
 from actors.runtime import ActorRef, ActorSystem, Message
+from actors.runtime.journal import use
 from actors.runtime.journal.actor import Fetch, FoundThere, ReadBack, StoreGroup
 from actors.runtime.journal.errors import StorageError, StorageUnavailable
 from actors.runtime.journal.messages import (
@@ -50,6 +51,18 @@ class JournalShell:
         self._journal = journal
         self._system = system
         self._waiting: set[asyncio.Future[Any]] = set()
+
+    def take(self) -> None:
+        """Note that the journal is used, before it is opened.
+
+        Raises:
+            StorageError: another system uses it.
+        """
+        use.take(self._journal, self._system)
+
+    def give_back(self) -> None:
+        """Note that the journal is used no longer, once it is closed."""
+        use.give_back(self._journal, self._system)
 
     def perform(self, request: StoreGroup | ReadBack | Fetch, sender: ActorRef[Any]) -> None:
         """Begin a group or a read; the outcome is told to the JournalActor."""

@@ -111,6 +111,8 @@ def _too_late(known: Evidence, request: Request, history: History) -> bool:
     message = history.accepted.get(request.text)
     if message is None:
         return history.final_by(known.stored(asked.task, request.at))
+    if request.repeated and known.floor(asked.task, request.ended) >= message:
+        return False  # what it was told the first time is no longer kept: it gets the Task
     refused = bool(history.about(Kind.REFUSED, message))
     return refused and request.waits is not Wait.FIRST  # that one may have its answer by then
 

@@ -111,6 +111,8 @@ class Retention(Suite):
         await self._surplus(journal, ["b", "c", "d"], since=99, compactable=True)
         await self._surplus(journal, ["b", "c"], count=1, compactable=True)
         await self._surplus(journal, ["a", "b", "c", "d", "e"], since=99)
+        await store(journal, appending("a", 2, state=4, status_at=1), bare("e", 2))
+        await self._surplus(journal, ["a", "b", "c", "d", "e"], since=99, compactable=True)
 
     @in_a_loop
     async def test_what_is_removed_is_no_surplus_any_more(self, journal: Journal) -> None:
