@@ -49,7 +49,7 @@ from a2a.utils.task import apply_history_length, validate_history_length, valida
 from actors.a2a import answers, listing
 from actors.a2a.answers import Sequenced
 from actors.a2a.entry import Entry, Keyed, client_errors
-from actors.a2a.once import Once, idempotency_key
+from actors.a2a.once import Once, check_same, idempotency_key
 from actors.a2a.push import PushConfigs
 from actors.a2a.requests import Calls
 from actors.a2a.runtime import Durability, Recipe, RuntimeHolder, journal_recipe
@@ -170,6 +170,7 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
                 policy=self.policy,
                 journal=journal_recipe(calls, task_store, journal, database, durability),
                 push_sender=push_sender,
+                push_configs=push_config_store,
                 retention=retention,
                 system=self.new_system,
             )
@@ -295,6 +296,9 @@ class RequestHandler(PushConfigs, RequestHandlerInterface):
                 new = self._send_new(params, context, wait, Keyed(key, turn))
                 return await turn.send(new, lambda answer: core.let_out(*answer))
         with client_errors():
+            accepted = await core.page(place.log, place.seq - 1, 1)
+            if accepted.records:  # else the records of then are no longer kept
+                check_same(params, accepted.records[0].payload)
             if wait is Wait.STREAM:
                 return place.log, await stream_again(core, place, caller)
             try:

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from a2a.types import SendMessageRequest
+from a2a.utils.errors import InvalidParamsError
 
 from actors.runtime import Caller
 
@@ -25,6 +26,34 @@ T = TypeVar("T")
 def idempotency_key(caller: Caller, params: SendMessageRequest) -> str:
     """Return what makes a message the same again: its owner, their tenant, and its id."""
     return json.dumps([caller.owner, caller.tenant, params.message.message_id])
+
+
+def check_same(params: SendMessageRequest, stored: bytes) -> None:
+    """See that a message is the one that was accepted under its id.
+
+    Args:
+        params: what has come now.
+        stored: SendMessageRequest as it was accepted, with the ids that it got then.
+
+    Raises:
+        InvalidParamsError: it has other parts, or names another task or context.
+    """
+    now, then = params.message, SendMessageRequest.FromString(stored).message
+    differs = [
+        name
+        for name, same in (
+            ("parts", list(now.parts) == list(then.parts)),
+            ("taskId", now.task_id in ("", then.task_id)),
+            ("contextId", now.context_id in ("", then.context_id)),
+        )
+        if not same
+    ]
+    if differs:
+        raise InvalidParamsError(
+            f"Message id {now.message_id!r} was used before, for a message with other "
+            f"{' and '.join(differs)}: send a new message under an id of its own, or the same one "
+            "unchanged"
+        )
 
 
 class Turn:

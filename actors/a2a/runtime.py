@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from a2a.server.agent_execution import AgentExecutor, RequestContextBuilder
-from a2a.server.tasks import PushNotificationSender
+from a2a.server.tasks import PushNotificationConfigStore, PushNotificationSender
 
 from actors.a2a.agent import Agent
+from actors.a2a.removals import Removals
 from actors.a2a.requests import Calls
 from actors.a2a.webhook import Webhooks
 from actors.runtime import ActorStopped, ActorSystem
@@ -38,6 +39,9 @@ from actors.task.retention import Retention
 logger = logging.getLogger("actors.a2a")
 
 
+OurPort = Agent | Webhooks | Removals
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """Everything that a runtime is built from, on whichever loop."""
@@ -48,6 +52,7 @@ class Recipe:
     policy: Policy
     journal: Callable[[], Journal]
     push_sender: PushNotificationSender | None
+    push_configs: PushNotificationConfigStore | None
     retention: Retention | None
     system: Callable[[asyncio.AbstractEventLoop], ActorSystem]
 
@@ -60,14 +65,17 @@ class Recipe:
             self.journal(),
             self.policy,
             pushes=pushes,
+            removals=self.push_configs is not None,
             retention=self.retention,
             incarnation=uuid.uuid4().hex,
         )
-        ports: dict[str, Agent | Webhooks] = {
+        ports: dict[str, OurPort] = {
             "agent": Agent(self.executor, self.builder, self.calls, system, loop)
         }
         if self.push_sender is not None:
             ports["webhook"] = Webhooks(self.push_sender, system, loop)
+        if self.push_configs is not None:
+            ports["removals"] = Removals(self.push_configs, self.calls, loop)
         return Runtime(loop, core, ports)
 
 
@@ -100,7 +108,7 @@ class Runtime:
     """A task core, its ports, and the loop and process that they belong to."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, core: TaskCore, ports: dict[str, Agent | Webhooks]
+        self, loop: asyncio.AbstractEventLoop, core: TaskCore, ports: dict[str, OurPort]
     ) -> None:
         self.loop = loop
         self.pid = os.getpid()

@@ -21,6 +21,7 @@ _ACTIVE: Final = f"""SELECT {COLUMNS} FROM logs AS l
 _UNCONSUMED: Final = """SELECT log, seq FROM consumers
     WHERE consumer = ? AND log > ? ORDER BY log LIMIT ?"""
 
+_NOBODY_WAITS: Final = "NOT EXISTS (SELECT 1 FROM consumers AS c WHERE c.log = r._log)"
 _PLACE: Final = "SELECT log, seq FROM consumers WHERE consumer = ? AND log = ?"
 
 
@@ -127,12 +128,13 @@ def _source(table: Table) -> str:
     shape = table.shape
     return (
         f"FROM {shape.table} AS r JOIN logs AS l ON l.id = r._id "
-        f'WHERE r."{shape.listed}" = :state AND l.active = 0'
+        f'WHERE r."{shape.listed}" = :state AND l.active = 0 '
+        f"AND {_NOBODY_WAITS}"
     )
 
 
 def _resting(db: sqlite3.Connection, table: Table, keep: Keep) -> int:
-    """How many logs of a state are not active; counts the active ones, which are few."""
+    """How many logs of a state could go; counts those that could not, which are few."""
     name, listed = table.shape.table, table.shape.listed
     of_state = f'r."{listed}" = ?' + (" AND r._cut = 0" if keep.compactable else "")
     every = f"SELECT count(*) FROM {name} AS r WHERE {of_state}"  # noqa: S608 - names are checked by Projection
@@ -140,5 +142,11 @@ def _resting(db: sqlite3.Connection, table: Table, keep: Keep) -> int:
         f"SELECT count(*) FROM logs AS l CROSS JOIN {name} AS r ON r._id = l.id "  # noqa: S608 - names are checked by Projection
         f"WHERE l.active != 0 AND {of_state}"
     )
-    found: list[int] = [db.execute(each, (keep.state,)).fetchone()[0] for each in (every, active)]
-    return found[0] - found[1]
+    consumed = (
+        "SELECT count(DISTINCT c.log) FROM consumers AS c CROSS JOIN logs AS l ON l.log = c.log "  # noqa: S608 - names are checked by Projection
+        f"CROSS JOIN {name} AS r ON r._id = l.id WHERE l.active = 0 AND {of_state}"
+    )
+    total, *held = [
+        db.execute(each, (keep.state,)).fetchone()[0] for each in (every, active, consumed)
+    ]
+    return int(total) - sum(held)

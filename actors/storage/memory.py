@@ -178,7 +178,11 @@ class MemoryJournal:
         rows = [
             (name, log.row, sum(map(len, log.frames)))
             for name, log in self._logs.items()
-            if not (log.head.active or (keep.compactable and log.head.floor == log.head.seq))
+            if not (
+                log.head.active
+                or log.consumers
+                or (keep.compactable and log.head.floor == log.head.seq)
+            )
         ]
         return [self._logs[name].head for name in surplus(keep, self._projections, rows)[:limit]]
 

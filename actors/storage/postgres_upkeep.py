@@ -101,7 +101,8 @@ class Upkeeper:
         newest = f'r."{projection.newest}"'
         source = (
             f"FROM {layout.rows(projection)} AS r JOIN {layout.table('logs')} AS l "
-            f'ON l.id = r.id0 WHERE r."{projection.listed}" = $1 AND NOT l.active'
+            f'ON l.id = r.id0 WHERE r."{projection.listed}" = $1 AND NOT l.active '
+            f"AND NOT EXISTS (SELECT FROM {layout.table('consumers')} AS c WHERE c.log = l.log)"
             f"{' AND l.floor < l.head' if keep.compactable else ''}"
         )
         down = f"{newest} DESC, r.log0 DESC"

@@ -80,6 +80,7 @@ class TaskCore:
         journal: opened here, closed by `close`.
         policy: see `Policy`.
         pushes: there is a webhook port to notify.
+        removals: there is a port that wants to hear which tasks are removed.
         retention: what is kept; None: everything.
         shell: performs what the JournalActor asks; another one where a simulator decides when.
         incarnation: names this core among all that ever write to the journal.
@@ -92,6 +93,7 @@ class TaskCore:
         policy: Policy,
         *,
         pushes: bool = False,
+        removals: bool = False,
         retention: Retention | None = None,
         shell: Callable[[Journal, ActorSystem], JournalShell] = JournalShell,
         incarnation: str,
@@ -103,7 +105,11 @@ class TaskCore:
         self._shell = shell(journal, system)
         self._pushed = PUSHED[policy.pushed] if pushes else frozenset()
         rules = Rules(
-            policy, external=journal.external, pushed=self._pushed, incarnation=incarnation
+            policy,
+            external=journal.external,
+            pushed=self._pushed,
+            removals=removals,
+            incarnation=incarnation,
         )
         lives = count(1)
         system.register("task", lambda task: TaskActor(task, rules, next(lives)))
@@ -112,7 +118,7 @@ class TaskCore:
         """Open the journal, start the standing actors, begin to settle what a crash has left.
 
         Args:
-            **ports: `agent`, and `webhook` if webhooks are to be notified.
+            **ports: `agent`, `webhook` if webhooks are to be notified, `removals`.
 
         Raises:
             StorageError: the journal cannot be opened, or another system uses it.

@@ -76,6 +76,21 @@ class ForgetRequest:
 AgentRequest = StartRun | CancelRun | AbandonRun | GrantCredit | ForgetRequest
 
 
+class Removed(NamedTuple):
+    """A task is gone, with all that the journal kept of it."""
+
+    task: str
+    caller: Caller
+    """Its owner and tenant; the request is long over."""
+
+
+class RemovalPort(Protocol):
+    """Whoever keeps more about tasks than the journal does."""
+
+    def perform(self, request: Removed, sender: ActorRef[Message]) -> None:
+        """Begin; must not block and must not raise."""
+
+
 class Notify(NamedTuple):
     """Tell the webhooks of a task about one public record."""
 

@@ -33,15 +33,29 @@ from actors.task.listing import TASKS
 from actors.task.messages import LetGo, Overdue, Shorten, TaskMessage, task_ref
 from actors.task.orders import RETENTION
 
-PAGE = 256
-"""Tasks that are told at a time."""
+PAGE = 32
+"""Tasks that are told at a time: each is read whole."""
 
-PAUSE = 1.0
+PAUSE = 0.125
 """Seconds between two pages: making room must not stand in anybody's way."""
 
 
 OFTEN, SELDOM = 1.0, 600.0
 """Seconds between two sweeps, at least and at most, where nobody has told."""
+
+
+_AGES = 1e11
+"""Seconds; three thousand years."""
+
+
+def _check_seconds(name: str, value: object, least: float = 0.0) -> None:
+    """Refuse what is no number of seconds that a clock in milliseconds could count."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and not (number and least <= value <= _AGES):  # type: ignore[operator] # a number
+        raise ValueError(
+            f"{name} is {value!r}, expected a number from {least:g} (of seconds, at most "
+            f"{_AGES:g}), or None"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,19 +135,6 @@ class Retention:
         ended = ("completed", "failed", "canceled", "rejected", "messages")
         return cls(**(dict.fromkeys(ended, limit) | others))
 
-
-def _check_seconds(name: str, value: object, least: float = 0.0) -> None:
-    """Refuse what is no number of seconds that a clock in milliseconds could count."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if value is not None and not (number and least <= value <= _AGES):  # type: ignore[operator] # a number
-        raise ValueError(
-            f"{name} is {value!r}, expected a number from {least:g} (of seconds, at most "
-            f"{_AGES:g}), or None"
-        )
-
-
-_AGES = 1e11
-"""Seconds; three thousand years."""
 
 _STATES: dict[str, int] = {
     "completed": A2AState.TASK_STATE_COMPLETED,

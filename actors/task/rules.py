@@ -18,6 +18,7 @@ class Rules:
         policy: chooses rows of the chart and times.
         external: the journal judges who may see a task before its actor is asked.
         pushed: kinds of records that webhooks are notified of.
+        removals: there is a port that wants to hear which tasks are removed.
         incarnation: names this core among all that ever write to the journal, minted once for
             each; `state.py` says what for. Empty only where no other can write.
     """
@@ -28,11 +29,13 @@ class Rules:
         *,
         external: bool = False,
         pushed: frozenset[int] = frozenset(),
+        removals: bool = False,
         incarnation: str = "",
     ) -> None:
         self.policy = policy
         self.external = external
         self.pushed = pushed
+        self.removals = removals
         self.incarnation = incarnation
         self.table = task_chart(policy).compile()
 

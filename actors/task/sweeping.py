@@ -9,11 +9,12 @@ Neighbours: `retention.py` (chooses), `decide.py` (calls these).
 
 from __future__ import annotations
 
-from actors.runtime import Envelope, Stop, Tell, Unstash
+from actors.runtime import Caller, Envelope, Perform, Stop, Tell, Unstash
 from actors.runtime.journal.messages import JOURNAL, Answered, Compact, KeepSnapshot, Remove
 from actors.runtime.journal.port import Place, Snapshot
 from actors.task.messages import LetGo, Shorten, task_ref
 from actors.task.orders import RETENTION
+from actors.task.ports import Removed
 from actors.task.rules import Rules
 from actors.task.state import Draft, TaskState
 
@@ -31,6 +32,10 @@ def removed(rules: Rules, draft: Draft, _: Envelope, answer: Answered) -> None:
     draft.set(leaving=False)
     if answer.error is None and answer.result:
         draft.do(Stop(rules.unknown()))
+        if rules.removals:
+            state = draft.state
+            owner = Caller(state.owner, state.tenant)
+            draft.do(Perform("removals", Removed(state.task, owner)))
     else:
         draft.do(Unstash())
 

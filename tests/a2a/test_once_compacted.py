@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from a2a.types import Task
+from a2a.types import SendMessageRequest, Task
+from a2a.utils.errors import InvalidParamsError
 
 from actors.a2a import Policy, RequestHandler
 from actors.runtime.journal.port import Snapshot
@@ -15,6 +16,7 @@ from actors.storage import MemoryJournal
 from actors.task.fold import fold
 from tests.a2a.agents import Actor
 from tests.a2a.test_once import (
+    ME,
     ONCE,
     compacted,
     message,
@@ -111,3 +113,38 @@ async def test_with_a_snapshot_of_a_run_that_goes_on(handler: RequestHandler, ag
     assert not second.done()
     agent.gate.set()
     assert await asyncio.wait_for(second, SOON) == await first
+
+
+async def refused(handler: RequestHandler, request: SendMessageRequest) -> str:
+    with pytest.raises(InvalidParamsError) as caught:
+        await handler.on_message_send(request, ME)
+    return str(caught.value)
+
+
+class TestOtherContent:
+    """A message id that comes again with something else is no repetition."""
+
+    async def test_other_parts(self, handler: RequestHandler, agent: Actor) -> None:
+        await outcome(handler, message("work", name="m"))
+        text = await refused(handler, message("ask", name="m"))
+        assert "'m' was used before, for a message with other parts" in text
+        ((_, streamed),) = await stream(handler, message("ask", name="m"))
+        assert streamed == (InvalidParamsError, text)
+        assert len(agent.contexts) == 1
+
+    async def test_another_task_or_context(self, handler: RequestHandler) -> None:
+        first = await outcome(handler, message("ask", name="m"))
+        other = await outcome(handler, message("ask", name="n"))
+        assert isinstance(first, Task)
+        assert isinstance(other, Task)
+        assert await outcome(handler, message("ask", first.id, "m")) == first, "its own"
+        assert "other taskId" in await refused(handler, message("ask", other.id, "m"))
+        elsewhere = message("ask", name="m")
+        elsewhere.message.context_id = other.context_id
+        assert "other contextId" in await refused(handler, elsewhere)
+
+    async def test_nobody_knows_what_is_no_longer_kept(self, handler: RequestHandler) -> None:
+        asked = await outcome(handler, message("ask", name="m"))
+        assert isinstance(asked, Task)
+        await compacted(handler, asked.id)
+        assert await outcome(handler, message("work", name="m")) == asked

@@ -143,7 +143,10 @@ class TestCompacted:
             assert frame.event["task"]["id"] == done.id
             assert frame.event["task"]["status"]["state"] == "TASK_STATE_COMPLETED"
 
-    async def test_by_retention_of_the_handler(self, journal: Journal, agent: Actor) -> None:
+    async def test_by_retention_of_the_handler(
+        self, journal: Journal, agent: Actor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("actors.task.retention.OFTEN", 0.0)
         kept = Retention.terminal(Limit(count=1), every=0.01)
         handler = RequestHandler(agent, None, card(), journal=journal, retention=kept)
         for _ in range(3):

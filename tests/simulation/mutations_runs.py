@@ -338,9 +338,9 @@ MUTATIONS = (
     ),
     Mutation(
         invariants={30},
-        module="actors.runtime.journal.actor",
-        old="        return state.adopt({log: caller})\n",
-        new="        return []\n",
+        module="actors.runtime.journal.logged",
+        old="        effects.append(Tell(JOURNAL, Orphan(state.log, envelope.caller)))\n",
+        new="        pass\n",
         why="a task that is to be settled while its log cannot be read is forgotten",
         scenario=unreadable,
         seeds=900,

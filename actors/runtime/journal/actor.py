@@ -35,7 +35,7 @@ from actors.runtime import (
     Step,
     Tell,
 )
-from actors.runtime.journal.errors import StorageRejected, StorageUnavailable
+from actors.runtime.journal.errors import StorageRejected
 from actors.runtime.journal.lanes import (
     DOUBLINGS,
     RETRY_MOST,
@@ -306,9 +306,7 @@ class JournalActor(Actor[Lanes]):
 
 
 def _after_load(state: Lanes, log: str, read: Fetched, caller: Caller) -> Effects:
-    """See to it that a log that cannot be read now is settled when it can."""
-    if isinstance(read.error, StorageUnavailable):
-        return state.adopt({log: caller})
+    """Look after a log that is refused; one that cannot be read now its actor has looked after."""
     if isinstance(read.error, StorageRejected):
         return state.refuse(log, caller)
     state.read(log, read.result)

@@ -191,7 +191,6 @@ def _refuse(envelope: Envelope, state: Unreadable) -> tuple[Effect, ...]:
         return (DeadLetter(message, "its log could not be read"),)
     effects: list[Effect] = []
     if isinstance(error, StorageUnavailable | StorageRejected):
-        # It came when the log had been found away already, so the journal looks after nobody yet.
         effects.append(Tell(JOURNAL, Orphan(state.log, envelope.caller)))
     if message.report is not None:
         effects.append(Tell(message.report, Recovered(state.log, error)))

@@ -231,7 +231,11 @@ class Upkeep(Protocol):
         """Where a consumer is to go on in one log; None when there is nothing for it."""
 
     def surplus(self, keep: Keep, limit: int = 256) -> MaybeAwaitable[Sequence[Head]]:
-        """Logs that are beyond what is to be kept, the oldest first; none that is active."""
+        """Logs that are beyond what is to be kept, the oldest first.
+
+        None that is active, or that a consumer is not done with: those cannot go, and count for no
+        limit.
+        """
 
     def compact(self, log: str, upto: int) -> MaybeAwaitable[bool]:
         """Let go of the records up to `upto`; True if `Head.floor` is at least `upto` now.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from actors.runtime.journal.port import Head, Journal, Snapshot
+from actors.runtime.journal.port import Head, Journal, Place, Snapshot
 from actors.runtime.journal.projection import Keep, Projection
 from actors.runtime.journal.record import Record
 from actors.storage.conformance.suite import Suite, in_a_loop
@@ -84,6 +84,18 @@ class Retention(Suite):
         await store(journal, appending("a", 2, state=4, status_at=1, active=True))
         await self._surplus(journal, ["b", "c", "d", "e"], since=99)
         await self._surplus(journal, ["b", "c", "d"], count=1)
+
+    @in_a_loop
+    async def test_nothing_that_a_consumer_is_not_done_with_is_surplus(
+        self, journal: Journal
+    ) -> None:
+        """Nor does it count for the others."""
+        await self._aged(journal)
+        await store(journal, appending("b", 2, state=4, status_at=1, consumers=("hooks",)))
+        await self._surplus(journal, ["a", "c", "d", "e"], since=99)
+        await self._surplus(journal, ["a", "c"], count=2)
+        await settled(journal.consumed("hooks", Place("b", 3)))
+        await self._surplus(journal, ["a", "b", "c", "d", "e"], since=99)
 
     @in_a_loop
     async def test_logs_that_are_not_listed_have_limits_too(self, journal: Journal) -> None:
