@@ -28,7 +28,7 @@ from actors.a2a.removals import Removals
 from actors.a2a.requests import Calls
 from actors.a2a.webhook import Webhooks
 from actors.runtime import ActorStopped, ActorSystem
-from actors.runtime.journal.port import Abandoned, Journal
+from actors.runtime.journal.port import Journal
 from actors.storage import ForeignJournal
 from actors.storage.choose import Durability as Durability  # the handler takes one
 from actors.storage.choose import journal_at
@@ -137,13 +137,7 @@ class Runtime:
 
     def discard(self) -> None:
         """Let go of a runtime whose loop has ended: its runs are dead, its files are not."""
-        journal = self.core.journal
-        if isinstance(journal, Abandoned):
-            journal.abandon()
-            return
-        closing = journal.close()
-        if asyncio.iscoroutine(closing):
-            closing.close()
+        self.core.abandon()
 
 
 class RuntimeHolder:

@@ -146,7 +146,7 @@ def _resting(db: sqlite3.Connection, table: Table, keep: Keep) -> int:
         "SELECT count(DISTINCT c.log) FROM consumers AS c CROSS JOIN logs AS l ON l.log = c.log "  # noqa: S608 - names are checked by Projection
         f"CROSS JOIN {name} AS r ON r._id = l.id WHERE l.active = 0 AND {of_state}"
     )
-    total, *held = [
-        db.execute(each, (keep.state,)).fetchone()[0] for each in (every, active, consumed)
-    ]
-    return int(total) - sum(held)
+    total, *held = (
+        int(db.execute(each, (keep.state,)).fetchone()[0]) for each in (every, active, consumed)
+    )
+    return total - sum(held)

@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutine
 from itertools import count
 from math import isfinite
 from typing import Any
@@ -31,7 +31,7 @@ from actors.runtime import (
 from actors.runtime.journal.actor import JournalActor
 from actors.runtime.journal.errors import StorageUnavailable
 from actors.runtime.journal.messages import JOURNAL, Drain, FindKey, ListLogs, ReadLog, ReadPage
-from actors.runtime.journal.port import Journal, Place, Stored
+from actors.runtime.journal.port import Abandoned, Journal, Place, Stored
 from actors.runtime.journal.projection import Query
 from actors.runtime.journal.shell import JournalShell
 from actors.runtime.recovery import RECOVERY, Begin, HowFar, Recovery, RecoveryActor
@@ -103,6 +103,7 @@ class TaskCore:
         self.policy = policy
         self._retention = retention
         self._shell = shell(journal, system)
+        self._took = False
         self._pushed = PUSHED[policy.pushed] if pushes else frozenset()
         rules = Rules(
             policy,
@@ -124,6 +125,7 @@ class TaskCore:
             StorageError: the journal cannot be opened, or another system uses it.
         """
         self._shell.take()
+        self._took = True
         try:
             opened = self.journal.open(TASKS)
             if isawaitable(opened):
@@ -164,6 +166,19 @@ class TaskCore:
                     await closed
             finally:
                 self._shell.give_back()
+
+    def abandon(self) -> None:
+        """Let go of the journal without awaiting: the loop has ended, or the start has failed."""
+        if not self._took:
+            return  # it is somebody else's
+        journal = self.journal
+        if isinstance(journal, Abandoned):
+            journal.abandon()
+        else:
+            closing = journal.close()
+            if iscoroutine(closing):
+                closing.close()
+        self._shell.give_back()
 
     async def _drain(self, seconds: float) -> DrainReport:
         """Wait in the order in which work flows, so that each finds all there is."""
