@@ -158,8 +158,8 @@ MUTATIONS = (
     Mutation(
         invariants={4},
         module="actors.task.requests",
-        old="    view = View(state.fold.task_bytes, state.fold.version, ",
-        new="    view = View(state.fold.task_bytes, state.seq, ",
+        old="    view = View(known.task_bytes, known.version, ",
+        new="    view = View(known.task_bytes, state.seq, ",
         why="a view names the decided version and shows the stored one",
         scenario=anything,
         seeds=400,

@@ -13,7 +13,7 @@ from a2a.types import SendMessageRequest
 from actors.runtime.journal.port import Ack
 from actors.simulation import trace as seen
 from actors.simulation.invariants.chronicle import named
-from actors.simulation.invariants.evidence import Evidence, History, Request, evidence
+from actors.simulation.invariants.evidence import Evidence, Request, evidence
 from actors.simulation.invariants.rule import Saw, invariant
 from actors.simulation.trace import Trace
 from actors.simulation.writes import Cut, Drop
@@ -121,12 +121,17 @@ def _needed(
     history = known.history(write.log)
     upto = write.upto if isinstance(write, Cut) else write.head.seq
     what = f"{write.log} was let go of up to {upto}"
-    if isinstance(write, Drop) and _going_on(history, upto):
+    fold = Fold()
+    for record in history.log[:upto]:
+        fold.apply(record)
+    if isinstance(write, Drop) and fold.active:
         yield f"{what} and removed, and it was not at rest"
+    # Who has read a final log to its end needs nothing more, whether or not he has left by then.
+    more_to_come = isinstance(write, Drop) and not fold.final
     for request in known.requests.values():
         if request.asked.task == write.log and request.asked.node == done.node:
             cursor = _cursor(known, request, asked)
-            if cursor is not None and (isinstance(write, Drop) or cursor < upto):
+            if cursor is not None and (more_to_come or cursor < upto):
                 yield f"{what}, and {request} had got to {cursor}"
     heard = {
         each.notify.record.seq
@@ -136,13 +141,6 @@ def _needed(
     missing = _pushed(trace, write.log, upto, policy) - heard
     if missing:
         yield f"{what}, and no webhook had heard of record {min(missing)}"
-
-
-def _going_on(history: History, upto: int) -> bool:
-    fold = Fold()
-    for record in history.log[:upto]:
-        fold.apply(record)
-    return fold.active
 
 
 def _cursor(known: Evidence, request: Request, place: int) -> int | None:
