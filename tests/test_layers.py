@@ -39,7 +39,10 @@ MAY_IMPORT: list[tuple[str, tuple[str, ...]]] = [
     ),
     ("actors.task", (*CORE, *MESSAGES)),
     ("actors.storage.conformance", ("actors.storage", *CORE, *MESSAGES, "pytest")),
-    ("actors.storage.link", ("actors", "actors.storage", "msgpack", *CORE)),  # where a child finds us
+    (
+        "actors.storage.link",
+        ("actors", "actors.storage", "msgpack", *CORE),
+    ),  # where a child finds us
     ("actors.storage.choose", ("actors.storage", *CORE, "asyncpg")),
     *((f"actors.storage.{name}", ("actors.storage", *CORE, "asyncpg")) for name in POSTGRES),
     ("actors.storage", ("actors.storage", *CORE, *MESSAGES)),

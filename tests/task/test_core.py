@@ -64,7 +64,7 @@ async def test_a_journal_has_one_core_at_a_time(core: TaskCore) -> None:
     loop = asyncio.get_running_loop()
     system = ActorSystem(LoopClock(loop), loop.create_future)
     second = TaskCore(system, core.journal, core.policy, incarnation="second")
-    with pytest.raises(StorageError, match="is open already, for .*Counting"):
+    with pytest.raises(StorageError, match=r"is open already, for .*Counting"):
         await second.start(agent=PlayedAgent())
     await core.close(0.01)
     await second.start(agent=PlayedAgent())
