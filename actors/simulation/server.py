@@ -97,7 +97,8 @@ class Server:
         self.store = ChosenJournal(self.journal, self.process, self.faults, self.trace)
         self.handler = _Handler(self, self.process)
         starting = self.process.serve(f"start {self.process.name}", self.handler.start())
-        starting.answer.add_done_callback(self._started, context=Context())
+        self._starting = starting.answer
+        self._starting.add_done_callback(self._started, context=Context())
 
     def _started(self, answer: asyncio.Future[None]) -> None:
         """Hear how the start of a process went: it may be closed, or crash, before that is done."""
@@ -177,6 +178,14 @@ class Server:
 
     async def close(self) -> None:
         """Let runs end within the policy's drain time, as on SIGTERM."""
+        starting = not self._starting.done()
+        await self._close()
+        if starting:
+            # Perhaps closed before it had begun to start: then it has started all the same.
+            await asyncio.wait({self._starting})
+            await self._close()
+
+    async def _close(self) -> None:
         await self.process.serve(f"close {self.process.name}", self.handler.aclose()).answer
 
     # -- how

@@ -200,6 +200,7 @@ class OutboxActor(Actor[Outbox]):
     def _read(self, state: Outbox, task: str, answer: Answered) -> Effects:
         courier = state.couriers[task]
         if answer.error is not None:
+            courier.reading = False
             return [StartTimer(f"read {task}", RETRY, LookAgain(task))]
         if isinstance(answer.asked, NextPlace):
             courier.found(None if answer.result is None else answer.result.seq)
@@ -257,8 +258,6 @@ class OutboxActor(Actor[Outbox]):
         courier = state.couriers.get(message.task)
         if courier is None:
             return []  # done with meanwhile
-        if courier.reading:
-            return [self._ask(message.task, courier)]
         courier.noting = NOTHING
         return self._next(state, message.task, courier)
 

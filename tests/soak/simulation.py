@@ -25,7 +25,7 @@ from actors.simulation.generic import conversation
 from actors.simulation.invariants import INVARIANTS
 from actors.simulation.report import explain, write
 from actors.simulation.sandbox import Life
-from actors.simulation.scenarios import SCENARIOS
+from actors.simulation.scenarios import SCENARIOS, Scenario
 from actors.simulation.search import Report
 from actors.task.policy import Policy
 from tests.cli.agents import Clerk, HastyDesk
@@ -73,9 +73,8 @@ def load(path: Path, seed: int) -> Progress:
     return found if (found.seed, found.commit) == (new.seed, new.commit) else new
 
 
-def core(policy: Policy, directory: Path) -> Turn:
-    """The task core by itself, under everything that can fail."""
-    scenario = replace(SCENARIOS["whims"], policy=policy)
+def core(scenario: Scenario, directory: Path) -> Turn:
+    """The task core by itself."""
 
     def turn(seed: int) -> tuple[Report, str]:
         report = search(scenario, seed=seed, schedules=BATCH)
@@ -116,9 +115,11 @@ def turns(directory: Path) -> dict[str, Turn]:
     found: dict[str, Turn] = {}
     for policy in POLICIES:
         name = f"{policy.name}, {policy.recovery}"
-        found[f"core, {name}"] = core(policy, directory)
+        found[f"core, {name}"] = core(replace(SCENARIOS["whims"], policy=policy), directory)
         found[f"travel desk, {name}"] = agent(desk, policy, directory)
         found[f"clerk, {name}"] = agent(clerk, policy, directory)
+    for name in ("removed", "shortened"):
+        found[f"tasks are {name}"] = core(SCENARIOS[name], directory)
     return found
 
 

@@ -434,3 +434,19 @@ class TestWhileTheJournalTakesItDown:
         assert self.step(state, Answered(consumed, None, None)) == []
         assert state.couriers == {}
         assert self.step(state, retry.message) == [], "a timer that comes late finds nothing"
+
+    def test_a_timer_that_comes_while_it_reads_asks_nothing(self) -> None:
+        state = self.scanned()
+        consumed = self.done_with(state, Record(3, 1, 0, Kind.STATUS))
+        (retry,) = self.step(state, Answered(consumed, None, StorageUnavailable("away")))
+        assert isinstance(retry, StartTimer)
+        self.step(state, Deliver(TASK, (Record(4, 1, 0, Kind.STATUS),)))
+        (look,) = self.step(state, Delivered(TASK))
+        assert isinstance(look, Tell)
+        assert isinstance(look.message, NextRecords)
+        assert self.step(state, retry.message) == []
+        (told,) = self.step(state, Answered(look.message, (), None))
+        assert isinstance(told, Tell)
+        assert isinstance(told.message, Consumed)
+        assert self.step(state, Answered(told.message, None, None)) == []
+        assert state.couriers == {}
