@@ -40,7 +40,9 @@ LOST = "of the -wal damaged"
 """Of a finding in SQLite's log: commits are lost, as the latest may be in a power cut."""
 
 
-async def judge(kind: str, directory: Path, told: Told, *, lossy: bool = False) -> dict[str, Any]:
+async def judge(
+    kind: str, directory: Path, told: Told, *, lossy: bool = False, cut: bool = False
+) -> dict[str, Any]:
     """What is wrong with what a victim left, and how much was looked at.
 
     Args:
@@ -48,12 +50,14 @@ async def judge(kind: str, directory: Path, told: Told, *, lossy: bool = False) 
         directory: where it is.
         told: what clients were shown.
         lossy: the latest of that may be missing; what is there must be sound.
+        cut: the power went: a commit that was under way, and shown to nobody, may lie there in
+            part. Only the file that goes with a running server would tell it from a lost one.
     """
     shown = len([each for each in told if each["told"] == "event"])
     if lossy:
         told = [each for each in told if each["told"] == "sent"]
     lying = await _as_it_lies(kind, directory, told)
-    wrong = [each for each in lying if not (lossy and LOST in each)]
+    wrong = [each for each in lying if not (cut and LOST in each)]
     problems = [f"as it lies there: {each}" for each in wrong]
     if problems:
         return {"problems": problems, "figures": {}}

@@ -54,6 +54,7 @@ async def cuts(
                 directory=str(run),
                 told=told,
                 lossy=(as_if or durability) == "process",
+                cut=True,
             )
         if judged["status"] or not judged["told"]:
             yield Cut(moment, [f"the judge ended with {judged['status']}"], {"events": 0})

@@ -75,6 +75,7 @@ def _judge(order: dict[str, Any], out: int) -> None:
             Path(order["directory"]),
             order["told"],
             lossy=order.get("lossy", False),
+            cut=order.get("cut", False),
         )
     )
     os.write(out, json.dumps(found).encode() + b"\n")

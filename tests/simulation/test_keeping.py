@@ -147,7 +147,9 @@ def test_the_history_of_a_log_that_began_anew_is_that_of_its_last_life() -> None
 
 
 def test_the_collector_is_left_as_it_was() -> None:
-    before = gc.get_threshold()
+    outside = gc.get_threshold()
+    before = (700, 10, 10)
+    gc.set_threshold(*before)
     with collecting_seldom():
         assert gc.get_threshold()[0] == SELDOM
         with collecting_seldom():
@@ -159,4 +161,4 @@ def test_the_collector_is_left_as_it_was() -> None:
         with collecting_seldom():
             assert gc.get_threshold()[0] == 0, "whoever has turned it off has reasons"
     finally:
-        gc.set_threshold(*before)
+        gc.set_threshold(*outside)

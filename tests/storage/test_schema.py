@@ -139,13 +139,13 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
 
 def test_a_file_of_schema_2_knows_what_is_cut_off(tmp_path: Path) -> None:
     journal = opened(Path(shutil.copy(GOLDEN_2, tmp_path / "tasks.db")), ITEMS, VISITS)
-    keep = Keep(projection=ITEMS, state=2, since=9_999)
-    assert [head.log for head in journal.surplus(keep)] == ["gone", "partly", "whole"]
+    keep = Keep(projection=ITEMS, state=2, since=9_999)  # for "whole" a consumer has not done yet
+    assert [head.log for head in journal.surplus(keep)] == ["gone", "partly"]
     keep = replace(keep, compactable=True)
-    assert journal.surplus(keep) == [Head("partly", 5, floor=4), Head("whole", 3)]
+    assert journal.surplus(keep) == [Head("partly", 5, floor=4)]
     assert not journal.surplus(replace(keep, projection=VISITS))
     assert journal.append([bare("gone", 70), bare("bare", 2)]) == [Ack.STORED] * 2
-    assert [head.log for head in journal.surplus(keep)] == ["gone", "partly", "whole"]
+    assert [head.log for head in journal.surplus(keep)] == ["gone", "partly"]
     journal.close()
 
 
