@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from a2a.auth.user import User
 from a2a.server.context import ServerCallContext
 from a2a.server.tasks import DatabaseTaskStore
 from a2a.types import Artifact, Message, Part, Role, Task, TaskState, TaskStatus
@@ -19,25 +18,11 @@ from actors.storage import SqliteJournal
 from actors.task.fold import fold
 from actors.task.listing import TASKS, TaskRow
 from tests.cli.journals import call
+from tests.users import Named
 
 OWNERS: Final = ("ann", "bób ☠", "")
 STATES: Final = [TaskState.Name(state) for state in TaskState.values() if state]
 AT: Final = 1_700_000_000_123
-
-
-class Named(User):
-    """A user of a name."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    @property
-    def is_authenticated(self) -> bool:
-        return True
-
-    @property
-    def user_name(self) -> str:
-        return self._name
 
 
 def context(owner: str) -> ServerCallContext:

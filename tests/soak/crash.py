@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 import time
 from collections import Counter
@@ -25,7 +24,8 @@ from random import Random
 
 from tests.crash.matrix import Kill, Zygote, all_points, chosen, run_all, zygotes
 from tests.crash.power import cuts
-from tests.soak.differential import ROOT, commit
+from tests.soak.differential import ROOT
+from tests.soak.progress import Kept
 
 PROGRESS = ROOT / ".soak" / "crash.json"
 SUMMARY = Path(__file__).parent / "SUMMARY.md"
@@ -37,36 +37,18 @@ SHARES = {"kills, process": 5, "kills, power": 3, "cuts, power": 1, "cuts, proce
 Problems = Sequence[str]
 
 
-@dataclass
-class Progress:
+@dataclass(kw_only=True)
+class Progress(Kept):
     """How far a run has come."""
 
-    seed: int
-    commit: str
-    seconds: float = 0.0
     turns: int = 0
     runs: Counter[str] = field(default_factory=Counter)
     """By kind and, of kills, by step."""
     figures: Counter[str] = field(default_factory=Counter)
-    failed: str = ""
 
     @property
     def total(self) -> int:
         return self.turns * BATCH
-
-    def save(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(vars(self), indent=2, sort_keys=True) + "\n")
-
-
-def load(path: Path, seed: int) -> Progress:
-    """Return the progress of this seed and commit, a new one if there is none."""
-    new = Progress(seed, commit())
-    if not path.exists():
-        return new
-    found = Progress(**json.loads(path.read_text()))
-    found.runs, found.figures = Counter(found.runs), Counter(found.figures)
-    return found if (found.seed, found.commit) == (new.seed, new.commit) else new
 
 
 class Soak:
@@ -177,7 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.fresh:
         options.progress.unlink(missing_ok=True)
-    progress = load(options.progress, options.seed)
+    progress = Progress.load(options.progress, options.seed)
     said = asyncio.run(soak(progress, options.runs, options.minutes * 60, options.progress))
     given = " ".join(arguments if arguments is not None else sys.argv[1:])
     told = summary(progress, f"python -m tests.soak.crash {given}".rstrip())

@@ -26,7 +26,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.soak.differential import ROOT, commit
+from tests.soak.differential import ROOT
+from tests.soak.progress import Kept
 from tests.storage import damage, damaged_files
 
 PROGRESS = ROOT / ".soak" / "fuzz.json"
@@ -44,30 +45,12 @@ SECONDS = 300.0
 """Of a batch; some hundred times what one takes, as others may use the machine too."""
 
 
-@dataclass
-class Progress:
+@dataclass(kw_only=True)
+class Progress(Kept):
     """How far a run has come; `came` counts cases by kind, damage and what came of it."""
 
-    seed: int
-    commit: str
-    seconds: float = 0.0
     batches: int = 0
     came: Counter[str] = field(default_factory=Counter)
-    failed: str = ""
-
-    def save(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(vars(self), indent=2, sort_keys=True) + "\n")
-
-
-def load(path: Path, seed: int) -> Progress:
-    """Return the progress of this seed and commit, a new one if there is none."""
-    new = Progress(seed, commit())
-    if not path.exists():
-        return new
-    found = Progress(**json.loads(path.read_text()))
-    found.came = Counter(found.came)
-    return found if (found.seed, found.commit) == (new.seed, new.commit) else new
 
 
 # -- a batch, in a process of its own
@@ -198,7 +181,7 @@ def main(arguments: list[str] | None = None) -> int:
         return batch(*options.batch)
     if options.fresh:
         options.progress.unlink(missing_ok=True)
-    progress = load(options.progress, options.seed)
+    progress = Progress.load(options.progress, options.seed)
     said = soak(progress, options.cases, options.minutes * 60, options.progress)
     given = " ".join(arguments if arguments is not None else sys.argv[1:])
     told = summary(progress, f"python -m tests.soak.fuzz {given}".rstrip())

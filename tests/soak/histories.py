@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import random
 import sys
 import tempfile
@@ -26,7 +25,8 @@ from pathlib import Path
 from actors.runtime.journal.port import Journal
 from actors.storage import MemoryJournal, SqliteJournal
 from actors.storage.postgres import PostgresJournal
-from tests.soak.differential import ROOT, commit
+from tests.soak.differential import ROOT
+from tests.soak.progress import Kept
 from tests.storage.histories import DEEDS, Deed, live
 
 PROGRESS = ROOT / ".soak" / "histories.json"
@@ -36,30 +36,12 @@ LONGEST = 40
 """Steps of a history."""
 
 
-@dataclass
-class Progress:
+@dataclass(kw_only=True)
+class Progress(Kept):
     """How far a run has come; histories and records by journal."""
 
-    seed: int
-    commit: str
-    seconds: float = 0.0
     histories: Counter[str] = field(default_factory=Counter)
     records: Counter[str] = field(default_factory=Counter)
-    failed: str = ""
-
-    def save(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(vars(self), indent=2, sort_keys=True) + "\n")
-
-
-def load(path: Path, seed: int) -> Progress:
-    """Return the progress of this seed and commit, a new one if there is none."""
-    new = Progress(seed, commit())
-    if not path.exists():
-        return new
-    found = Progress(**json.loads(path.read_text()))
-    found.histories, found.records = Counter(found.histories), Counter(found.records)
-    return found if (found.seed, found.commit) == (new.seed, new.commit) else new
 
 
 def history(seed: str) -> list[Deed]:
@@ -141,7 +123,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.fresh:
         options.progress.unlink(missing_ok=True)
-    progress = load(options.progress, options.seed)
+    progress = Progress.load(options.progress, options.seed)
     said = soak(progress, options.minutes * 60, options.postgres, options.progress)
     given = " ".join(arguments if arguments is not None else sys.argv[1:])
     told = summary(progress, f"python -m tests.soak.histories {given}".rstrip())

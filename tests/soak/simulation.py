@@ -12,7 +12,6 @@ commit is another. The first failure ends the run: it is explained, written to
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections import Counter
@@ -29,7 +28,8 @@ from actors.simulation.scenarios import SCENARIOS, Scenario
 from actors.simulation.search import Report
 from actors.task.policy import Policy
 from tests.cli.agents import Clerk, HastyDesk
-from tests.soak.differential import ROOT, commit
+from tests.soak.differential import ROOT
+from tests.soak.progress import Kept
 
 PROGRESS = ROOT / ".soak" / "simulation.json"
 SUMMARY = Path(__file__).parent / "SUMMARY.md"
@@ -47,30 +47,12 @@ Turn = Callable[[int], tuple[Report, str]]
 """Runs a batch from a seed on; what is said of a failure is empty if there is none."""
 
 
-@dataclass
-class Progress:
+@dataclass(kw_only=True)
+class Progress(Kept):
     """How far a run has come; `exercised` counts schedules by invariant."""
 
-    seed: int
-    commit: str
-    seconds: float = 0.0
     schedules: Counter[str] = field(default_factory=Counter)
     exercised: Counter[str] = field(default_factory=Counter)
-    failed: str = ""
-
-    def save(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(vars(self), indent=2, sort_keys=True) + "\n")
-
-
-def load(path: Path, seed: int) -> Progress:
-    """Return the progress of this seed and commit, a new one if there is none."""
-    new = Progress(seed, commit())
-    if not path.exists():
-        return new
-    found = Progress(**json.loads(path.read_text()))
-    found.schedules, found.exercised = Counter(found.schedules), Counter(found.exercised)
-    return found if (found.seed, found.commit) == (new.seed, new.commit) else new
 
 
 def core(scenario: Scenario, directory: Path) -> Turn:
@@ -180,7 +162,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.fresh:
         options.progress.unlink(missing_ok=True)
-    progress = load(options.progress, options.seed)
+    progress = Progress.load(options.progress, options.seed)
     said = soak(progress, options.minutes * 60, options.progress)
     given = " ".join(arguments if arguments is not None else sys.argv[1:])
     told = summary(progress, f"python -m tests.soak.simulation {given}".rstrip())
