@@ -47,6 +47,7 @@ def read_only(path: Path) -> Iterator[sqlite3.Connection]:
     """
     if not path.is_file():
         raise StorageUnavailable(f"there is no journal at {path}: give the path of its file")
+    _check_made(path)
     mode = "?mode=ro" if wal_of(path).exists() else "?mode=ro&immutable=1"
     db: sqlite3.Connection | None = None
     try:
@@ -61,6 +62,16 @@ def read_only(path: Path) -> Iterator[sqlite3.Connection]:
     finally:
         if db is not None:
             db.close()
+
+
+def _check_made(path: Path) -> None:
+    """Refuse a file whose making was cut off: to read it as it lies there, it must be mended."""
+    rollback = Path(f"{os.path.realpath(path)}-journal")
+    if rollback.exists() and rollback.stat().st_size:
+        raise StorageUnavailable(
+            f"{path} was cut off while it was being made, as {rollback.name} says: start "
+            "`actors serve` with it once, which mends it; it holds no task yet"
+        )
 
 
 def wal_of(path: Path) -> Path:

@@ -398,3 +398,22 @@ async def test_a_file_of_something_else_cannot_be_read(tmp_path: Path) -> None:
         await findings(tmp_path / "other.db")
     with pytest.raises(StorageError, match="there is no journal at"):
         await findings(tmp_path / "missing.db")
+
+
+async def test_a_file_whose_making_was_cut_off_is_not_called_corrupt(tmp_path: Path) -> None:
+    """As a power cut may leave it: pages written, and the way back beside them."""
+    path = tmp_path / "tasks.db"
+    making = """
+import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA cache_size = 1")
+db.execute("CREATE TABLE before (x)")
+db.execute("BEGIN")
+for number in range(40):
+    db.execute(f"CREATE TABLE t{number} (x)")
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", making, str(path)], check=True)
+    assert Path(f"{path}-journal").stat().st_size
+    with pytest.raises(StorageError, match="cut off while it was being made"):
+        [each async for each in check_file(path, Tally())]
