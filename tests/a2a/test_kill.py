@@ -25,6 +25,8 @@ ROUNDS = 50
 SEED = 20261
 WAYS = ("before", "after", "outside")
 """Killed by itself before the commit, by itself between commit and acknowledgement, by us."""
+PATIENCE = 20.0
+"""Seconds for one round with a broken build."""
 HANDED_OVER = 4
 """Record of the first chunk: accepted, started and the Task come before it."""
 
@@ -142,7 +144,14 @@ async def kill_rounds(
     try:
         for number in range(rounds):
             at, way = draw.randint(HANDED_OVER, HANDED_OVER + EVENTS - 1), ways[number % len(ways)]
-            task, sender, subscriber, unacknowledged = await kill_once(server, at, way)
+            try:
+                async with asyncio.timeout(None if build == ROOT else PATIENCE):
+                    task, sender, subscriber, unacknowledged = await kill_once(server, at, way)
+            except TimeoutError:  # a broken build may also keep its clients waiting for ever
+                server.kill()
+                await server.dead()
+                server = await victim_at(database, (build,))
+                continue
             server = await victim_at(database, (ROOT,))
             stored = await resume(server, task, sender, subscriber)
             check(stored, sender, subscriber)

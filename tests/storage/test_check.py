@@ -400,7 +400,7 @@ async def test_a_file_of_something_else_cannot_be_read(tmp_path: Path) -> None:
         await findings(tmp_path / "missing.db")
 
 
-async def test_a_file_whose_making_was_cut_off_is_not_called_corrupt(tmp_path: Path) -> None:
+def test_a_file_whose_making_was_cut_off_is_not_called_corrupt(tmp_path: Path) -> None:
     """As a power cut may leave it: pages written, and the way back beside them."""
     path = tmp_path / "tasks.db"
     making = """
@@ -416,4 +416,4 @@ os._exit(0)
     subprocess.run([sys.executable, "-c", making, str(path)], check=True)
     assert Path(f"{path}-journal").stat().st_size
     with pytest.raises(StorageError, match="cut off while it was being made"):
-        [each async for each in check_file(path, Tally())]
+        asyncio.run(findings(path))
