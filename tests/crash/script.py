@@ -33,7 +33,7 @@ from a2a.types import (
 from a2a.utils.errors import A2AError
 
 from actors.a2a import Policy, RequestHandler
-from actors.a2a.errors import StorageAwayError
+from actors.a2a.errors import RetryableError
 from actors.runtime import ActorSystem
 from actors.runtime.journal.port import Journal
 from actors.task.retention import Limit, Retention
@@ -137,7 +137,7 @@ class Stage:
         while True:
             try:
                 return await call()
-            except StorageAwayError:
+            except RetryableError:
                 await self.clock.pass_by(1.0)
 
     async def stream(self, text: str, task: str = "", *, twice: bool = False) -> str:
@@ -152,7 +152,7 @@ class Stage:
                     self.show("sender", request, task, seq, event)
                     if twice and second is None:
                         second = asyncio.create_task(self.watch(task))
-        except StorageAwayError:
+        except RetryableError:
             return await self.send(text, task)
         if second is not None:
             await second

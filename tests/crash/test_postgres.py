@@ -16,8 +16,9 @@ from tests.postgres import OwnServer, dsn, execute, own_server
 __all__ = ["dsn", "own_server"]
 
 SEED = 20264
-RUNS = 8
-SERVER_RUNS = 3
+RUNS = int(os.environ.get("ACTORS_TEST_KILLS", "8"))
+"""Set it higher to look further."""
+SERVER_RUNS = 1 + RUNS // 4
 
 _numbers = count(1)
 
