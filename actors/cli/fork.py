@@ -14,10 +14,9 @@ from rich.text import Text
 
 from actors.cli.failure import CommandError
 from actors.cli.journals import out, reading, told_in_a_line
-from actors.runtime.journal.port import Copy
+from actors.runtime.journal.port import Copy, settled
 from actors.storage.choose import journal_at
 from actors.storage.history import fold_at, forked, known
-from actors.storage.samples import settled
 from actors.task.listing import TASKS
 
 

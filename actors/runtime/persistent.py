@@ -26,7 +26,6 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from inspect import isawaitable
 from math import isfinite
 from types import TracebackType
 from typing import Any, Self
@@ -54,7 +53,7 @@ from actors.runtime.events import (
 )
 from actors.runtime.furnished import Behaviour, behaviour_of, check_journal, furnish
 from actors.runtime.journal.messages import JOURNAL, ListLogs
-from actors.runtime.journal.port import Journal, Listing, MaybeAwaitable
+from actors.runtime.journal.port import Journal, Listing, settled
 from actors.runtime.journal.projection import Query
 from actors.runtime.journal.shell import JournalShell
 from actors.runtime.journal.use import give_back, take
@@ -165,7 +164,7 @@ class PersistentSystem:
         projections = [each.projection for each in self._behaviours.values() if each.projection]
         take(self._journal, self)
         try:
-            await _done(self._journal.open(*projections))
+            await settled(self._journal.open(*projections))
         except BaseException:
             give_back(self._journal, self)
             raise
@@ -220,7 +219,7 @@ class PersistentSystem:
         if self._shell is not None:
             self._shell.cancel()
         try:
-            await _done(self._journal.close())
+            await settled(self._journal.close())
         finally:
             give_back(self._journal, self)
 
@@ -279,11 +278,6 @@ class PersistentSystem:
         if ref.kind not in self._behaviours:
             known = ", ".join(self._behaviours)
             raise ValueError(f"no actors of kind {ref.kind!r} were opened, found {known}")
-
-
-async def _done(result: MaybeAwaitable[None]) -> None:
-    if isawaitable(result):
-        await result
 
 
 open = PersistentSystem  # noqa: A001 - said as `persistent.open`, as one says `gzip.open`

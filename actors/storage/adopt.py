@@ -12,9 +12,8 @@ from typing import Final, NamedTuple
 from a2a.types import StreamResponse, Task, TaskState
 
 from actors.runtime import Caller
-from actors.runtime.journal.port import Ack, Append, Journal
+from actors.runtime.journal.port import Ack, Append, Journal, settled
 from actors.runtime.journal.record import Record
-from actors.storage.samples import settled
 from actors.task.events import core_message, status_update
 from actors.task.listing import TASKS, TaskRow
 from actors.task.record import Kind

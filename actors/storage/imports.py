@@ -15,12 +15,11 @@ from functools import partial
 from typing import Final, TypeVar
 
 from actors.runtime.journal.errors import StorageError
-from actors.runtime.journal.port import Copy, Journal
+from actors.runtime.journal.port import Copy, Journal, settled
 from actors.runtime.journal.projection import Projection
 from actors.runtime.journal.record import CLAIM
 from actors.storage.lines import BadLine, Line, kept_in, projections_in, record_in
 from actors.storage.postgres_text import is_digest
-from actors.storage.samples import settled
 
 T = TypeVar("T")
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from inspect import isawaitable
 from typing import Any, Final, NamedTuple, TypeVar
 
 from actors.runtime import Caller
-from actors.runtime.journal.port import Ack, Append, Journal, MaybeAwaitable, Stored
+from actors.runtime.journal.port import Ack, Append, Journal, Stored, settled
 from actors.runtime.journal.projection import Projection, Query, Row, Value
 from actors.runtime.journal.record import CLAIM, Fact, Record
 
@@ -51,11 +50,6 @@ class Visit(NamedTuple):
 
 ITEMS: Final = Projection("items", Item, newest="status_at", listed="state")
 VISITS: Final = Projection("select", Visit, newest="seen", listed="level")
-
-
-async def settled(answer: MaybeAwaitable[T]) -> T:
-    """What a port answers, now or later."""
-    return await answer if isawaitable(answer) else answer
 
 
 def same(found: object, expected: object, where: object = "") -> None:

@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from inspect import isawaitable, iscoroutine
+from inspect import iscoroutine
 from itertools import count
 from math import isfinite
 from typing import Any
@@ -31,7 +31,7 @@ from actors.runtime import (
 from actors.runtime.journal.actor import JournalActor
 from actors.runtime.journal.errors import StorageUnavailable
 from actors.runtime.journal.messages import JOURNAL, Drain, FindKey, ListLogs, ReadLog, ReadPage
-from actors.runtime.journal.port import Abandoned, Journal, Place, Stored
+from actors.runtime.journal.port import Abandoned, Journal, Place, Stored, settled
 from actors.runtime.journal.projection import Query
 from actors.runtime.journal.shell import JournalShell
 from actors.runtime.recovery import RECOVERY, Begin, HowFar, Recovery, RecoveryActor
@@ -127,9 +127,7 @@ class TaskCore:
         self._shell.take()
         self._took = True
         try:
-            opened = self.journal.open(TASKS)
-            if isawaitable(opened):
-                await opened
+            await settled(self.journal.open(TASKS))
         except BaseException:
             self._shell.give_back()
             raise
@@ -161,9 +159,7 @@ class TaskCore:
             self.system.shutdown(ActorStopped("the server is shutting down"))
             self._shell.cancel()
             try:
-                closed = self.journal.close()
-                if isawaitable(closed):
-                    await closed
+                await settled(self.journal.close())
             finally:
                 self._shell.give_back()
 

@@ -27,9 +27,8 @@ from starlette.routing import Route
 
 from actors.a2a import RequestHandler
 from actors.a2a.app import build_app, interfaces
-from actors.runtime.journal.port import Ack, Append
+from actors.runtime.journal.port import Ack, Append, settled
 from actors.storage import SqliteJournal
-from actors.storage.samples import settled
 
 EVENTS = 1000
 DELAY_TURNS = 20

@@ -39,10 +39,9 @@ from a2a.types import (
 
 from actors.a2a import RequestHandler
 from actors.runtime import Caller
-from actors.runtime.journal.port import Append, Journal
+from actors.runtime.journal.port import Append, Journal, settled
 from actors.runtime.journal.record import Record
 from actors.storage import MemoryJournal, SqliteJournal
-from actors.storage.samples import settled
 from actors.task.events import new_task
 from actors.task.fold import Fold
 from actors.task.listing import TASKS, TaskRow

@@ -49,10 +49,9 @@ def built(parked: int, running: int) -> Iterator[Path]:
 
 
 async def _build(path: Path, parked: int, running: int) -> None:
-    from actors.runtime.journal.port import Append
+    from actors.runtime.journal.port import Append, settled
     from actors.runtime.journal.record import Record
     from actors.storage import SqliteJournal
-    from actors.storage.samples import settled
     from actors.task.fold import fold
     from actors.task.listing import TASKS, TaskRow
     from tests.bench.logs import CALLER

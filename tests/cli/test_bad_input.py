@@ -14,12 +14,12 @@ import pytest
 from a2a.types import StreamResponse, TaskState, TaskStatusUpdateEvent
 
 from actors.runtime.journal.errors import StorageError
-from actors.runtime.journal.port import Journal
+from actors.runtime.journal.port import Journal, settled
 from actors.runtime.journal.record import Record
 from actors.storage import MemoryJournal, SqliteJournal
 from actors.storage.adopt import Owned, adopt
 from actors.storage.choose import journal_at
-from actors.storage.samples import settled, store
+from actors.storage.samples import store
 from actors.task.listing import TASKS
 from actors.task.record import Kind
 from tests.cli.journals import CLERK, call, filled

@@ -18,10 +18,9 @@ from a2a.types import Artifact, Message, Part, Role, Task, TaskState, TaskStatus
 from google.protobuf.json_format import MessageToDict
 
 from actors.cli.sdk_rows import owned_tasks
-from actors.runtime.journal.port import Journal
+from actors.runtime.journal.port import Journal, settled
 from actors.storage import SqliteJournal
 from actors.storage.adopt import Adopted, adopt
-from actors.storage.samples import settled
 from actors.task.fold import fold
 from actors.task.listing import TASKS
 from tests.cli.journals import call, listed, serving

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from actors.runtime.journal.port import Journal, Snapshot
+from actors.runtime.journal.port import Journal, Snapshot, settled
 from actors.storage import SqliteJournal
-from actors.storage.samples import settled, store
+from actors.storage.samples import store
 from actors.task.listing import TASKS
 from tests.cli.journals import call, filled, killed_server, listed, serving
 from tests.cli.processes import run

@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 
 from a2a.types import SendMessageRequest, StreamResponse
 
-from actors.runtime.journal.port import Journal, Stored
+from actors.runtime.journal.port import Journal, Stored, settled
 from actors.runtime.journal.record import Record
-from actors.storage.samples import settled
 from actors.task.fold import Fold
 from actors.task.listing import TaskRow
 from actors.task.record import Kind

@@ -25,11 +25,10 @@ from a2a.types import GetTaskRequest, StreamResponse, SubscribeToTaskRequest
 from a2a.utils.errors import A2AError, TaskNotFoundError
 
 from actors.runtime.journal.errors import StorageError
-from actors.runtime.journal.port import Journal
+from actors.runtime.journal.port import Journal, settled
 from actors.runtime.journal.record import Record
 from actors.storage.check_sqlite import check_file
 from actors.storage.findings import Tally
-from actors.storage.samples import settled
 from actors.task.listing import TASKS
 from actors.task.record import Kind
 from tests.crash.compare import Log, Told, compare, kept

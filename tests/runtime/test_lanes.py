@@ -3,9 +3,9 @@
 import pytest
 
 from actors.runtime.journal.lanes import merged
-from actors.runtime.journal.port import Ack, Append
+from actors.runtime.journal.port import Ack, Append, settled
 from actors.storage import MemoryJournal
-from actors.storage.samples import ITEMS, appending, bare, settled
+from actors.storage.samples import ITEMS, appending, bare
 
 A = appending("x", 0, state=2)
 

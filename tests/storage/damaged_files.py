@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from actors.runtime.journal.errors import StorageError
-from actors.runtime.journal.port import Place, Snapshot
+from actors.runtime.journal.port import Place, Snapshot, settled
 from actors.runtime.journal.projection import Keep, Query
 from actors.runtime.journal.record import Record
 from actors.storage import SqliteJournal
 from actors.storage.check_sqlite import check_file
 from actors.storage.codec import checksum
 from actors.storage.findings import Tally
-from actors.storage.samples import ITEMS, VISITS, appending, claiming, settled, store, visiting
+from actors.storage.samples import ITEMS, VISITS, appending, claiming, store, visiting
 from actors.task.fold import fold
 from actors.task.listing import TASKS
 from tests.storage.damage import Sample, mutant, tells_shortly, well_formed

@@ -11,18 +11,9 @@ import random
 from a2a.types import Message, Part, Role, SendMessageRequest, TaskState
 
 from actors.runtime import Caller
-from actors.runtime.journal.port import Append, Journal, Place, Snapshot
+from actors.runtime.journal.port import Append, Journal, Place, Snapshot, settled
 from actors.runtime.journal.record import Fact, Record
-from actors.storage.samples import (
-    ITEMS,
-    VISITS,
-    appending,
-    bare,
-    claiming,
-    settled,
-    store,
-    visiting,
-)
+from actors.storage.samples import ITEMS, VISITS, appending, bare, claiming, store, visiting
 from actors.task.events import core_message, new_task, status_update
 from actors.task.fold import Fold, fold
 from actors.task.listing import TASKS, TaskRow

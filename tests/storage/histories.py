@@ -26,9 +26,9 @@ from a2a.types import (
 
 from actors.runtime import Caller
 from actors.runtime.journal.messages import ReadLog
-from actors.runtime.journal.port import Append, Head, Journal, Snapshot, Stored
+from actors.runtime.journal.port import Append, Head, Journal, Snapshot, Stored, settled
 from actors.runtime.journal.record import Fact, Record
-from actors.storage.samples import appending, known, settled, store
+from actors.storage.samples import appending, known, store
 from actors.task.events import core_message, new_task, status_update
 from actors.task.fold import Fold, fold
 from actors.task.listing import TASKS, TaskRow

@@ -29,10 +29,9 @@ from a2a.types import (
 )
 
 from actors.runtime import Caller
-from actors.runtime.journal.port import Ack, Append
+from actors.runtime.journal.port import Ack, Append, settled
 from actors.runtime.journal.record import Fact, Record
 from actors.storage import ForeignJournal
-from actors.storage.samples import settled
 from actors.task.fold import Fold
 from actors.task.listing import TaskRow, task_row
 from actors.task.record import Kind

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from actors.runtime.journal.errors import StorageError
-from actors.runtime.journal.port import Journal, Snapshot
+from actors.runtime.journal.port import Journal, Snapshot, settled
 from actors.storage import MemoryJournal, SqliteJournal
 from actors.storage.check import check
 from actors.storage.check_sqlite import check_file
@@ -25,7 +25,7 @@ from actors.storage.choose import source_at
 from actors.storage.codec import encode
 from actors.storage.export import export
 from actors.storage.findings import Finding, Tally
-from actors.storage.samples import ITEMS, appending, record, settled, store
+from actors.storage.samples import ITEMS, appending, record, store
 from actors.storage.source import MemorySource
 from actors.task.fold import Fold
 from actors.task.listing import TASKS
@@ -45,7 +45,8 @@ asyncio.run(fill(journal, tasks=2))
 WRITING = """
 import asyncio, sys
 from actors.storage import SqliteJournal
-from actors.storage.samples import ITEMS, appending, settled, store
+from actors.runtime.journal.port import settled
+from actors.storage.samples import ITEMS, appending, store
 
 async def write():
     journal = SqliteJournal(sys.argv[1])

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from actors.runtime.journal.port import Append, Head, Journal, Place, Snapshot
+from actors.runtime.journal.port import Append, Head, Journal, Place, Snapshot, settled
 from actors.storage import MemoryJournal, SqliteJournal
 from actors.storage.check_sqlite import check_file
 from actors.storage.choose import source_at
@@ -17,16 +17,7 @@ from actors.storage.findings import Tally
 from actors.storage.imports import import_lines
 from actors.storage.postgres import PostgresJournal
 from actors.storage.postgres_source import postgres_source
-from actors.storage.samples import (
-    ITEMS,
-    VISITS,
-    appending,
-    bare,
-    claiming,
-    settled,
-    verdicts,
-    visiting,
-)
+from actors.storage.samples import ITEMS, VISITS, appending, bare, claiming, verdicts, visiting
 from actors.storage.source import MemorySource
 from tests.postgres import dsn, own_server, schema
 

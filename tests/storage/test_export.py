@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from actors.runtime.journal.errors import StorageError, StorageUnavailable
-from actors.runtime.journal.port import Ack, Copy, Head, Journal, Place, Snapshot
+from actors.runtime.journal.port import Ack, Copy, Head, Journal, Place, Snapshot, settled
 from actors.storage import MemoryJournal, SqliteJournal
 from actors.storage.choose import source_at
 from actors.storage.export import export
 from actors.storage.imports import Imported, import_lines
 from actors.storage.lines import BadLine
-from actors.storage.samples import ITEMS, appending, claiming, settled, store
+from actors.storage.samples import ITEMS, appending, claiming, store
 from actors.storage.source import MemorySource, Source
 from tests.storage.filled import fill
 

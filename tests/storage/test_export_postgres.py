@@ -7,7 +7,7 @@ import json
 import pytest
 
 from actors.runtime.journal.errors import StorageError
-from actors.runtime.journal.port import Ack, Journal
+from actors.runtime.journal.port import Ack, Journal, settled
 from actors.storage import MemoryJournal
 from actors.storage.check import check
 from actors.storage.choose import journal_at, source_at
@@ -16,7 +16,7 @@ from actors.storage.findings import Tally
 from actors.storage.imports import Imported, import_lines
 from actors.storage.postgres import PostgresJournal
 from actors.storage.postgres_source import postgres_source
-from actors.storage.samples import ITEMS, appending, settled, store
+from actors.storage.samples import ITEMS, appending, store
 from actors.storage.source import MemorySource, TaskFilter
 from actors.task.listing import TASKS
 from tests.postgres import dsn, execute, own_server, schema

@@ -18,10 +18,10 @@ from zlib import crc32
 import pytest
 
 from actors.runtime.journal.errors import JournalCorrupt
-from actors.runtime.journal.port import Snapshot
+from actors.runtime.journal.port import Snapshot, settled
 from actors.storage import SqliteJournal
 from actors.storage.codec import FORMAT, checksum, decode
-from actors.storage.samples import settled, store
+from actors.storage.samples import store
 from actors.task.fold import Fold, fold
 from actors.task.listing import TASKS
 from actors.task.revive import folded

@@ -4,11 +4,6 @@ import asyncio
 import gc
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from textwrap import dedent
 
 import asyncpg
 import pytest
@@ -20,6 +15,7 @@ from actors.storage.postgres_lock import key_of
 from actors.storage.postgres_schema import Layout
 from actors.storage.samples import ITEMS, VISITS, appending, known, seqs
 from tests.postgres import dsn, execute, own_server, schema
+from tests.storage.holders import first_line, running
 
 __all__ = ["dsn", "own_server", "schema"]
 
@@ -61,25 +57,6 @@ FORKER = """
         await journal.close()
     asyncio.run(main())
 """
-
-
-@contextmanager
-def running(script: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", dedent(script), *arguments]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
-    )
-    try:
-        with process:
-            yield process
-            process.kill()
-    finally:
-        process.kill()
-
-
-def first_line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
 
 
 async def test_a_second_process_is_told_who_has_the_schema(dsn: str, schema: str) -> None:

@@ -2,18 +2,14 @@
 
 import gc
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 
 from actors.runtime.journal.errors import StorageError
 from actors.storage import SqliteJournal
 from actors.storage.samples import ITEMS, appending, record
+from tests.storage.holders import first_line, running
 
 HOLDER = """
     import sys
@@ -72,39 +68,20 @@ WRITER = """
 """
 
 
-@contextmanager
-def running(script: str, path: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", dedent(script), str(path)]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
-    )
-    try:
-        with process:
-            yield process
-            process.kill()
-    finally:
-        process.kill()
-
-
-def first_line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "tasks.db"
 
 
 def test_a_second_process_is_told_who_has_the_database(path: Path) -> None:
-    with running(HOLDER, path) as holder:
+    with running(HOLDER, str(path)) as holder:
         assert first_line(holder) == "open"
         with pytest.raises(StorageError, match=rf"{path} is in use by process {holder.pid};.*stop"):
             SqliteJournal(path).open()
 
 
 def test_a_killed_process_leaves_no_lock(path: Path) -> None:
-    with running(HOLDER, path) as holder:
+    with running(HOLDER, str(path)) as holder:
         assert first_line(holder) == "open"
         holder.send_signal(signal.SIGKILL)
         holder.wait()
@@ -116,11 +93,11 @@ def test_a_killed_process_leaves_no_lock(path: Path) -> None:
 def test_another_process_is_refused_until_this_one_closes(path: Path) -> None:
     journal = SqliteJournal(path)
     journal.open(ITEMS)
-    with running(OPENER, path) as opener:
+    with running(OPENER, str(path)) as opener:
         assert "StorageError" in first_line(opener)
     journal.append([appending("t", 0)])
     journal.close()
-    with running(OPENER, path) as opener:
+    with running(OPENER, str(path)) as opener:
         assert first_line(opener) == "open"
 
 
@@ -157,12 +134,12 @@ def test_a_refused_journal_holds_nothing(path: Path) -> None:
     with pytest.raises(StorageError):
         journal.open(ITEMS)
     path.rmdir()
-    with running(OPENER, path) as opener:
+    with running(OPENER, str(path)) as opener:
         assert first_line(opener) == "open"
 
 
 def test_a_fork_neither_uses_nor_frees_what_it_inherits(path: Path) -> None:
-    with running(FORKER, path) as parent:
+    with running(FORKER, str(path)) as parent:
         assert "before a fork" in first_line(parent)
         assert first_line(parent) == "still open"
         with pytest.raises(StorageError, match="in use"):
@@ -171,7 +148,7 @@ def test_a_fork_neither_uses_nor_frees_what_it_inherits(path: Path) -> None:
 
 @pytest.mark.parametrize("lines", [1, 40, 150])
 def test_a_kill_loses_nothing_that_was_acknowledged(path: Path, lines: int) -> None:
-    with running(WRITER, path) as writer:
+    with running(WRITER, str(path)) as writer:
         acknowledged = [first_line(writer) for _ in range(lines)]
         writer.send_signal(signal.SIGKILL)
         assert writer.stdout is not None

@@ -11,13 +11,13 @@ from typing import NamedTuple
 import pytest
 
 from actors.runtime.journal.errors import StorageError, StorageUnavailable
-from actors.runtime.journal.port import Ack, Head, Snapshot
+from actors.runtime.journal.port import Ack, Head, Snapshot, settled
 from actors.runtime.journal.projection import Projection
 from actors.storage import SqliteJournal
 from actors.storage.check_sqlite import check_file
 from actors.storage.filewriter import FileWriter
 from actors.storage.findings import Tally
-from actors.storage.samples import ITEMS, VISITS, appending, settled
+from actors.storage.samples import ITEMS, VISITS, appending
 from actors.storage.sqlite_source import SqliteSource, read_only, wal_of
 
 both = pytest.mark.parametrize("durability", ["process", "power"])

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from actors.runtime.journal.errors import JournalCorrupt, StorageError, StorageUnavailable
-from actors.runtime.journal.port import Ack, Place, Snapshot
+from actors.runtime.journal.port import Ack, Place, Snapshot, settled
 from actors.storage import SqliteJournal, link, lock
 from actors.storage import log as logs
 from actors.storage.remote import RemoteWriter
@@ -29,7 +29,6 @@ from actors.storage.samples import (
     record,
     records,
     seqs,
-    settled,
     store,
     verdicts,
     visiting,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from enum import Enum
+from inspect import isawaitable
 from typing import NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from actors.runtime.journal.projection import Keep, Projection, Query, Row
@@ -20,6 +21,11 @@ from actors.runtime.message import Caller
 T = TypeVar("T")
 MaybeAwaitable: TypeAlias = T | Awaitable[T]
 """A port answers at once where it can (SQLite in the loop) and later where it must."""
+
+
+async def settled(answer: MaybeAwaitable[T]) -> T:
+    """Return what a port answers, now or later."""
+    return await answer if isawaitable(answer) else answer
 
 
 class Head(NamedTuple):

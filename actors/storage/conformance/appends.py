@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.runtime.journal.port import Ack, Head, Journal
+from actors.runtime.journal.port import Ack, Head, Journal, settled
 from actors.runtime.journal.record import CLAIM
 from actors.storage.conformance.suite import FENCED, STORED, Suite, in_a_loop
 from actors.storage.samples import (
@@ -20,7 +20,6 @@ from actors.storage.samples import (
     records,
     same,
     seqs,
-    settled,
     store,
     verdicts,
 )

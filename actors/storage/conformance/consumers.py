@@ -5,10 +5,10 @@ Neighbours: `suite.py`, `upkeep.py` (what an unfinished consumer holds back).
 
 from __future__ import annotations
 
-from actors.runtime.journal.port import Journal, Place
+from actors.runtime.journal.port import Journal, Place, settled
 from actors.storage.conformance.listing import NAMES
 from actors.storage.conformance.suite import FENCED, Suite, in_a_loop
-from actors.storage.samples import appending, bare, same, settled, store, verdicts
+from actors.storage.samples import appending, bare, same, store, verdicts
 
 
 class Consumers(Suite):

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from actors.runtime.journal.port import Ack, Copy, Head, Journal, Place, Snapshot, Stored
+from actors.runtime.journal.port import Ack, Copy, Head, Journal, Place, Snapshot, Stored, settled
 from actors.runtime.journal.projection import Keep
 from actors.runtime.journal.record import CLAIM, Record
 from actors.storage.conformance.suite import FENCED, Suite, in_a_loop
@@ -29,7 +29,6 @@ from actors.storage.samples import (
     record,
     records,
     same,
-    settled,
     store,
     verdicts,
     visiting,

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from actors.runtime.journal.port import Ack, Copy, Head, Journal, Place, Snapshot
+from actors.runtime.journal.port import Ack, Copy, Head, Journal, Place, Snapshot, settled
 from actors.runtime.journal.projection import Projection
 from actors.storage.conformance.suite import FENCED, Suite, in_a_loop
 from actors.storage.samples import (
@@ -25,7 +25,6 @@ from actors.storage.samples import (
     query,
     same,
     seqs,
-    settled,
     store,
     verdicts,
     visiting,

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from actors.runtime.journal.port import Ack, Journal, Place
+from actors.runtime.journal.port import Ack, Journal, Place, settled
 from actors.storage.conformance.suite import FENCED, Suite, in_a_loop
-from actors.storage.samples import appending, known, same, seqs, settled, store, verdicts
+from actors.storage.samples import appending, known, same, seqs, store, verdicts
 
 
 class Keys(Suite):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from actors.runtime.journal.port import Journal, Snapshot
+from actors.runtime.journal.port import Journal, Snapshot, settled
 from actors.runtime.journal.projection import Projection
 from actors.storage.conformance.suite import Suite, in_a_loop
 from actors.storage.samples import (
@@ -25,7 +25,6 @@ from actors.storage.samples import (
     query,
     row_of,
     same,
-    settled,
     store,
     visiting,
     walk,

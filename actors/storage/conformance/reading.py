@@ -6,7 +6,7 @@ Neighbours: `suite.py`, `upkeep.py` (reads of what was compacted).
 from __future__ import annotations
 
 from actors.runtime import Caller
-from actors.runtime.journal.port import Journal, Snapshot
+from actors.runtime.journal.port import Journal, Snapshot, settled
 from actors.runtime.journal.record import Record
 from actors.storage.conformance.suite import Suite, in_a_loop
 from actors.storage.samples import (
@@ -19,7 +19,6 @@ from actors.storage.samples import (
     records,
     same,
     seqs,
-    settled,
     store,
     visiting,
 )

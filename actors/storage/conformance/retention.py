@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from actors.runtime.journal.port import Head, Journal, Place, Snapshot
+from actors.runtime.journal.port import Head, Journal, Place, Snapshot, settled
 from actors.runtime.journal.projection import Keep, Projection
 from actors.runtime.journal.record import Record
 from actors.storage.conformance.suite import Suite, in_a_loop
@@ -23,7 +23,6 @@ from actors.storage.samples import (
     appending,
     bare,
     same,
-    settled,
     store,
     visiting,
 )

@@ -13,9 +13,9 @@ from typing import TypeVar
 
 import pytest
 
-from actors.runtime.journal.port import Ack, Journal
+from actors.runtime.journal.port import Ack, Journal, settled
 from actors.runtime.journal.projection import Projection
-from actors.storage.samples import ITEMS, VISITS, settled
+from actors.storage.samples import ITEMS, VISITS
 
 S = TypeVar("S", bound="Suite")
 Test = Callable[[S, Journal], Awaitable[None]]

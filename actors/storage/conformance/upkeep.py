@@ -5,7 +5,7 @@ Neighbours: `suite.py`, `retention.py` (which logs are to go), `copies.py` (logs
 
 from __future__ import annotations
 
-from actors.runtime.journal.port import Head, Journal, Place, Snapshot, Stored
+from actors.runtime.journal.port import Head, Journal, Place, Snapshot, Stored, settled
 from actors.storage.conformance.listing import NAMES
 from actors.storage.conformance.suite import FENCED, Suite, in_a_loop
 from actors.storage.samples import (
@@ -21,7 +21,6 @@ from actors.storage.samples import (
     query,
     records,
     same,
-    settled,
     store,
     verdicts,
     walk,
