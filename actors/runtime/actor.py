@@ -7,6 +7,7 @@ means), `system.py` (runs the steps).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, NamedTuple, NoReturn, TypeVar
 
 from actors.runtime.effects import Effect
@@ -61,6 +62,10 @@ class Actor(ABC, Generic[S]):
         a stash) cannot be asked for any more.
         """
         return ()
+
+    def about(self, state: S) -> Mapping[str, object]:
+        """What log lines about this actor name, as fields of the `LogRecord`; no payloads."""
+        return {}
 
     def supervise(self, error: Exception) -> Supervision:
         """What a crash means; override it to tell errors apart."""

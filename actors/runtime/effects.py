@@ -159,7 +159,9 @@ class DeadLetter(Effect):
 
 @dataclass(frozen=True, slots=True)
 class Log(Effect):
-    """One log line (a `logging` level and a text)."""
+    """One log line (a `logging` level and a text); it names what `Actor.about` says, too."""
 
     level: int
     text: str
+    about: tuple[tuple[str, str | int], ...] = ()
+    """Further fields of the `LogRecord`."""

@@ -13,7 +13,7 @@ from actors.runtime.actor import Step, no_step
 from actors.runtime.cell import Cell
 from actors.runtime.errors import ActorCrashed, ActorStopped, BadStep
 from actors.runtime.perform import START, Performer
-from actors.runtime.report import cause_of, crash_report
+from actors.runtime.report import about, cause_of, crash_report
 from actors.runtime.supervision import STOP, Directive, Supervision
 
 if TYPE_CHECKING:
@@ -73,14 +73,16 @@ class Lives:
                 parent.passivating = False  # it has something to attend to
             self.end(failing, answer, "crashed")
             if directive is Directive.ESCALATE and parent is None:
-                logger.critical("%s escalated a crash and has no parent: stopped", failing.ref)
+                says = "%s escalated a crash and has no parent: stopped"
+                logger.critical(says, failing.ref, extra=about(failing))
             failing = parent if directive is Directive.ESCALATE else None
             message = "a child"
 
     def report(self, cell: Cell, what: str, error: Exception) -> None:
         """Say that an ending actor could not do something; nothing else can be done about it."""
         cause = cause_of(error, reveal=self._system.reveal)
-        logger.error("%s could not perform %s as it ended: %s", cell.ref, what, cause)
+        says = "%s could not perform %s as it ended: %s"
+        logger.error(says, cell.ref, what, cause, extra=about(cell))
 
     def unperformed(self, cell: Cell, what: str, error: Exception) -> None:
         """Say that one effect of a living actor has failed; it goes on."""
@@ -88,7 +90,7 @@ class Lives:
 
     def _report(self, cell: Cell, directive: Directive, message: str, error: Exception) -> None:
         report = crash_report(cell, directive, message, error, reveal=self._system.reveal)
-        logger.error("%s", report)
+        logger.error("%s", report, extra=about(cell))
         self._system.crashes.tell(report)
 
     def _supervision(self, cell: Cell, error: Exception) -> Supervision:

@@ -33,6 +33,7 @@ from actors.runtime.effects import (
 )
 from actors.runtime.errors import ActorCrashed, ActorStopped, BadStep, StashFull
 from actors.runtime.message import Envelope, Message, Terminated, Timer
+from actors.runtime.report import about
 
 if TYPE_CHECKING:
     from actors.runtime.system import ActorSystem
@@ -78,7 +79,7 @@ class Performer:
                 Perform: self._port,
                 Each: self._each,
                 DeadLetter: lambda _, effect: system.dead_letter(effect.message, effect.reason),
-                Log: lambda _, effect: logger.log(effect.level, effect.text),
+                Log: self._log,
             }
         )
 
@@ -159,6 +160,11 @@ class Performer:
                 f"no port {effect.port!r}, found {sorted(ports)}: put it into system.ports first"
             )
         port.perform(effect.request, cell.ref)
+
+    @staticmethod
+    def _log(cell: Cell, effect: Log) -> None:
+        if logger.isEnabledFor(effect.level):
+            logger.log(effect.level, effect.text, extra={**about(cell), **dict(effect.about)})
 
     def _stash(self, cell: Cell, effect: Stash) -> None:
         _must_live(cell, effect)

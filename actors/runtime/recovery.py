@@ -137,7 +137,8 @@ class RecoveryActor(Actor[Progress]):
             told = replace(told, settled=told.settled + 1)
         else:
             told = replace(told, failed=told.failed + 1)
-            effects.append(Log(logging.ERROR, f"log {log!r} could not be recovered: {error}"))
+            text = f"log {log!r} could not be recovered: {error}"
+            effects.append(Log(logging.ERROR, text, ((ref.kind, ref.id),)))
         waiting = {other: name for other, name in state.waiting.items() if other != ref}
         return self._then(replace(state, told=told, waiting=waiting), effects)
 

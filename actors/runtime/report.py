@@ -9,6 +9,7 @@ Neighbours: `lives.py` (makes one for each crash), `system.py` (tells it to list
 
 from __future__ import annotations
 
+import logging
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -24,6 +25,9 @@ from statechart import Configuration
 Counts = tuple[tuple[str, int], ...]
 """(type name, how many), in order of first appearance."""
 
+
+_TAKEN = frozenset({*logging.makeLogRecord({}).__dict__, "message", "asctime"})
+"""Names of fields that a `LogRecord` has already, and refuses."""
 
 FRAMES = 12
 """Calls that a report shows; an exception that is raised again and again collects more."""
@@ -113,6 +117,17 @@ def cause_of(error: BaseException, *, reveal: bool = False) -> Cause:
     )
     shown = reveal or isinstance(error, Mistake)
     return Cause(tuple(types), frames, _words(str, error) if shown else "")
+
+
+def about(cell: Cell) -> dict[str, object]:
+    """Return the fields of log lines about an actor: its address, and what it says of itself."""
+    named: dict[str, object] = {"actor": str(cell.ref)}
+    if cell.started:
+        try:
+            named.update(cell.actor.about(cell.state))
+        except Exception as worse:  # noqa: BLE001 - shown in its place; a report may not fail
+            named["about"] = f"<{type(worse).__qualname__}>"
+    return {name: value for name, value in named.items() if name not in _TAKEN}
 
 
 def _state(cell: Cell) -> str:

@@ -1,6 +1,9 @@
 """Adopt: a Task that some other store kept becomes a log of its own.
 
-Neighbours: `actors/cli/sdk_rows.py` (reads Tasks out of a2a-sdk's own tables), `history.py`.
+Its webhooks come after the Task, so they hear of what follows and of nothing again: of the failure
+of a task whose process is gone, once a server runs, and of whatever becomes of the others.
+
+Neighbours: `actors/cli/sdk_rows.py`, `sdk_hooks.py` (read a2a-sdk's own tables), `history.py`.
 """
 
 from __future__ import annotations
@@ -9,13 +12,14 @@ from collections.abc import AsyncIterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from a2a.types import StreamResponse, Task, TaskState
+from a2a.types import StreamResponse, Task, TaskPushNotificationConfig, TaskState
 
 from actors.runtime import Caller
 from actors.runtime.journal.port import Ack, Append, Journal, settled
 from actors.runtime.journal.record import Record
 from actors.task.events import core_message, status_update
 from actors.task.listing import TASKS, TaskRow
+from actors.task.orders import consumer
 from actors.task.record import Kind
 
 _GROUP: Final = 100
@@ -30,10 +34,12 @@ _UNSETTLED: Final = frozenset(
 
 
 class Owned(NamedTuple):
-    """A Task and whose it is."""
+    """A Task, whose it is, and its webhooks."""
 
     task: Task
     owner: str
+    hooks: tuple[TaskPushNotificationConfig, ...] = ()
+    """Each with an id of its own; who reads them has seen that they are acceptable."""
 
 
 @dataclass(slots=True)
@@ -43,6 +49,8 @@ class Adopted:
     imported: int = 0
     failed: int = 0
     """Of those: settled as FAILED, as their process is gone."""
+    webhooks: int = 0
+    """Of the tasks imported."""
     skipped: int = 0
     """There already."""
     refused: list[str] = field(default_factory=list)
@@ -82,7 +90,8 @@ async def _store(journal: Journal, group: list[Append], done: Adopted) -> None:
     for append, ack in zip(group, await _acks(journal, group, done), strict=True):
         if ack is Ack.STORED:
             done.imported += 1
-            done.failed += len(append.records) > 1
+            done.failed += append.records[-1].kind == Kind.STATUS
+            done.webhooks += sum(record.kind == Kind.HOOK_SET for record in append.records)
         elif ack is Ack.FENCED:
             done.skipped += 1
     group.clear()
@@ -101,16 +110,20 @@ async def _acks(journal: Journal, group: list[Append], done: Adopted) -> Sequenc
 
 def append_of(owned: Owned, *, tenant: str, keep: bool, now: int) -> Append:
     """The append that begins the log of a task; see `adopt`."""
-    task, owner = owned
+    task, owner, hooks = owned
     at = task.status.timestamp.ToMilliseconds() if task.status.HasField("timestamp") else 0
+    first = max(0, at) or now
     payload = StreamResponse(task=task).SerializeToString()
-    facts = {"by": f"import of {task.id}"}
-    records = [Record(1, 1, max(0, at) or now, Kind.TASK, payload, facts)]
-    state = task.status.state
+    records = [Record(1, 1, first, Kind.TASK, payload, {"by": f"import of {task.id}"})]
+    for seq, hook in enumerate(hooks, 2):
+        records.append(Record(seq, 1, first, Kind.HOOK_SET, hook.SerializeToString()))
+    state, consumers = task.status.state, tuple[str, ...]()
     if state in _UNSETTLED and not keep:
-        state, at = TaskState.TASK_STATE_FAILED, max(at, now)
-        say = core_message(task.id, task.context_id, 2, _LOST)
+        state, at, seq = TaskState.TASK_STATE_FAILED, max(at, now), len(records) + 1
+        say = core_message(task.id, task.context_id, seq, _LOST)
         failed = status_update(task.id, task.context_id, state, at, say)
-        records.append(Record(2, 1, at, Kind.STATUS, failed))
-    row = TaskRow(owner, tenant, task.context_id, int(state), at or records[0].at)
-    return Append(task.id, 1, 0, tuple(records), Caller(owner, tenant), row=row)
+        records.append(Record(seq, 1, at, Kind.STATUS, failed))
+        consumers = tuple(consumer(hook.id) for hook in hooks)
+    row = TaskRow(owner, tenant, task.context_id, int(state), at or first)
+    caller = Caller(owner, tenant)
+    return Append(task.id, 1, 0, tuple(records), caller, row=row, consumers=consumers)

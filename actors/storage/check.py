@@ -159,8 +159,12 @@ class Walk:
 
 
 def _same(one: Fold, other: Fold) -> bool:
-    """Whether two folds are equal; the order of a map in a Task says nothing."""
-    fields = (name for name in Fold.__slots__ if name != "task")
+    """Whether two folds are equal; the order of a map in a Task says nothing.
+
+    Nor does what `one`, a snapshot of an earlier release, does not tell.
+    """
+    aside = ("task", "spoke") if one.spoke is None else ("task",)
+    fields = (name for name in Fold.__slots__ if name not in aside)
     return one.task == other.task and all(getattr(one, n) == getattr(other, n) for n in fields)
 
 

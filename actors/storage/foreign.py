@@ -18,7 +18,17 @@ from itertools import islice
 from a2a.types import ListTasksRequest, StreamResponse, Task
 
 from actors.runtime import NOBODY, Caller
-from actors.runtime.journal.port import Ack, Append, Copy, Head, Listing, Place, Snapshot, Stored
+from actors.runtime.journal.port import (
+    Ack,
+    Append,
+    Copy,
+    Head,
+    Left,
+    Listing,
+    Place,
+    Snapshot,
+    Stored,
+)
 from actors.runtime.journal.projection import Keep, Projection, Query
 from actors.runtime.journal.record import Record
 from actors.storage.fencing import check, holds
@@ -212,7 +222,9 @@ class ForeignJournal:
     def consumed(self, consumer: str, place: Place) -> None:
         """Nothing to do: nobody goes on where a process has ended."""
 
-    def unconsumed(self, consumer: str, after: str = "", limit: int = 256) -> Sequence[Place]:
+    def unconsumed(
+        self, family: str, after: tuple[str, str] = ("", ""), limit: int = 256
+    ) -> Sequence[Left]:
         """None, as nothing is remembered of what was consumed."""
         return []
 

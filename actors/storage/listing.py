@@ -9,7 +9,7 @@ import sqlite3
 from typing import Final
 
 from actors.runtime.journal.errors import JournalCorrupt
-from actors.runtime.journal.port import Head, Listing, Place
+from actors.runtime.journal.port import Head, Left, Listing, Place
 from actors.runtime.journal.projection import Keep, Query
 from actors.storage.log import COLUMNS, WIDTH, Found, stored
 from actors.storage.rows import Table
@@ -18,8 +18,10 @@ _HEADS: Final = f"""SELECT {COLUMNS} FROM logs AS l
     WHERE log > ? ORDER BY log LIMIT ?"""  # noqa: S608 - constants
 _ACTIVE: Final = f"""SELECT {COLUMNS} FROM logs AS l
     WHERE active != 0 AND log > ? ORDER BY log LIMIT ?"""  # noqa: S608 - constants
-_UNCONSUMED: Final = """SELECT log, seq FROM consumers
-    WHERE consumer = ? AND log > ? ORDER BY log LIMIT ?"""
+_UNCONSUMED: Final = """SELECT consumer, log, seq FROM consumers
+    WHERE (consumer, log) > (:consumer, :log) AND consumer >= :family AND consumer < :family || '0'
+    AND (consumer = :family OR consumer >= :family || '/') ORDER BY consumer, log LIMIT :limit"""
+"""'0' is what comes after '/'."""
 
 _NOBODY_WAITS: Final = "NOT EXISTS (SELECT 1 FROM consumers AS c WHERE c.log = r._log)"
 _PLACE: Final = "SELECT log, seq FROM consumers WHERE consumer = ? AND log = ?"
@@ -76,9 +78,14 @@ def heads(db: sqlite3.Connection, after: str, limit: int, *, active: bool) -> li
     return [Found.of(columns).head for columns in found]
 
 
-def unconsumed(db: sqlite3.Connection, consumer: str, after: str, limit: int) -> list[Place]:
-    """One page of the places of a consumer by name of the log."""
-    return [Place(*each) for each in db.execute(_UNCONSUMED, (consumer, after, limit))]
+def unconsumed(
+    db: sqlite3.Connection, family: str, after: tuple[str, str], limit: int
+) -> list[Left]:
+    """One page of the places of a family of consumers, by their names and those of the logs."""
+    consumer, log = after
+    values = {"family": family, "consumer": consumer, "log": log, "limit": limit}
+    found = db.execute(_UNCONSUMED, values)
+    return [Left(name, Place(*where)) for name, *where in found]
 
 
 def place(db: sqlite3.Connection, consumer: str, log: str) -> Place | None:

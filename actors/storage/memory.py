@@ -11,7 +11,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from actors.runtime import Caller
-from actors.runtime.journal.port import Ack, Append, Copy, Head, Listing, Place, Snapshot, Stored
+from actors.runtime.journal.port import (
+    Ack,
+    Append,
+    Copy,
+    Head,
+    Left,
+    Listing,
+    Place,
+    Snapshot,
+    Stored,
+)
 from actors.runtime.journal.projection import Keep, Projection, Query, Row
 from actors.runtime.journal.record import Record
 from actors.storage.codec import decode, encode
@@ -159,13 +169,18 @@ class MemoryJournal:
         else:
             known.consumers[consumer] = max(known.consumers[consumer], place.seq)
 
-    def unconsumed(self, consumer: str, after: str = "", limit: int = 256) -> Sequence[Place]:
-        """Where a consumer is to go on, by name of the log."""
-        names = sorted(
-            (name for name, log in self._logs.items() if consumer in log.consumers), key=str.encode
+    def unconsumed(
+        self, family: str, after: tuple[str, str] = ("", ""), limit: int = 256
+    ) -> Sequence[Left]:
+        """Where the consumers of a family are to go on, by their names and those of the logs."""
+        left = (
+            Left(consumer, Place(name, seq))
+            for name, log in self._logs.items()
+            for consumer, seq in log.consumers.items()
+            if consumer == family or consumer.startswith(f"{family}/")
         )
-        later = [name for name in names if name.encode() > after.encode()]
-        return [Place(name, self._logs[name].consumers[consumer]) for name in later[:limit]]
+        later = [each for each in left if _order(each) > (after[0].encode(), after[1].encode())]
+        return sorted(later, key=_order)[:limit]
 
     def place(self, consumer: str, log: str) -> Place | None:
         """Where a consumer is to go on in one log."""
@@ -229,3 +244,7 @@ class MemoryJournal:
         log.keys = [key for key, _ in copy.keys]
         self._keys.update({key: Place(head.log, seq) for key, seq in copy.keys})
         return True
+
+
+def _order(left: Left) -> tuple[bytes, bytes]:
+    return left.consumer.encode(), left.place.log.encode()

@@ -27,7 +27,17 @@ except ImportError as error:
 
 from actors.runtime import Caller
 from actors.runtime.journal.errors import StorageError
-from actors.runtime.journal.port import Ack, Append, Copy, Head, Listing, Place, Snapshot, Stored
+from actors.runtime.journal.port import (
+    Ack,
+    Append,
+    Copy,
+    Head,
+    Left,
+    Listing,
+    Place,
+    Snapshot,
+    Stored,
+)
 from actors.runtime.journal.projection import Keep, Projection, Query
 from actors.runtime.journal.record import Record
 from actors.storage.codec import encode
@@ -292,10 +302,12 @@ class PostgresJournal:
             lambda connection: self._upkeep.heads(connection, after, limit, active)
         )
 
-    async def unconsumed(self, consumer: str, after: str = "", limit: int = 256) -> Sequence[Place]:
-        """Where a consumer is to go on, by name of the log."""
+    async def unconsumed(
+        self, family: str, after: tuple[str, str] = ("", ""), limit: int = 256
+    ) -> Sequence[Left]:
+        """Where the consumers of a family are to go on, by their names and those of the logs."""
         return await self._read(
-            lambda connection: self._upkeep.unconsumed(connection, consumer, after, limit)
+            lambda connection: self._upkeep.unconsumed(connection, family, after, limit)
         )
 
     async def place(self, consumer: str, log: str) -> Place | None:

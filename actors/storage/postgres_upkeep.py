@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from actors.runtime.journal.port import Copy, Head, Place, Snapshot
+from actors.runtime.journal.port import Copy, Head, Left, Place, Snapshot
 from actors.runtime.journal.projection import Keep, Row
 from actors.storage.codec import checksum
 from actors.storage.postgres_read import HEAD, head_of
@@ -60,15 +60,16 @@ class Upkeeper:
         )
 
     async def unconsumed(
-        self, connection: Connection, consumer: str, after: str, limit: int
-    ) -> Sequence[Place]:
-        """Where a consumer is to go on, by name of the log."""
+        self, connection: Connection, family: str, after: tuple[str, str], limit: int
+    ) -> Sequence[Left]:
+        """Where the consumers of a family are to go on, by their names and those of the logs."""
         rows = await connection.fetch(
-            f"SELECT log, seq FROM {self._layout.table('consumers')} "
-            "WHERE consumer = $1 AND log > $2 ORDER BY log LIMIT $3",
-            *(kept(consumer), kept(after), limit),
+            f"SELECT consumer, log, seq FROM {self._layout.table('consumers')} "
+            "WHERE (consumer, log) > ($1, $2) AND consumer >= $3 AND consumer < $3 || '0' "
+            "AND (consumer = $3 OR consumer >= $3 || '/') ORDER BY consumer, log LIMIT $4",
+            *(*map(kept, after), kept(family), limit),
         )
-        return [Place(told(row[0]), row[1]) for row in rows]
+        return [Left(told(row[0]), Place(told(row[1]), row[2])) for row in rows]
 
     async def place(self, connection: Connection, consumer: str, log: str) -> Place | None:
         """Where a consumer is to go on in one log."""

@@ -22,6 +22,7 @@ from actors.runtime.journal.port import (
     Append,
     Copy,
     Head,
+    Left,
     Listing,
     MaybeAwaitable,
     Place,
@@ -240,10 +241,12 @@ class SqliteJournal:
         with self._reading() as db:
             return listing.heads(db, after, limit, active=active)
 
-    def unconsumed(self, consumer: str, after: str = "", limit: int = 256) -> Sequence[Place]:
-        """Where a consumer is to go on, by name of the log."""
+    def unconsumed(
+        self, family: str, after: tuple[str, str] = ("", ""), limit: int = 256
+    ) -> Sequence[Left]:
+        """Where the consumers of a family are to go on, by their names and those of the logs."""
         with self._reading() as db:
-            return listing.unconsumed(db, consumer, after, limit)
+            return listing.unconsumed(db, family, after, limit)
 
     def place(self, consumer: str, log: str) -> Place | None:
         """Where a consumer is to go on in one log."""

@@ -13,6 +13,7 @@ from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 
+import msgpack
 import pytest
 
 from actors.runtime.journal.errors import StorageError
@@ -27,7 +28,7 @@ from actors.storage.export import export
 from actors.storage.findings import Finding, Tally
 from actors.storage.samples import ITEMS, appending, record, store
 from actors.storage.source import MemorySource
-from actors.task.fold import Fold
+from actors.task.fold import Fold, fold
 from actors.task.listing import TASKS
 from tests.storage.filled import fill, task_append
 
@@ -375,6 +376,17 @@ async def test_a_snapshot_that_is_not_the_fold_is_found() -> None:
         assert len(found) == 1
         assert said in found[0]
         assert "log 'task', record 5" in found[0]
+
+
+async def test_a_snapshot_of_an_earlier_release_is_the_fold_but_for_what_it_does_not_tell() -> None:
+    journal = MemoryJournal()
+    journal.open(TASKS)
+    append = task_append("task", 3)
+    await store(journal, append)
+    fields = msgpack.unpackb(fold(append.records).pack())
+    del fields["taken"], fields["spoke"]
+    journal.save_snapshot("task", Snapshot(append.seq, msgpack.packb(fields)))
+    assert [finding async for finding in check(MemorySource(journal), Tally())] == []
 
 
 async def test_records_that_no_task_writes_are_found() -> None:

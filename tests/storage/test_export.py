@@ -86,8 +86,8 @@ async def test_an_imported_journal_goes_on() -> None:
     other.open(ITEMS)
     place = await settled(other.find("kéy-2"))
     assert place == ("of epochs", 1)
-    assert await settled(other.unconsumed("outbox")) == [("of epochs", 72)]
-    assert await settled(other.unconsumed("audit")) == [("of epochs", 74)]
+    assert await settled(other.unconsumed("outbox")) == [("outbox", ("of epochs", 72))]
+    assert await settled(other.unconsumed("audit")) == [("audit", ("of epochs", 74))]
     again = appending("new", 0, keys=("key-3",))
     assert await settled(other.append([again])) == [Ack.FENCED]
     await store(other, claiming("of epochs", 75, 4))

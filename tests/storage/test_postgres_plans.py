@@ -43,7 +43,7 @@ def connection_of(journal: PostgresJournal, which: str) -> Connection:
         (lambda journal: journal.head("a"), True),
         (lambda journal: journal.heads("a"), True),
         (lambda journal: journal.heads("a", active=True), True),
-        (lambda journal: journal.unconsumed("copy", "a"), True),
+        (lambda journal: journal.unconsumed("copy", ("copy", "a")), True),
         (lambda journal: journal.place("copy", "a"), True),
         (lambda journal: journal.list(query()), False),  # a page is sorted when it is complete
         (lambda journal: journal.list(query(state=2, since=3, after=(9, "c"))), False),

@@ -295,7 +295,7 @@ class JournalActor(Actor[Lanes]):
         asked, error, reply_to = message.asked, message.error, envelope.reply_to
         if isinstance(asked, LoadLog):
             loaded: Effects = [Tell(self._address(asked.log), Loaded(message.result, error))]
-            return loaded + _after_load(state, asked.log, message, envelope.caller)
+            return loaded + _after_load(state, asked, message, envelope.caller)
         if isinstance(asked, Asked):
             return [Tell(asked.to, Answered(asked, message.result, error))]
         if reply_to is None:
@@ -305,9 +305,11 @@ class JournalActor(Actor[Lanes]):
         return [Reply(reply_to, self._shown(asked, message.result))]
 
 
-def _after_load(state: Lanes, log: str, read: Fetched, caller: Caller) -> Effects:
+def _after_load(state: Lanes, asked: LoadLog, read: Fetched, caller: Caller) -> Effects:
     """Look after a log that is refused; one that cannot be read now its actor has looked after."""
     if isinstance(read.error, StorageRejected):
-        return state.refuse(log, caller)
-    state.read(log, read.result)
+        return state.refuse(asked.log, caller)
+    if asked.owned and read.result is None:
+        return []  # there may be one, of somebody else
+    state.read(asked.log, read.result)
     return []

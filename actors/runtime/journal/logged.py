@@ -55,6 +55,8 @@ class Replaying(NamedTuple):
     """Waiting for the log; what arrives meanwhile is stashed, in order."""
 
     log: str
+    asker: Caller | None = None
+    """On whose behalf it is read; None: on that of the core, which may see all."""
 
 
 class Unreadable(NamedTuple):
@@ -62,6 +64,8 @@ class Unreadable(NamedTuple):
 
     log: str
     error: Exception
+    asker: Caller | None = None
+    """The one who may not see it, or there is none; None: it is so for everybody."""
 
 
 S = TypeVar("S")
@@ -84,6 +88,13 @@ class LoggedActor(Actor[Any], Generic[S]):
 
     def born(self, envelope: Envelope) -> S | None:
         """The state of an actor whose first message says that there is no log to read."""
+        return None
+
+    def asker(self, envelope: Envelope) -> Caller | None:
+        """Who must own the log, or it is not read for this message; None: whoever asks.
+
+        Owner and tenant only: what is found holds for each request of theirs.
+        """
         return None
 
     @abstractmethod
@@ -134,10 +145,12 @@ class LoggedActor(Actor[Any], Generic[S]):
     def step(self, state: Phase[S], envelope: Envelope, now: int) -> Step[Phase[S]]:
         """Decide one message in the phase that this actor is in."""
         if isinstance(state, Asleep):
-            return self._wake(state, envelope, now)
+            return self._wake(envelope, now)
         if isinstance(state, Replaying):
             return self._replay(state, envelope, now)
         if isinstance(state, Unreadable):
+            if self._of_another(state, envelope):
+                return self._wake(envelope, now)
             return Step(state, (*_refuse(envelope, state), Passivate()))
         return self._live(state, envelope, now)
 
@@ -149,12 +162,19 @@ class LoggedActor(Actor[Any], Generic[S]):
         caller = self.lost(state) if isinstance(error, ActorCrashed) else None
         return effects if caller is None else (*effects, Tell(JOURNAL, Orphan(self.log, caller)))
 
-    def _wake(self, state: Asleep, envelope: Envelope, now: int) -> Step[Phase[S]]:
+    def _wake(self, envelope: Envelope, now: int) -> Step[Phase[S]]:
         live = self.born(envelope)
         if live is not None:
             return self._live(live, envelope, now)
-        load = Tell(JOURNAL, LoadLog(self.log), caller=envelope.caller)
-        return Step(Replaying(self.log), (Stash(), load))
+        asker = self.asker(envelope)
+        load = Tell(JOURNAL, LoadLog(self.log, owned=asker is not None), caller=envelope.caller)
+        return Step(Replaying(self.log, asker), (Stash(), load))
+
+    def _of_another(self, state: Unreadable, envelope: Envelope) -> bool:
+        """Whether the log was read for somebody who may not see it, and another one asks now."""
+        if state.asker is None or not envelope.message.revives:
+            return False
+        return self.asker(envelope) != state.asker
 
     def _replay(self, state: Replaying, envelope: Envelope, now: int) -> Step[Phase[S]]:
         message = envelope.message
@@ -162,7 +182,8 @@ class LoggedActor(Actor[Any], Generic[S]):
             return Step(state, (Stash(),))
         revived = message.error or self.revived(message.stored, now)
         if isinstance(revived, Exception):
-            return Step(Unreadable(self.log, revived), (Unstash(), Passivate()))
+            asker = state.asker if message.error is None else None
+            return Step(Unreadable(self.log, revived, asker), (Unstash(), Passivate()))
         return self._rest(revived.state, (*revived.effects, Unstash()))
 
     def _live(self, state: S, envelope: Envelope, now: int) -> Step[Phase[S]]:

@@ -87,6 +87,8 @@ class LoadLog(Internal):
     """Read a log for its actor, which is told Loaded."""
 
     log: str
+    owned: bool = False
+    """Only if the envelope's caller may see it; else it is as if there were none (R81)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,8 @@ class NextRecords(Asked):
 
     place: Place
     limit: int = 256
+    consumer: str = ""
+    """For whom; it comes back with the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +183,20 @@ class Consumed(Asked):
 
 @dataclass(frozen=True, slots=True)
 class Unconsumed(Asked):
-    """One page of what is left for a consumer; `Sequence[Place]`."""
+    """One page of what is left for a family of consumers; `Sequence[Left]`."""
 
-    consumer: str
-    after: str = ""
+    family: str
+    after: tuple[str, str] = ("", "")
     limit: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class WholeLog(Asked):
+    """All that the journal has of a log; `Stored | None`."""
+
+    log: str
+    consumer: str = ""
+    """For whom; it comes back with the answer."""
 
 
 @dataclass(frozen=True, slots=True)

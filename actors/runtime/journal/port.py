@@ -91,6 +91,14 @@ class Place(NamedTuple):
     seq: int
 
 
+class Left(NamedTuple):
+    """Something that a durable consumer has yet to do."""
+
+    consumer: str
+    place: Place
+    """The last record that it is done with (seq 0: none)."""
+
+
 class Snapshot(NamedTuple):
     """A cache of a fold: what its actor made of the records up to `seq`."""
 
@@ -226,11 +234,16 @@ class Upkeep(Protocol):
         """
 
     def unconsumed(
-        self, consumer: str, after: str = "", limit: int = 256
-    ) -> MaybeAwaitable[Sequence[Place]]:
-        """Where a consumer is to go on, for each log with something for it, by name.
+        self, family: str, after: tuple[str, str] = ("", ""), limit: int = 256
+    ) -> MaybeAwaitable[Sequence[Left]]:
+        """Where consumers are to go on, for each log with something for them.
 
-        A place is the last record that it is done with (seq 0: none).
+        In the order of consumer and log (of their UTF-8 bytes).
+
+        Args:
+            family: that consumer, and all whose names begin with it and a slash.
+            after: consumer and log of the last one of the page before.
+            limit: at most so many.
         """
 
     def place(self, consumer: str, log: str) -> MaybeAwaitable[Place | None]:

@@ -36,12 +36,18 @@ from actors.runtime.journal.messages import (
     Remove,
     Surplus,
     Unconsumed,
+    WholeLog,
 )
-from actors.runtime.journal.port import Journal, MaybeAwaitable
+from actors.runtime.journal.port import Ack, Append, Journal, MaybeAwaitable
 
 logger = logging.getLogger("actors.journal")
 
+NAMED = 16
+"""Logs of a group that a line about it names."""
+
 Then = Callable[[Any, Exception | None], None]
+OnGroup = Callable[[tuple[Append, ...], tuple[Ack, ...] | None, float], object]
+"""Told a group, the journal's answer (None: it has raised), and how many seconds that took."""
 
 
 class JournalShell:
@@ -51,6 +57,8 @@ class JournalShell:
         self._journal = journal
         self._system = system
         self._waiting: set[asyncio.Future[Any]] = set()
+        self.on_group: OnGroup = lambda *_: None
+        """Told of each group that the journal has answered."""
 
     def take(self) -> None:
         """Note that the journal is used, before it is opened.
@@ -75,12 +83,17 @@ class JournalShell:
                 self._fetch(request)
 
     def _store(self, request: StoreGroup) -> None:
+        began = self._system.clock.monotonic()
+
         def then(acks: Any, error: Exception | None) -> None:
             error = error or _miscounted(acks, len(request.group))
+            took = self._system.clock.monotonic() - began
+            self.on_group(request.group, None if error else tuple(acks), took)
             if error is None:
                 self._tell(GroupStored(request.lane, tuple(acks)))
             else:
-                self._failed(request.lane, "store a group of records", error)
+                logs = [append.log for append in request.group]
+                self._failed(request.lane, "store a group of records", error, logs)
 
         self._run(lambda: self._journal.append(request.group), then)
 
@@ -91,14 +104,16 @@ class JournalShell:
             if error is None:
                 self._tell(FoundThere(request.lane, records))
             else:
-                self._failed(request.lane, "read back whether records are stored", error)
+                what = "read back whether records are stored"
+                self._failed(request.lane, what, error, [append.log])
 
         self._run(lambda: self._journal.page(append.log, append.expected, request.limit), then)
 
-    def _failed(self, lane: str, what: str, error: Exception) -> None:
+    def _failed(self, lane: str, what: str, error: Exception, logs: list[str]) -> None:
         transient = isinstance(error, StorageUnavailable)
         level = logging.WARNING if transient else logging.ERROR
-        logger.log(level, "could not %s: %s", what, error)
+        extra = {"logs": logs[:NAMED], "others": max(0, len(logs) - NAMED)}
+        logger.log(level, "could not %s: %s", what, error, extra=extra)
         self._tell(GroupFailed(lane, error, transient))
 
     def _fetch(self, request: Fetch) -> None:
@@ -106,7 +121,9 @@ class JournalShell:
 
         def then(result: Any, error: Exception | None) -> None:
             if error is not None:
-                logger.warning("could not read %s: %s", type(asked).__name__, error)
+                extra = {"log": getattr(asked, "log", ""), "owner": envelope.caller.owner}
+                says = "could not read %s: %s"
+                logger.warning(says, type(asked).__name__, error, extra=extra)
             fetched = Fetched(asked, result, error)
             self._system.tell(JOURNAL, fetched, envelope.reply_to, envelope.caller)
 
@@ -115,9 +132,10 @@ class JournalShell:
     def _read(self, request: Fetch) -> MaybeAwaitable[Any]:
         journal = self._journal
         match request.asked:
-            case LoadLog(log):
+            case LoadLog(log, owned):
                 # A user's own store knows its callers, not the core.
-                return journal.read(log, request.envelope.caller if journal.external else None)
+                asks = owned or journal.external
+                return journal.read(log, request.envelope.caller if asks else None)
             case ReadLog(log):
                 return journal.read(log, request.envelope.caller)
             case ReadPage(log, after, limit):
@@ -166,12 +184,14 @@ def _looked_after(journal: Journal, asked: Message) -> MaybeAwaitable[Any]:
     match asked:
         case Heads(_, after, limit, active):
             return journal.heads(after, limit, active=active)
-        case NextRecords(_, place, limit):
+        case NextRecords(_, place, limit, _):
             return journal.page(place.log, place.seq, limit)
         case Consumed(_, consumer, place):
             return journal.consumed(consumer, place)
-        case Unconsumed(_, consumer, after, limit):
-            return journal.unconsumed(consumer, after, limit)
+        case Unconsumed(_, family, after, limit):
+            return journal.unconsumed(family, after, limit)
+        case WholeLog(_, log, _):
+            return journal.read(log)
         case NextPlace(_, consumer, log):
             return journal.place(consumer, log)
         case Surplus(_, keep, limit):

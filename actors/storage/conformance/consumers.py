@@ -74,13 +74,31 @@ class Consumers(Suite):
         await store(journal, appending("b", 0, consumers=("two",)), appending("c", 0))
         for size in range(1, 7):
             names: list[str] = []
-            after, page = "", list(await settled(journal.unconsumed("one", limit=size)))
+            page = list(await settled(journal.unconsumed("one", limit=size)))
             while page:
                 same(len(page) <= size, True)
-                names += [place.log for place in page]
-                after = names[-1]
-                page = list(await settled(journal.unconsumed("one", after, size)))
+                names += [left.place.log for left in page]
+                page = list(await settled(journal.unconsumed("one", ("one", names[-1]), size)))
             same(names, NAMES, size)
+
+    @in_a_loop
+    async def test_a_family_of_consumers_is_told_together(self, journal: Journal) -> None:
+        """The one of that name and those below it; by consumer, then by log."""
+        family = ("one", "one/", "one/a", "one/é", "one/a/b")
+        others = ("on", "one!", "one0", "onea", "two/one")
+        await store(journal, appending("a", 0, consumers=family + others))
+        await store(journal, appending("é", 0, consumers=("one/a", "one", "one1")))
+        expected = [(name, "a") for name in family] + [("one", "é"), ("one/a", "é")]
+        expected.sort(key=lambda each: (each[0].encode(), each[1].encode()))
+        for size in range(1, 9):
+            found: list[tuple[str, str]] = []
+            page = list(await settled(journal.unconsumed("one", limit=size)))
+            while page:
+                found += [(left.consumer, left.place.log) for left in page]
+                page = list(await settled(journal.unconsumed("one", found[-1], size)))
+            same(found, expected, size)
+        below = await settled(journal.unconsumed("one/a"))
+        same([left.consumer for left in below], ["one/a", "one/a", "one/a/b"])
 
     @in_a_loop
     async def test_a_consumer_has_a_place_in_each_log(self, journal: Journal) -> None:
@@ -103,4 +121,4 @@ class Consumers(Suite):
 
     @staticmethod
     async def _left(journal: Journal, consumer: str) -> list[Place]:
-        return list(await settled(journal.unconsumed(consumer)))
+        return [left.place for left in await settled(journal.unconsumed(consumer))]

@@ -9,7 +9,17 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from actors.runtime.journal.port import Ack, Copy, Head, Journal, Place, Snapshot, Stored, settled
+from actors.runtime.journal.port import (
+    Ack,
+    Copy,
+    Head,
+    Journal,
+    Left,
+    Place,
+    Snapshot,
+    Stored,
+    settled,
+)
 from actors.runtime.journal.projection import Keep
 from actors.runtime.journal.record import CLAIM, Record
 from actors.storage.conformance.suite import FENCED, Suite, in_a_loop
@@ -153,7 +163,7 @@ class Copies(Suite):
         """What they have left holds back compaction and removal as before."""
         copy = COMPACTED._replace(consumers=(("one", 8), ("two", 7)))
         same(await settled(journal.restore(copy)), True)
-        same(await settled(journal.unconsumed("one")), [Place("t", 8)])
+        same(await settled(journal.unconsumed("one")), [Left("one", Place("t", 8))])
         same(await settled(journal.place("two", "t")), Place("t", 7))
         same(await settled(journal.compact("t", 8)), False)
         same(await settled(journal.remove(copy.head)), False)

@@ -79,7 +79,7 @@ class Keeping(Suite):
             same(await verdicts(other, appending("c", 0, keys=("k",))), FENCED)
             same(await settled(other.unconsumed("one")), [])
             left = await settled(other.unconsumed("two"))
-            same([place.log for place in left], ["a"])
+            same([each.place.log for each in left], ["a"])
             same(await settled(other.head("a")), Head("a", 9, floor=5))
             same(await settled(other.page("a", 4, 9)), None)
             same((await known(other, "b")).snapshot, Snapshot(4, b"four"))
