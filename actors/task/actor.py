@@ -8,9 +8,11 @@ Neighbours: `decide.py` (live), `revive.py` (before), `state.py` (what it knows)
 
 from __future__ import annotations
 
+from typing import Any
+
 from a2a.utils.errors import InternalError
 
-from actors.runtime import Caller, Effect, Envelope, Perform, Reject, Reply, Step, Tell
+from actors.runtime import Caller, Effect, Envelope, Perform, Reject, Reply, ReplyTo, Step, Tell
 from actors.runtime.journal.errors import StorageUnavailable
 from actors.runtime.journal.logged import LONG_LOG, SNAPSHOT_TAIL, LoggedActor
 from actors.runtime.journal.messages import AppendFailed
@@ -43,6 +45,15 @@ class TaskActor(LoggedActor[TaskState]):
         if isinstance(message, Send) and message.new:
             return born(self.rules, self.log, message, envelope.caller, self.life)
         return None
+
+    def asker(self, envelope: Envelope) -> Caller | None:
+        """Read the log of a task for nobody but its owner (R87).
+
+        What nobody waits for comes from the core itself; a user's own store judges on its own.
+        """
+        if envelope.reply_to is None or self.rules.external:
+            return None
+        return envelope.caller._replace(key=0)
 
     def revived(self, stored: Stored | None, now: int) -> Step[TaskState] | Exception:
         """Read a task back, and settle its lost run."""
@@ -78,11 +89,12 @@ class TaskActor(LoggedActor[TaskState]):
         """
         waiting = [waiter.to for waiter in state.waiters] + [waiter.to for waiter, _ in state.held]
         for pending in state.pending:
-            waiting += [effect.to for effect in pending.then if isinstance(effect, Reply | Reject)]
+            waiting += filter(None, map(_asked, pending.then))
         effects: list[Effect] = [Reject(to, error) for to in waiting]
         if state.active:
             effects.append(Tell(RUNNER, Abandon(state.run_id)))
-        asked = (*state.queue, state.running) if state.running else state.queue
+        running = (*state.running.taken, state.running) if state.running else ()
+        asked = (*state.queue, *running)
         forget = [Perform("agent", ForgetRequest(queued.caller.key)) for queued in asked]
         return (*effects, *forget)
 
@@ -107,8 +119,26 @@ class TaskActor(LoggedActor[TaskState]):
         """Remember which version is kept."""
         return state._replace(snapshot=snapshot.seq)
 
+    def about(self, state: Any) -> dict[str, object]:
+        """Task, owner, and the sequence number that has been decided."""
+        named: dict[str, object] = {"task": self.log}
+        if isinstance(state, TaskState):
+            named.update(owner=state.owner, seq=state.seq)
+        return named
+
     def lost(self, state: TaskState) -> Caller | None:
         """Name the caller of the run that a crash takes along."""
         if not state.active:
             return None
         return state.running.caller if state.running else Caller()
+
+
+def _asked(effect: Effect) -> ReplyTo[Any] | None:
+    """Who was to be answered once a record is stored."""
+    match effect:
+        case Reply(to=to) | Reject(to=to):
+            return to
+        case Tell(reply_to=to):
+            return to
+        case _:
+            return None

@@ -18,7 +18,7 @@ from typing import Protocol
 from a2a.types import TaskState
 
 from actors.task.policy import Policy
-from statechart import Chart, Drop, Go, Guard, Refuse, State
+from statechart import Chart, Drop, Go, Guard, Refuse, State, inside
 
 Row = Go | Refuse | Drop
 
@@ -54,6 +54,7 @@ CORE_EVENTS = (
     "expired",  # the execution deadline passed
     "cancelled",  # cancel returned, or the grace ran out
     "cancel_raised",  # cancel raised
+    "interrupted",  # a message has come that does not wait for the end of the run
     "lost",  # the process that ran the agent is gone
     "overdue",  # nobody has been at work on it for longer than a task may stay open
 )
@@ -106,6 +107,7 @@ def task_chart(policy: Policy) -> Chart:
             *_artifact_rows(policy),
             *_message_rows(policy),
             *_client_rows(policy),
+            *_interrupting_rows(policy),
             *_ending_rows(policy),
             *_run_rows(),
         ),
@@ -219,6 +221,9 @@ def _message_rows(policy: Policy) -> Iterable[Row]:
 
 
 def _client_rows(policy: Policy) -> Iterable[Row]:
+    if policy.during_run == "reject":
+        yield Refuse("send", _ASKED_NOTHING, "busy", conditions=inside("running"))
+        yield Refuse("send", "cancelling", "busy")
     if policy.visible == "admission":
         yield Go("send", "absent", "submitted", actions=("accept", "create"))
     else:
@@ -228,8 +233,27 @@ def _client_rows(policy: Policy) -> Iterable[Row]:
     yield Refuse("send", "replied", "not_found")
     yield Refuse("cancel", "terminal", "not_cancelable")  # R52
     yield Refuse("cancel", ("absent", "replied"), "not_found")
-    if policy.during_run == "reject":
-        yield Refuse("send", ("running", "cancelling"), "busy")
+
+
+_ASKED_NOTHING = ("absent", "submitted", "working")
+
+
+def _interrupting_rows(policy: Policy) -> Iterable[Row]:
+    """A2, R23: whether a message that was accepted calls the run off that is going on.
+
+    Once a run has asked for input, what comes is the answer: it gets a run of its own.
+    """
+    yield Refuse("interrupted", ("idle", "cancelling"), "no_run")
+    if "interrupt" not in (policy.during_run, policy.during_auth):
+        yield Drop("interrupted", "running", "queued")
+        return
+    yield Go("interrupted", "running", "idle", actions=("end", "abandon"))
+    yield Refuse("interrupted", "input_required", "queued")
+    yield Refuse("interrupted", ("terminal", "replied"), "terminal")
+    if policy.during_run != "interrupt":
+        yield Refuse("interrupted", _ASKED_NOTHING, "queued")
+    if policy.during_auth != "interrupt":
+        yield Refuse("interrupted", "auth_required", "queued")
 
 
 def _ending_rows(policy: Policy) -> Iterable[Row]:

@@ -36,27 +36,41 @@ from actors.runtime.journal.projection import Query
 from actors.runtime.journal.shell import JournalShell
 from actors.runtime.recovery import RECOVERY, Begin, HowFar, Recovery, RecoveryActor
 from actors.task.actor import TaskActor
+from actors.task.delivery import Delivery
 from actors.task.fanout import PAGE
 from actors.task.listing import TASKS
 from actors.task.messages import (
     Admitted,
     Attach,
     Cancel,
+    Configure,
     Detach,
     Get,
     Hold,
     Send,
     Settled,
+    TaskMessage,
+    Unconfigure,
     View,
     task_ref,
 )
-from actors.task.orders import OUTBOX, RETENTION, RUNNER, Page, Pull, TaskPage
+from actors.task.orders import (
+    OUTBOX,
+    RETENTION,
+    RUNNER,
+    Deliveries,
+    HowDelivered,
+    Page,
+    Pull,
+    TaskPage,
+)
 from actors.task.outbox import OutboxActor
 from actors.task.policy import Policy
 from actors.task.record import Kind
 from actors.task.retention import Retention, RetentionActor
 from actors.task.rules import Rules
 from actors.task.runner import RunnerActor
+from actors.task.state import TaskState
 from actors.task.views import shown
 
 logger = logging.getLogger("actors.task")
@@ -79,9 +93,11 @@ class TaskCore:
         system: where the actors live.
         journal: opened here, closed by `close`.
         policy: see `Policy`.
-        pushes: there is a webhook port to notify.
+        sender: the webhook port is a sender of the user's, to be notified of every task.
+        delivery: the webhook port notifies the webhooks of tasks, which is tried like this.
         removals: there is a port that wants to hear which tasks are removed.
         retention: what is kept; None: everything.
+        artifacts: how many a task may have; None: any number.
         shell: performs what the JournalActor asks; another one where a simulator decides when.
         incarnation: names this core among all that ever write to the journal.
     """
@@ -92,9 +108,11 @@ class TaskCore:
         journal: Journal,
         policy: Policy,
         *,
-        pushes: bool = False,
+        sender: bool = False,
+        delivery: Delivery | None = None,
         removals: bool = False,
         retention: Retention | None = None,
+        artifacts: int | None = None,
         shell: Callable[[Journal, ActorSystem], JournalShell] = JournalShell,
         incarnation: str,
     ) -> None:
@@ -104,12 +122,15 @@ class TaskCore:
         self._retention = retention
         self._shell = shell(journal, system)
         self._took = False
-        self._pushed = PUSHED[policy.pushed] if pushes else frozenset()
+        self._pushed = PUSHED[policy.pushed] if sender or delivery else frozenset()
+        self._outbox = OutboxActor(self._pushed, delivery, sender=sender)
         rules = Rules(
             policy,
             external=journal.external,
             pushed=self._pushed,
+            hooks=("",) if sender else (),
             removals=removals,
+            artifacts=artifacts,
             incarnation=incarnation,
         )
         lives = count(1)
@@ -136,7 +157,7 @@ class TaskCore:
         patience = self.policy.storage_patience
         self.system.spawn(JOURNAL, JournalActor(self.journal.lane, patience, task_ref, shown))
         self.system.spawn(RUNNER, RunnerActor())
-        self.system.spawn(OUTBOX, OutboxActor(self._pushed))
+        self.system.spawn(OUTBOX, self._outbox)
         if self._retention is not None or self.policy.parked_life is not None:
             kept = self._retention or Retention()
             self.system.spawn(RETENTION, RetentionActor(kept, self.policy.parked_life))
@@ -190,33 +211,82 @@ class TaskCore:
 
     # -- asks
 
+    async def ask(
+        self,
+        task: str,
+        message: TaskMessage,
+        caller: Caller,
+        timeout: float = 30.0,  # noqa: ASYNC109 - a deadline of the ask, not of the await
+        undelivered: Callable[[Any], None] | None = None,
+        trace: str = "",
+    ) -> Any:
+        """Ask a task something for a client; it is not even told unless it is the client's (R87).
+
+        Whose a live task is its state says; whose a parked one is its row says, when its log is to
+        be read. Whoever is refused has cost what an id costs that nobody has: one look at a row.
+
+        Raises:
+            TaskNotFoundError: it is absent or somebody else's (R81).
+        """
+        ref = task_ref(task)
+        if self._theirs(ref, caller):
+            await self.system.ask(JOURNAL, ReadLog(task), caller)
+            raise Rules.unknown()
+        return await self.system.ask(ref, message, caller, timeout, undelivered, trace)
+
+    def _theirs(self, ref: ActorRef[Any], caller: Caller) -> bool:
+        """Whether a live task is somebody else's; a user's own store judges that on its own."""
+        cell = self.system.cells.get(ref)
+        if cell is None or self.journal.external or not isinstance(cell.state, TaskState):
+            return False
+        state: TaskState = cell.state
+        return (state.owner, state.tenant) != (caller.owner, caller.tenant)
+
     async def recovery(self) -> Recovery:
         """Return how far the tasks are settled that were going on when the last process ended."""
         found: Recovery = await self.system.ask(RECOVERY, HowFar())
         return found
 
-    async def send(self, task: str, message: Send, caller: Caller) -> Admitted | Settled:
-        """Hand a message in: `Admitted` for Wait.STREAM, to be `reading` then, else `Settled`."""
-        answer: Admitted | Settled = await self.system.ask(
-            task_ref(task),
-            message,
-            caller,
-            self.policy.request_deadline,
-            partial(self.let_out, task),
+    async def send(
+        self, task: str, message: Send, caller: Caller, trace: str = ""
+    ) -> Admitted | Settled:
+        """Hand a message in: `Admitted` for Wait.STREAM, to be `reading` then, else `Settled`.
+
+        Args:
+            task: its id.
+            message: what is sent.
+            caller: who sends.
+            trace: W3C traceparent of the request; the run goes on with it, after a crash too.
+        """
+        answer: Admitted | Settled = await self.ask(
+            task, message, caller, self.policy.request_deadline, partial(self.let_out, task), trace
         )
         return answer
 
     async def cancel(self, task: str, caller: Caller) -> Settled:
         """Ask for the end of a task; the answer comes with its terminal state."""
         deadline = self.policy.request_deadline
-        answer: Settled = await self.system.ask(task_ref(task), Cancel(), caller, deadline)
+        answer: Settled = await self.ask(task, Cancel(), caller, deadline)
         return answer
+
+    async def configure(self, task: str, config: bytes, caller: Caller) -> None:
+        """Keep a webhook of a task (TaskPushNotificationConfig, with its id)."""
+        await self.ask(task, Configure(config), caller)
+
+    async def unconfigure(self, task: str, hook: str, caller: Caller) -> None:
+        """Forget a webhook of a task; no attempt to notify it begins after this has returned."""
+        await self.ask(task, Unconfigure(hook), caller)
+
+    async def deliveries(self) -> Deliveries:
+        """Return how the webhooks are doing."""
+        found: Deliveries = await self.system.ask(OUTBOX, HowDelivered())
+        return found
 
     async def view(self, task: str, caller: Caller) -> View | None:
         """Return the committed Task, or None if there is none that the caller may see."""
         ref = task_ref(task)
         found: View | None
-        if self.journal.external or not self.system.alive(ref):
+        if self.journal.external or not self.system.alive(ref) or self._theirs(ref, caller):
             found = await self.system.ask(JOURNAL, ReadLog(task), caller)
         else:
             found = await self.system.ask(ref, Get(), caller)
@@ -247,9 +317,8 @@ class TaskCore:
     ) -> Admitted:
         """Let a reader in; be `reading` its `pages` from then on. See `Attach`."""
         attach = Attach(after, sender)
-        admitted: Admitted = await self.system.ask(
-            task_ref(task), attach, caller, undelivered=partial(self.let_out, task)
-        )
+        let_out = partial(self.let_out, task)
+        admitted: Admitted = await self.ask(task, attach, caller, undelivered=let_out)
         return admitted
 
     def let_out(self, task: str, answer: object) -> None:

@@ -1,14 +1,21 @@
-"""Courier: what the outbox knows of one task, and which of its records webhooks have yet to hear.
+"""Courier: what the outbox knows of one webhook, and which records it has yet to hear.
 
-Neighbours: `outbox.py` (owns couriers; performs what they want).
+Neighbours: `outbox.py` (owns couriers; performs what they want), `attempts.py` (what attempts have
+led to), `traffic.py` (how many at once).
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Sequence
+from enum import Enum
+from urllib.parse import urlsplit
+
+from a2a.types import TaskPushNotificationConfig
 
 from actors.runtime.journal.record import Record
+from actors.task.orders import Hook
+from actors.task.record import Kind
 
 READ = 64
 """Records that are read at a time."""
@@ -19,54 +26,159 @@ QUEUE = 256
 """Records that wait in memory; whatever more there is waits in the journal."""
 
 
+class Doing(Enum):
+    """What a courier is about."""
+
+    NOTHING = "nothing"
+    READING = "reading"
+    WAITING = "waiting"
+    """For its turn to send: too many others are sending."""
+    SENDING = "sending"
+    RESTING = "resting"
+    """Until the next attempt."""
+
+
 class Courier:
-    """One task's deliveries, in order.
+    """One webhook's deliveries, in order.
 
     Args:
+        hook: id of the webhook; "" for the sender that the user passed.
         known: every record up to this one is done with, or waits here; UNKNOWN until the journal
             has told.
         behind: there may be records after `known` that nobody will hand over.
     """
 
     __slots__ = (
-        *("_first", "_handed", "behind", "checked", "known"),
-        *("noting", "queue", "reading", "sending", "sent"),
+        *(
+            "_asked",
+            "_first",
+            "_handed",
+            "attempt",
+            "began",
+            "behind",
+            "checked",
+            "closed",
+            "doing",
+        ),
+        *("failed_at", "failing", "hook", "id", "known", "noting", "queue", "receiver"),
+        *("sent", "why"),
     )
 
-    def __init__(self, known: int, *, behind: bool) -> None:
+    def __init__(self, hook: str, known: int, *, behind: bool) -> None:
+        self.id = hook
         self.known = known
         self.behind = behind
+        self.doing = Doing.NOTHING
+        self.hook: Hook | None = None
+        """Whom it notifies; None until its task's log has told."""
+        self.receiver = ""
+        """Scheme, host and port."""
+        self.closed = NOTHING
+        """The record by which the webhook was deleted: none is sent any more."""
         self.queue: deque[Record] = deque()
-        self.sending = False
-        self.sent = 0
-        """The record that was sent last."""
-        self.reading = False
+        self.sent: Record | None = None
+        """What is being sent, or is to be sent once more."""
+        self.attempt = 0
+        """Number of the latest attempt to send it."""
+        self.began = 0
+        """UTC milliseconds of the first of them, once it has failed."""
+        self.failed_at = 0
+        """UTC milliseconds of the first attempt that failed since the last that did not."""
+        self.failing = False
+        """A record was given up: each further one gets one attempt, until one succeeds."""
+        self.why = ""
+        """What the latest attempt failed for."""
         self.noting = NOTHING
         """The journal is being told that all up to here is done with."""
         self.checked = False
         """The journal had nothing after `known` when it was asked last."""
-        self._first = self._handed = 0
+        self._first = self._handed = self._asked = 0
 
     @property
     def busy(self) -> bool:
-        """A notification or a read is under way."""
-        return self.sending or self.reading
+        """Something is under way that will be reported."""
+        return self.doing is not Doing.NOTHING
 
     @property
     def done(self) -> bool:
         """There is nothing left to do."""
-        return self.checked and not (self.busy or self.queue)
+        return self.checked and not (self.busy or self.queue or self.sent)
+
+    @property
+    def ready(self) -> bool:
+        """There is something to send."""
+        return self.closed == NOTHING and bool(self.sent or self.queue)
+
+    @property
+    def outdated(self) -> bool:
+        """What is being sent is for a webhook that was deleted meanwhile."""
+        since = 0 if self.hook is None else self.hook.since
+        return self.closed != NOTHING or (self.sent is not None and self.sent.seq <= since)
 
     @property
     def lost(self) -> bool:
         """It is not known where to go on."""
         return self.known == UNKNOWN
 
+    # -- whom it notifies
+
+    def serve(self, hook: Hook) -> bool:
+        """Notify that webhook from now on; True if there was another under its id."""
+        if hook == self.hook and self.closed == NOTHING:
+            return False
+        if self.closed != NOTHING and hook.since <= self.closed:
+            return False  # that one is deleted by now
+        changed = self.hook is not None or self.closed != NOTHING
+        if self.closed != NOTHING or (self.hook is not None and hook.since > self.hook.since):
+            # Deleted, perhaps by another process, and set again: what lies between is for nobody.
+            self.closed = NOTHING
+            self._drop()
+        self.hook, self.receiver = hook, receiver(hook.config)
+        self._skip(hook.since)
+        return changed
+
+    def close(self, seq: int) -> None:
+        """Send no more: the webhook was deleted by record `seq`."""
+        if self.hook is not None and self.hook.since > seq:
+            return  # and set again since: that has been read from the log
+        self.closed = self.known = max(self.closed, seq)
+        self._drop()
+
+    def _drop(self) -> None:
+        """Send nothing of what there is; what is under way may come to its end."""
+        self.queue.clear()
+        self.behind, self.checked = True, False
+        if self.doing is not Doing.SENDING:
+            self.sent = None
+            self.attempt = self.began = 0
+
+    def forget_failures(self) -> None:
+        """Begin anew: the webhook is another than the one that failed."""
+        self.attempt = self.began = self.failed_at = 0
+        self.failing, self.why = False, ""
+
+    def _skip(self, upto: int) -> None:
+        if not self.lost:
+            self.known = max(self.known, upto)
+
+    # -- what there is to send
+
+    def ask(self) -> None:
+        """Ask the journal where to go on."""
+        self._asked = self._handed
+
     def found(self, known: int | None) -> None:
         """Hear where to go on; None when the journal knows of nothing left."""
-        self.reading = False
-        self.known = self._first - 1 if known is None else known
-        self.checked = known is None and not self._handed
+        self.doing = Doing.NOTHING
+        if self.closed != NOTHING:
+            return  # meanwhile, and it goes on from there
+        if known is None:
+            # What was handed over when the journal was asked is done with; what came since is not.
+            known = self._asked or self._first - 1
+            self.checked = self._handed == self._asked
+        self.known = known
+        if self.hook is not None:
+            self._skip(self.hook.since)
 
     def hand(self, records: Sequence[Record]) -> None:
         """Take over records that were just committed, in order."""
@@ -79,12 +191,63 @@ class Courier:
 
     def take(self, records: Sequence[Record] | None, pushed: Collection[int]) -> None:
         """Take over what was read after `known`; None when it is no longer kept."""
-        self.reading = False
+        self.doing = Doing.NOTHING
         read = () if records is None else records
-        new = [record for record in read if record.seq > self.known]
-        self.queue.extend(record for record in new if record.kind in pushed)
-        self.known = new[-1].seq if new else self.known
+        for record in read:
+            if record.seq > self.known:
+                self._take(record, pushed)
         if len(read) < READ:
             # A record that was handed over meanwhile may have been stored after this was read.
             self.checked = self.known >= self._handed or records is None
             self.behind = self.behind and not self.checked
+
+    def _take(self, record: Record, pushed: Collection[int]) -> None:
+        """Go one record further; of a deleted webhook on to where it is set again, if it is.
+
+        The log may be ahead of what the outbox was told of it.
+        """
+        self.known = record.seq
+        if record.kind == Kind.HOOK_DELETED and record.facts["hook"] == self.id:
+            self.close(record.seq)
+        elif self.closed == NOTHING and record.kind in pushed:
+            self.queue.append(record)
+        elif self.closed != NOTHING and self._sets_it(record):
+            self.serve(Hook(self.id, record.seq, record.payload))
+
+    def _sets_it(self, record: Record) -> bool:
+        return record.kind == Kind.HOOK_SET and _id(record.payload) == self.id
+
+    # -- sending it
+
+    def send(self) -> Record:
+        """Return what is to be sent now."""
+        self.doing = Doing.SENDING
+        if self.sent is None:
+            self.sent = self.queue.popleft()
+        self.attempt += 1
+        return self.sent
+
+    def rest(self) -> None:
+        """Wait for the next attempt; what is to come after it waits in the journal."""
+        self.doing = Doing.RESTING
+        if self.queue and self.sent is not None:
+            self.queue.clear()
+            self.known, self.behind, self.checked = self.sent.seq, True, False
+
+    def finish(self) -> None:
+        """Be done with what was sent."""
+        self.doing, self.sent = Doing.NOTHING, None
+        self.attempt = self.began = 0
+
+
+def _id(config: bytes) -> str:
+    found: str = TaskPushNotificationConfig.FromString(config).id
+    return found
+
+
+def receiver(config: bytes) -> str:
+    """Return scheme, host and port of a webhook; "" for the sender that the user passed."""
+    if not config:
+        return ""
+    url = urlsplit(TaskPushNotificationConfig.FromString(config).url)
+    return f"{url.scheme}://{url.netloc.rpartition('@')[2]}".lower()

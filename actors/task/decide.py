@@ -12,12 +12,13 @@ from typing import Any, TypeAlias
 
 from actors.runtime import DeadLetter, Envelope, Message, Reject, Stash, Step, Tell
 from actors.runtime.journal.messages import Answered, Appended, Recover, Recovered
-from actors.task import readers, release, requests, runs, sweeping
+from actors.task import hooks, readers, release, requests, runs, sweeping
 from actors.task.messages import (
     Attach,
     Cancel,
     CancelGraceOver,
     CancelOver,
+    Configure,
     Detach,
     Emitted,
     ExecutionDeadline,
@@ -29,6 +30,7 @@ from actors.task.messages import (
     Send,
     Shorten,
     TerminalGraceOver,
+    Unconfigure,
 )
 from actors.task.orders import OUTBOX, LookAfter
 from actors.task.rules import Rules
@@ -77,8 +79,8 @@ def _recover(rules: Rules, draft: Draft, envelope: Envelope, message: Recover) -
     """Reviving has settled what the log told of; a user's own store tells nothing of runs."""
     if rules.external:
         runs.settle_orphan(rules, draft, envelope.caller)
-    if rules.pushed:
-        draft.do(Tell(OUTBOX, LookAfter(draft.state.task)))
+    if rules.pushed and (known := release.hooks_of(draft.state)):
+        draft.do(Tell(OUTBOX, LookAfter(draft.state.task, known)))
     if message.report is not None:
         draft.once_stored(Tell(message.report, Recovered(draft.state.task)))
 
@@ -93,6 +95,8 @@ _BY_TYPE: Mapping[type[Message], Decide] = MappingProxyType(
         Appended: _appended,
         TerminalGraceOver: _terminal_grace_over,
         Send: requests.send,
+        Configure: hooks.configure,
+        Unconfigure: hooks.unconfigure,
         Cancel: requests.cancel,
         Get: requests.get,
         Attach: readers.attach,

@@ -5,7 +5,7 @@ Neighbours: `chart.py` (whose reasons are spelled out here), `actor.py` (stores 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from a2a.types import (
@@ -61,15 +61,72 @@ def status_update(task: str, context: str, state: TaskState, at: int, say: Messa
 
 
 def new_task(
-    task: str, context: str, state: TaskState, at: int, request: bytes, say: Message | None
+    task: str,
+    context: str,
+    state: TaskState,
+    at: int,
+    request: bytes,
+    say: Message | None,
+    before: Sequence[bytes] = (),
 ) -> bytes:
-    """Return the payload of a Task made by the core, with the user's message as its history."""
+    """Return the payload of a Task made by the core, with the user's messages as its history.
+
+    Args:
+        task: its id.
+        context: its context's.
+        state: what it is in.
+        at: UTC milliseconds.
+        request: what the user asked.
+        say: the message of its status.
+        before: what the user asked before that, in order.
+    """
     status = _status(state, at)
     if say is not None:
         status.message.CopyFrom(say)
-    asked = SendMessageRequest.FromString(request).message
-    made = Task(id=task, context_id=context, status=status, history=[asked])
+    asked = [SendMessageRequest.FromString(each).message for each in (*before, request)]
+    made = Task(id=task, context_id=context, status=status, history=asked)
     return StreamResponse(task=made).SerializeToString()
+
+
+def combined(requests: Sequence[bytes]) -> bytes:
+    """Return requests as one, for one run (A2): the last, with the others' parts before its own.
+
+    It also refers to the tasks that the others refer to (R10); ids and all else are its own.
+    """
+    if len(requests) == 1:
+        return requests[0]
+    request, messages = SendMessageRequest.FromString(requests[-1]), _messages(requests)
+    parts = [part for message in messages for part in message.parts]
+    tasks = dict.fromkeys(task for message in messages for task in message.reference_task_ids)
+    request.message.ClearField("parts")
+    request.message.parts.extend(parts)
+    request.message.ClearField("reference_task_ids")
+    request.message.reference_task_ids.extend(tasks)
+    return request.SerializeToString()
+
+
+def as_sent(payload: bytes, requests: Sequence[bytes]) -> bytes:
+    """Return the payload of an agent's Task whose history has messages as they were sent.
+
+    An agent that makes its Task of `combined` requests knows them as one message.
+    """
+    if len(requests) == 1:
+        return payload
+    event, sent = StreamResponse.FromString(payload), _messages(requests)
+    combination, known = sent[-1].message_id, [each.message_id for each in event.task.history]
+    if combination not in known:
+        return payload
+    left_out = [each for each in sent if each.message_id not in known or each is sent[-1]]
+    history: list[Message] = []
+    for message in event.task.history:
+        history += left_out if message.message_id == combination else [message]
+    event.task.ClearField("history")
+    event.task.history.extend(history)
+    return event.SerializeToString()
+
+
+def _messages(requests: Sequence[bytes]) -> list[Message]:
+    return [SendMessageRequest.FromString(each).message for each in requests]
 
 
 def core_message(task: str, context: str, seq: int, text: str) -> Message:
@@ -121,6 +178,14 @@ _TYPES = {
 def violation(reason: str, event: Emitted) -> Failure:
     """Return what a refused event of the agent means for callers (R85)."""
     text = _VIOLATIONS[reason].format(type=_TYPES[event.kind], artifact=event.artifact)
+    return Failure(InvalidAgentResponseError.__name__, text)
+
+
+def too_many_artifacts(found: int, most: int) -> Failure:
+    """Return what it means for callers that an agent makes more artifacts than a task may have."""
+    text = (
+        f"Agent made {found} artifacts in one task, {most} are allowed: append to those there are."
+    )
     return Failure(InvalidAgentResponseError.__name__, text)
 
 

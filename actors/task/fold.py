@@ -11,7 +11,7 @@ Neighbours: `record.py` (what is folded), `actor.py` (owns the committed fold of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import msgpack
 from a2a.types import (
@@ -20,11 +20,12 @@ from a2a.types import (
     SendMessageRequest,
     StreamResponse,
     Task,
+    TaskPushNotificationConfig,
     TaskState,
 )
 
 from actors.runtime.journal.record import Record
-from actors.task.record import Kind
+from actors.task.record import CALLED_OFF, Kind, messages_of
 
 TERMINAL = frozenset(
     {
@@ -43,6 +44,17 @@ FORMAT = 1
 """Of a packed fold; a release that changes the fields raises it."""
 
 
+class Accepted(NamedTuple):
+    """A message that was accepted."""
+
+    request: bytes
+    """SendMessageRequest."""
+    extensions: tuple[str, ...]
+    """What its sender asked for."""
+    trace: str = ""
+    """W3C traceparent of the request."""
+
+
 class Fold:
     """The state that `records[1..version]` of one log describe.
 
@@ -56,10 +68,13 @@ class Fold:
         "artifacts",
         "cancelling",
         "epoch",
+        "hooks",
         "replied",
         "run",
         "running",
+        "spoke",
         "status_at",
+        "taken",
         "task",
         "touched",
         "version",
@@ -80,17 +95,30 @@ class Fold:
         """Number of the latest run."""
         self.running: int | None = None
         """Sequence number of the message whose run is going on."""
+        self.taken: tuple[int, ...] = ()
+        """Those of earlier messages that it is for too, in order; when a run has just given way to
+        a new message, of all that it was for."""
+        self.spoke: bool | None = False
+        """The latest run has said what state the task is in; None: a snapshot of an earlier release
+        does not tell."""
         self.cancelling = False
-        self.accepted: dict[int, tuple[bytes, tuple[str, ...]]] = {}
-        """Accepted messages that still matter, in order: the running one and those in the queue.
+        self.accepted: dict[int, Accepted] = {}
+        """Accepted messages that still matter, in order: those of the run and those in the queue.
         Values are the SendMessageRequest and the extensions that its sender asked for."""
         self.artifacts: dict[str, tuple[int, bool]] = {}
         """Artifact id -> index in `task.artifacts`, and whether its last chunk has come."""
+        self.hooks: dict[str, tuple[int, bytes]] = {}
+        """Id of a webhook -> the record that first set it, and its TaskPushNotificationConfig."""
 
     @property
     def queue(self) -> tuple[int, ...]:
         """Sequence numbers of accepted messages that wait for their run."""
-        return tuple(seq for seq in self.accepted if seq != self.running)
+        return tuple(seq for seq in self.accepted if seq not in self.in_hand)
+
+    @property
+    def in_hand(self) -> tuple[int, ...]:
+        """Sequence numbers of the messages that the run going on is for, in order."""
+        return (*self.taken, self.running) if self.running else ()
 
     @property
     def active(self) -> bool:
@@ -141,7 +169,8 @@ class Fold:
     def _accepted(self, record: Record) -> None:
         extensions = record.facts.get("extensions", [])
         assert isinstance(extensions, list)  # noqa: S101 - the codec checked it
-        self.accepted[record.seq] = (record.payload, tuple(extensions))
+        trace = str(record.facts.get("trace", ""))
+        self.accepted[record.seq] = Accepted(record.payload, tuple(extensions), trace)
 
     def _refused(self, record: Record) -> None:
         del self.accepted[record.number("message")]
@@ -150,19 +179,30 @@ class Fold:
         self.run = record.number("run")
         self.cancelling = True
 
-    def _ended(self, _: Record) -> None:
-        self._run_over()
+    def _ended(self, record: Record) -> None:
+        if record.facts.get("outcome") != CALLED_OFF:
+            self._run_over()
+            return
+        self.taken, self.running = messages_of(record), None
 
     def _replied(self, _: Record) -> None:
         self.replied = True
         self._run_over()
+
+    def _hook_set(self, record: Record) -> None:
+        hook = TaskPushNotificationConfig.FromString(record.payload).id
+        since, _ = self.hooks.pop(hook, (record.seq, b""))
+        self.hooks[hook] = (since, record.payload)
+
+    def _hook_deleted(self, record: Record) -> None:
+        self.hooks.pop(str(record.facts["hook"]), None)
 
     def _claimed(self, _: Record) -> None:
         """A claim changes the epoch, which `apply` reads off every record."""
 
     def _adopt(self, record: Record) -> None:
         """The agent's own Task becomes the Task, as it is."""
-        self.adopted = not record.number("core")
+        self.adopted = self.spoke = not record.number("core")
         self.task = task = StreamResponse.FromString(record.payload).task
         self.artifacts = {}
         for index, artifact in enumerate(task.artifacts):
@@ -172,7 +212,7 @@ class Fold:
     def _status(self, record: Record) -> None:
         """A new status moves the message of the one before into the history."""
         event = StreamResponse.FromString(record.payload).status_update
-        self.adopted = True
+        self.adopted = self.spoke = True
         task = self._existing()
         if task.status.HasField("message"):
             task.history.append(task.status.message)
@@ -198,20 +238,22 @@ class Fold:
 
     def _started(self, record: Record) -> None:
         """A message enters the history when its run starts, once (invariant 17)."""
+        begun, self.spoke = self.taken, False
         self.run = record.number("run")
-        self.running = record.number("message")
+        *before, self.running = messages_of(record)
+        self.taken = tuple(before)
         if self.task is None or record.number("again"):
             return
         if self.task.status.HasField("message"):
             self.task.history.append(self.task.status.message)
             self.task.status.ClearField("message")
-        message = self.message(self.running)
-        if all(known.message_id != message.message_id for known in self.task.history):
-            self.task.history.append(message)
+        for message in (self.message(seq) for seq in self.in_hand if seq not in begun):
+            if all(known.message_id != message.message_id for known in self.task.history):
+                self.task.history.append(message)
 
     def message(self, seq: int) -> Message:
         """The accepted message with that sequence number."""
-        return SendMessageRequest.FromString(self.accepted[seq][0]).message
+        return SendMessageRequest.FromString(self.accepted[seq].request).message
 
     def _existing(self) -> Task:
         if self.task is None:
@@ -225,9 +267,9 @@ class Fold:
             self.accepted.clear()
 
     def _run_over(self) -> None:
-        if self.running:
-            self.accepted.pop(self.running, None)
-        self.running = None
+        for seq in self.in_hand:
+            self.accepted.pop(seq, None)
+        self.taken, self.running = (), None
         self.cancelling = False
 
     _BY_KIND: ClassVar[Mapping[int, Callable[[Fold, Record], None]]] = {
@@ -241,6 +283,8 @@ class Fold:
         Kind.ENDED: _ended,
         Kind.CANCEL_ASKED: _cancel_asked,
         Kind.EPOCH_CLAIMED: _claimed,
+        Kind.HOOK_SET: _hook_set,
+        Kind.HOOK_DELETED: _hook_deleted,
     }
 
     # -- snapshots
@@ -250,8 +294,9 @@ class Fold:
         fields: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
         fields["format"] = FORMAT
         fields["task"] = None if self.task is None else self.task.SerializeToString()
-        fields["accepted"] = [[seq, req, list(ext)] for seq, (req, ext) in self.accepted.items()]
+        fields["accepted"] = [[seq, *accepted] for seq, accepted in self.accepted.items()]
         fields["artifacts"] = [[a, i, closed] for a, (i, closed) in self.artifacts.items()]
+        fields["hooks"] = [[hook, since, known] for hook, (since, known) in self.hooks.items()]
         packed: bytes = msgpack.packb(fields)
         return packed
 
@@ -266,12 +311,20 @@ class Fold:
         if fields["format"] != FORMAT:
             raise ValueError(f"snapshot of format {fields['format']}, this release reads {FORMAT}")
         fold = cls()
-        fields.setdefault("touched", fields["status_at"])  # once it was not kept
+        fields.setdefault("touched", fields["status_at"])  # once these were not kept
+        fields.setdefault("hooks", [])
+        fields.setdefault("taken", [])
+        fields.setdefault("spoke", None)
         for name in cls.__slots__:
             setattr(fold, name, fields[name])
         fold.task = None if fields["task"] is None else Task.FromString(fields["task"])
-        fold.accepted = {seq: (req, tuple(ext)) for seq, req, ext in fields["accepted"]}
+        fold.accepted = {
+            seq: Accepted(request, tuple(extensions), *trace)  # once there was none
+            for seq, request, extensions, *trace in fields["accepted"]
+        }
         fold.artifacts = {a: (i, closed) for a, i, closed in fields["artifacts"]}
+        fold.taken = tuple(fields["taken"])
+        fold.hooks = {hook: (since, known) for hook, since, known in fields["hooks"]}
         return fold
 
 

@@ -60,6 +60,8 @@ class Send(TaskMessage):
     """Idempotency key; empty where messages may repeat."""
     stored: ReplyTo[None] | None = None
     """Resolved once the message is stored: from then on the journal leads from its key to it."""
+    hook: bytes = b""
+    """TaskPushNotificationConfig to keep with the message; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,23 @@ class Cancel(TaskMessage):
     """A client wants the task ended. Answered with `Settled`."""
 
     revives: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Configure(TaskMessage):
+    """Keep a webhook. Answered with None once it is stored."""
+
+    revives: ClassVar[bool] = True
+    config: bytes
+    """TaskPushNotificationConfig, with its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfigure(TaskMessage):
+    """Forget a webhook. Answered with None once no attempt to notify it begins any more."""
+
+    revives: ClassVar[bool] = True
+    hook: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +168,8 @@ class View(NamedTuple):
     """`TaskState` number; 0 when no Task is visible."""
     messages: tuple[int, ...] = ()
     """Sequence numbers of the messages whose runs are going on or still to come."""
+    hooks: tuple[bytes, ...] = ()
+    """Its webhooks (TaskPushNotificationConfig), in the order in which they were set."""
 
 
 class Admitted(NamedTuple):

@@ -9,6 +9,7 @@ Neighbours: `runner.py`, `outbox.py`, `fanout.py` (receive these), `state.py` an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import ClassVar, NamedTuple
 
 from actors.runtime import ActorRef, Internal, Lane, Message
@@ -22,7 +23,33 @@ OUTBOX: ActorRef[Message] = ActorRef("outbox", "")
 RETENTION: ActorRef[Message] = ActorRef("retention", "")
 
 WEBHOOKS = "webhooks"
-"""The durable consumer of tasks' logs that the outbox is."""
+"""The family of durable consumers of tasks' logs that the outbox is: this one for a sender of the
+user's, `webhooks/ID` for each webhook."""
+
+
+def consumer(hook: str) -> str:
+    """Name the durable consumer that a webhook is; "" is the user's sender."""
+    return f"{WEBHOOKS}/{hook}" if hook else WEBHOOKS
+
+
+def hook_of(name: str) -> str:
+    """Return the id of the webhook that is the durable consumer of that name."""
+    return name.removeprefix(WEBHOOKS).removeprefix("/")
+
+
+class Hook(NamedTuple):
+    """Somebody who is to hear of a task."""
+
+    id: str
+    """"" for the sender that the user passed."""
+    since: int = 0
+    """It hears of records after this one."""
+    config: bytes = b""
+    """TaskPushNotificationConfig; empty for the user's sender."""
+
+    def __repr__(self) -> str:
+        """Say nothing of the configuration, which has credentials in it."""
+        return f"Hook(id={self.id!r}, since={self.since})"
 
 
 class TaskPage(NamedTuple):
@@ -78,6 +105,8 @@ class Deliver(Internal):
 
     task: str
     records: tuple[Record, ...]
+    hooks: tuple[Hook, ...]
+    """All that the task has, once these are stored."""
     first: bool = False
     """Of an actor that was revived: what an earlier life of it had stored, and did not live to hand
     over, comes before."""
@@ -88,6 +117,25 @@ class LookAfter(Internal):
     """See whether an earlier life of a task's actor has left something to notify webhooks of."""
 
     task: str
+    hooks: tuple[Hook, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hooked(Internal):
+    """A webhook is stored, perhaps in place of one with that id."""
+
+    task: str
+    hook: Hook
+
+
+@dataclass(frozen=True, slots=True)
+class Unhooked(Internal):
+    """A webhook is deleted, by record `seq`: no attempt begins any more. Answered with None."""
+
+    task: str
+    hook: str
+    seq: int
+    """0: it is deleted, and what deleted it was told before; for who wants to be answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +143,93 @@ class LookAgain(Internal):
     """Timer: ask the journal once more, for the records of a task, or which are left ("")."""
 
     task: str
+    hook: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain(Internal):
+    """Timer: notify a webhook once more."""
+
+    task: str
+    hook: str
+
+
+@dataclass(frozen=True, slots=True)
+class HowDelivered(Internal):
+    """Answered with `Deliveries`."""
+
+
+class Failing(NamedTuple):
+    """A webhook that does not take what it is sent."""
+
+    task: str
+    hook: str
+    receiver: str
+    """Scheme, host and port."""
+    seq: int
+    """The record that it is to take next."""
+    attempts: int
+    since: int
+    """UTC milliseconds of the first attempt that failed."""
+    why: str
+    given_up: bool
+    """Every further record gets one attempt only, until one succeeds."""
+
+
+class Undelivered(NamedTuple):
+    """A record that a webhook has not got, and will not get any more."""
+
+    task: str
+    hook: str
+    receiver: str
+    seq: int
+    at: int
+    """UTC milliseconds."""
+    why: str
+
+
+class Deliveries(NamedTuple):
+    """How the webhooks of a system are doing."""
+
+    delivered: int
+    """Records that a webhook has taken, since the start."""
+    retried: int
+    """Attempts that failed and were to be repeated."""
+    dead: int
+    """Records that were given up; the latest are `letters`."""
+    waiting: int
+    """Webhooks that something waits for."""
+    under_way: int
+    """Attempts."""
+    failing: tuple[Failing, ...]
+    """At most a hundred."""
+    letters: tuple[Undelivered, ...]
+    """At most a hundred, the latest last."""
+
+
+class Verdict(Enum):
+    """What became of one attempt to notify a webhook."""
+
+    DONE = "done"
+    """The receiver has it; or the user's sender has returned, well or not."""
+    RETRY = "retry"
+    """It may work later: no connection, a timeout, 408, 425, 429 or 5xx."""
+    REFUSED = "refused"
+    """It would not work later either: another answer, or an address that is not allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered(Message):
-    """The port says that one notification of a task is over, well or not."""
+    """The port says that one attempt is over."""
 
     lane: ClassVar[Lane] = Lane.SYSTEM
     task: str
+    hook: str = ""
+    verdict: Verdict = Verdict.DONE
+    why: str = ""
+    """What went wrong, in words for the operator: never credentials, nor a whole URL."""
+    wait: float = 0.0
+    """Seconds that the receiver wants to be left alone for (Retry-After); 0: it did not say."""
 
 
 # -- to a FanOutActor

@@ -26,8 +26,11 @@ class Policy:
     # Rows of the chart.
     visible: Literal["agent", "admission"]
     """A15: the Task appears when the agent enqueues it, or at once, SUBMITTED."""
-    during_run: Literal["queue", "reject"]
-    """A2: a message that arrives while a run is going on."""
+    during_run: Literal["queue", "reject", "interrupt"]
+    """A2: a message that comes while a run is going on and has asked nothing: it gets a run of its
+    own afterwards, is refused, or the run is called off and one is started for both messages."""
+    during_auth: Literal["queue", "interrupt"]
+    """R23: the same for a message that comes while a run waits for a login (AUTH_REQUIRED)."""
     unfinished: Literal["keep", "fail"]
     """R31: the agent returned and the task is SUBMITTED or WORKING."""
     resubmit: Literal["accept", "refuse"]
@@ -38,6 +41,10 @@ class Policy:
     """A Message after a terminal status: told to the streams of that run, or dropped."""
     closed_artifact: Literal["accept", "refuse"]
     """A7: a chunk appended after `last_chunk`."""
+    contexts: Literal["as_emitted", "checked"]
+    """R6, R9: what an agent says of its context goes out as it is; or is filled in where it says
+    nothing, refused where it is wrong, and a bare Message names no task. R48: likewise a Task with
+    two artifacts of one id."""
     recovery: Literal["fail", "rerun", "park"]
     """A run that was going on when its process died: its task is FAILED, the same message runs
     again, or the task waits for its client (INPUT_REQUIRED)."""
@@ -56,6 +63,15 @@ class Policy:
 
     pushed: Literal["states", "all"]
     """A10: webhooks hear of Task and status records, or of artifacts too."""
+    pushed_as: Literal["json", "a2a+json"]
+    """R60: the content type of what webhooks hear."""
+    undeclared_push: Literal["ignore", "refuse"]
+    """R54: a webhook in a message to an agent that does not declare that it notifies any."""
+    declared: Literal["ignored", "checked"]
+    """R83, R90: requests of another minor version, or without an extension that the card requires,
+    are served, or refused."""
+    extended_card: Literal["anybody", "authenticated"]
+    """R76: whom the extended card is shown to."""
 
     # Times.
     execution_deadline: float | None
@@ -114,11 +130,13 @@ _SDK = Policy(
     name="sdk",
     visible="agent",
     during_run="queue",
+    during_auth="queue",
     unfinished="keep",
     resubmit="accept",
     second_task="ignore",
     late_message="report",
     closed_artifact="accept",
+    contexts="as_emitted",
     recovery="fail",
     deduplicate=False,
     stream_end="run",
@@ -126,6 +144,10 @@ _SDK = Policy(
     raised="error",
     follow_up_first="update",
     pushed="states",
+    pushed_as="json",
+    undeclared_push="ignore",
+    declared="ignored",
+    extended_card="anybody",
     execution_deadline=None,
     cancel_grace=5.0,
     terminal_grace=0.25,
@@ -139,11 +161,13 @@ _SPEC = Policy(
     name="spec",
     visible="admission",
     during_run="queue",
+    during_auth="interrupt",
     unfinished="fail",
     resubmit="refuse",
     second_task="refuse",
     late_message="drop",
     closed_artifact="refuse",
+    contexts="checked",
     recovery="fail",
     deduplicate=True,
     stream_end="state",
@@ -151,6 +175,10 @@ _SPEC = Policy(
     raised="task",
     follow_up_first="task",
     pushed="all",
+    pushed_as="a2a+json",
+    undeclared_push="refuse",
+    declared="checked",
+    extended_card="authenticated",
     execution_deadline=3600.0,
     cancel_grace=5.0,
     terminal_grace=0.0,

@@ -28,13 +28,19 @@ class StartRun:
     run: RunId
     caller: Caller
     request: bytes
-    """SendMessageRequest as accepted, ids filled in."""
+    """SendMessageRequest as accepted, ids filled in; `combined`: with the parts of others."""
     context: str
     extensions: tuple[str, ...]
     task: bytes
     """The stored Task as of the start of the run; empty when there is none."""
     recovered: bool
     """The process that accepted the request is gone; its call context must be made up."""
+    trace: str = ""
+    """W3C traceparent of the request."""
+    seq: int = 0
+    """Sequence number of the record that says that the run began."""
+    combined: bool = False
+    """The parts of earlier messages, whose runs were called off, come before its own (A2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,14 +98,27 @@ class RemovalPort(Protocol):
 
 
 class Notify(NamedTuple):
-    """Tell the webhooks of a task about one public record."""
+    """Tell whoever is to hear of a task about one public record, by one attempt."""
 
     task: str
+    hook: str
+    """Id of the webhook's configuration; "" for the sender that the user passed."""
+    config: bytes
+    """TaskPushNotificationConfig; empty for the user's sender."""
     record: Record
+    delivery: str
+    """The same for every attempt to deliver this record to this webhook, and for no other."""
+    attempt: int
+    """From 1."""
+
+    def __repr__(self) -> str:
+        """Say nothing of the configuration, which has credentials in it."""
+        about = f"task={self.task!r}, hook={self.hook!r}, seq={self.record.seq}"
+        return f"Notify({about}, delivery={self.delivery!r}, attempt={self.attempt})"
 
 
 class WebhookPort(Protocol):
-    """The receivers of push notifications. Reports by telling `messages.Delivered`."""
+    """The receivers of push notifications. Reports each end by telling `orders.Delivered`."""
 
     def perform(self, request: Notify, sender: ActorRef[Message]) -> None:
         """Begin; must not block and must not raise."""

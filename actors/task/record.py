@@ -18,10 +18,12 @@ from a2a.utils.errors import JSON_RPC_ERROR_CODE_MAP, A2AError, InternalError
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.struct_pb2 import Struct
 
-from actors.runtime.journal.record import CLAIM
+from actors.runtime.journal.record import CLAIM, Record
 
 CANCEL_RAISED = "cancel_raised"
 """Outcome of a run whose agent's `cancel` raised: only the caller of that cancel hears what."""
+CALLED_OFF = "interrupted"
+"""Outcome of a run that gave way to a new message: the next run is for its messages too."""
 
 
 class Kind(IntEnum):
@@ -38,17 +40,35 @@ class Kind(IntEnum):
     ARTIFACT = 3
     REPLY = 4
     ACCEPTED = 16
-    """A message was accepted. Payload: SendMessageRequest. Facts: extensions."""
+    """A message was accepted. Payload: SendMessageRequest. Facts: extensions, and trace (W3C
+    traceparent of the request) if it had one."""
     REFUSED = 17
     """An accepted message will never run. Facts: message. Payload: Failure."""
     STARTED = 18
-    """A run began. Facts: run, message (sequence number of its ACCEPTED record), again (1 when the
-    same message ran before and was lost in a crash)."""
+    """A run began. Facts: run, message (sequence number of its ACCEPTED record), with (those of
+    earlier messages that it is for too, in order, as text), again (1 when the same message ran
+    before and was lost in a crash)."""
     ENDED = 19
-    """A run ended before the task did, or is the reason that it does. Facts: run, message,
+    """A run ended before the task did, or is the reason that it does. Facts: run, message, with,
     outcome (the trigger in the chart). Payload: Failure or empty."""
     CANCEL_ASKED = 20
     """Facts: run (a new one when none was going on)."""
+    HOOK_SET = 21
+    """A webhook is to hear of what follows; one with the same id is replaced. Payload:
+    TaskPushNotificationConfig, with its id."""
+    HOOK_DELETED = 22
+    """Facts: hook (its id)."""
+
+
+def messages_of(record: Record) -> tuple[int, ...]:
+    """Return the sequence numbers of the messages that a STARTED or ENDED record speaks of.
+
+    In the order in which they were accepted; none if the run was begun by a cancel.
+    """
+    before = record.facts.get("with", [])
+    assert isinstance(before, list)  # noqa: S101 - the codec checked it
+    message = record.number("message")
+    return (*map(int, before), message) if message else ()
 
 
 _ERRORS: Mapping[str, type[A2AError]] = MappingProxyType(
@@ -107,8 +127,9 @@ def _text(error: BaseException) -> str:
 
 
 def _json(data: object) -> str:
-    """Return an error's data as JSON; what JSON cannot say becomes text."""
+    """Return an error's data as JSON; what JSON cannot say becomes text, NaN and infinities too."""
     try:
-        return json.dumps(data, default=str)
-    except (TypeError, ValueError):
-        return json.dumps({"detail": repr(data)})
+        said = json.dumps(data, default=str, allow_nan=False, ensure_ascii=False)
+    except Exception:  # noqa: BLE001 - user code; whatever it is, the run must come to its end
+        said = json.dumps({"detail": f"{type(data).__name__} (it has no form in JSON)"})
+    return said.encode("utf-8", "replace").decode()

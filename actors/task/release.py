@@ -12,11 +12,12 @@ from a2a.types import TaskState as A2AState
 
 from actors.runtime import CancelTimer, Perform, Reject, Reply, StartTimer, Tell
 from actors.runtime.journal.record import Record
+from actors.task.events import combined
 from actors.task.messages import ExecutionDeadline, Settled, TerminalGraceOver, Wait
-from actors.task.orders import OUTBOX, RUNNER, Deliver, End, Launch, Publish
+from actors.task.orders import OUTBOX, RUNNER, Deliver, End, Hook, Hooked, Launch, Publish
 from actors.task.policy import Policy
 from actors.task.ports import GrantCredit, StartRun
-from actors.task.record import Failure, Kind
+from actors.task.record import Failure, Kind, messages_of
 from actors.task.settle import Question, answer
 from actors.task.state import Draft, Pending, Queued, TaskState, Waiter
 
@@ -33,12 +34,20 @@ def release(draft: Draft, upto: int, policy: Policy, pushed: frozenset[int]) -> 
         _commit(draft, entry, policy)
     _publish(draft, tuple(entry.record for entry in done))
     notable = tuple(entry.record for entry in done if entry.record.kind in pushed)
-    if notable:
-        draft.do(Tell(OUTBOX, Deliver(draft.state.task, notable, first=not draft.state.handed)))
+    if notable and (hooks := hooks_of(draft.state)):
+        first = not draft.state.handed
+        draft.do(Tell(OUTBOX, Deliver(draft.state.task, notable, hooks, first=first)))
         draft.set(handed=True)
     credit = sum(entry.credit for entry in done)
     if credit and draft.state.active:
         draft.do(Perform("agent", GrantCredit(draft.state.run_id, credit)))
+
+
+def hooks_of(state: TaskState) -> tuple[Hook, ...]:
+    """Whoever is to hear of what was just committed."""
+    everyone = (Hook("") for hook in state.hooks if not hook)
+    its_own = (Hook(hook, *known) for hook, known in state.fold.hooks.items())
+    return (*everyone, *its_own)
 
 
 def over(draft: Draft, failure: Failure | None = None) -> None:
@@ -69,11 +78,14 @@ def _commit(draft: Draft, entry: Pending, policy: Policy) -> None:
     state, record = draft.state, entry.record
     if entry.starts is not None:
         _launch(draft, record, entry.starts, policy)
-    running = state.fold.running if state.ending is None else state.ending.number("message")
+    running = state.fold.in_hand if state.ending is None else messages_of(state.ending)
     state.fold.apply(record)
     then = entry.then
     if record.kind == Kind.CANCEL_ASKED and not _still_cancelling(state, record):
         then = tuple(effect for effect in then if isinstance(effect, Reply | Reject))
+    if record.kind == Kind.HOOK_SET:
+        hook, known = next(reversed(state.fold.hooks.items()))
+        draft.do(Tell(OUTBOX, Hooked(state.task, Hook(hook, *known))))
     draft.do(*then)
     if state.waiters and (record.kind in _DECISIVE or record.public):
         _settle(draft, record, running, policy)
@@ -89,17 +101,25 @@ def _still_cancelling(state: TaskState, record: Record) -> bool:
 
 
 def _launch(draft: Draft, record: Record, queued: Queued, policy: Policy) -> None:
-    """Start the run of a message, with the Task as of the version before (detail 11)."""
+    """Start the run of a message, with the Task as of the version before (detail 11).
+
+    Not one that has given way to a new message before it was stored (A2).
+    """
     state = draft.state
-    run = state.run_id._replace(run=record.number("run"))
+    if state.run != record.number("run"):
+        return
+    run = state.run_id
     start = StartRun(
         run=run,
         caller=queued.caller,
-        request=queued.request,
+        request=combined((*(each.request for each in queued.taken), queued.request)),
         context=state.context,
         extensions=queued.extensions,
         task=state.fold.task_bytes,
         recovered=queued.recovered,
+        trace=queued.trace,
+        seq=record.seq,
+        combined=bool(queued.taken),
     )
     draft.do(Tell(RUNNER, Launch(start)))
     if policy.execution_deadline is not None:
@@ -129,7 +149,7 @@ def _publish(draft: Draft, records: tuple[Record, ...]) -> None:
 # -- who gets an answer
 
 
-def _settle(draft: Draft, record: Record, running: int | None, policy: Policy) -> None:
+def _settle(draft: Draft, record: Record, running: tuple[int, ...], policy: Policy) -> None:
     state = draft.state
     left: list[Waiter] = []
     held: list[tuple[Waiter, Settled]] = []

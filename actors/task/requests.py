@@ -5,10 +5,13 @@ Neighbours: `decide.py` (calls these), `runs.py` (what a started run then does),
 
 from __future__ import annotations
 
+from typing import Any
+
 from a2a.types import TaskState as A2AState
 
 from actors.runtime import Envelope, MailboxFull, Perform, Reject, Reply, StartTimer, Tell
 from actors.task.events import new_task, refusal
+from actors.task.hooks import beyond_bound, keep
 from actors.task.messages import Admitted, Cancel, CancelGraceOver, Get, Send, View, Wait
 from actors.task.orders import RUNNER, CallOff
 from actors.task.ports import CancelRun, ForgetRequest
@@ -16,10 +19,12 @@ from actors.task.readers import reader
 from actors.task.record import Kind
 from actors.task.rules import Rules
 from actors.task.state import Draft, Queued, TaskState, Waiter
+from actors.task.turns import interrupt, start_next
 from statechart import Answer
 
 QUEUE_BOUND = 128
-"""Messages that may wait for their run on one task; the next sender is asked to try later."""
+"""Messages that may wait on one task, for a run or with others in one; the next sender is asked to
+try later."""
 
 CANCELS_BOUND = 128
 """Callers of cancel who may wait for the end of one task; the next is asked to try later."""
@@ -32,8 +37,10 @@ def send(rules: Rules, draft: Draft, envelope: Envelope, message: Send) -> None:
     error: Exception | None = None
     if outcome.answer is not Answer.GO:
         error = refusal(outcome.reason, state.task, state.lifecycle)
-    elif len(state.queue) >= QUEUE_BOUND:
+    elif state.waiting >= QUEUE_BOUND:
         error = MailboxFull(f"{QUEUE_BOUND} messages wait for task {state.task} already")
+    elif message.hook:
+        error = beyond_bound(draft, message.hook)
     if error is not None:
         draft.reject(envelope, error)
         draft.do(Perform("agent", ForgetRequest(envelope.caller.key)))
@@ -41,17 +48,22 @@ def send(rules: Rules, draft: Draft, envelope: Envelope, message: Send) -> None:
     draft.set(configuration=outcome.configuration)
     draft.caller = envelope.caller
     seq = _accept(draft, message, envelope)
+    if message.hook:
+        keep(draft, message.hook)
     if "create" in outcome.actions:
         _create(draft, message)
-    queued = Queued(seq, envelope.caller, message.request, message.extensions)
+    queued = Queued(seq, envelope.caller, message.request, message.extensions, trace=envelope.trace)
     draft.set(queue=(*draft.state.queue, queued))
+    interrupt(rules, draft)
     start_next(rules, draft)
 
 
 def _accept(draft: Draft, message: Send, envelope: Envelope) -> int:
     """Record the message; its sender hears nothing before that is stored."""
     seq = draft.state.seq + 1
-    facts = {"extensions": list(message.extensions)}
+    facts: dict[str, Any] = {"extensions": list(message.extensions)}
+    if envelope.trace:
+        facts["trace"] = envelope.trace
     draft.keys = (message.key,) if message.key else ()
     told = () if message.stored is None else (Reply(message.stored, None),)
     if envelope.reply_to is None:
@@ -72,26 +84,6 @@ def _create(draft: Draft, message: Send) -> None:
     state, submitted = draft.state, A2AState.TASK_STATE_SUBMITTED
     payload = new_task(state.task, state.context, submitted, at, message.request, None)
     draft.record(Kind.TASK, payload, {"core": 1})
-
-
-def start_next(rules: Rules, draft: Draft, *, again: bool = False) -> None:
-    """Start the run of the first message that waits, if no run is going on.
-
-    Args:
-        rules: the chart.
-        draft: the step in the making.
-        again: the message ran before, and its run was lost in a crash.
-    """
-    state = draft.state
-    if not state.queue or state.active or state.final or state.holding:
-        return
-    outcome = rules.table.step(state.configuration, "start", state)
-    first, run = state.queue[0], state.run + 1
-    draft.set(configuration=outcome.configuration, running=first, queue=state.queue[1:], run=run)
-    facts = {"run": run, "message": first.seq}
-    if again:
-        facts["again"] = 1
-    draft.record(Kind.STARTED, b"", facts, starts=first)
 
 
 def cancel(rules: Rules, draft: Draft, envelope: Envelope, _: Cancel) -> None:
@@ -137,5 +129,6 @@ def get(_: Rules, draft: Draft, envelope: Envelope, __: Get) -> None:
     state = draft.state
     known = state.fold
     messages = tuple(known.accepted)
-    view = View(known.task_bytes, known.version, state.context, known.state, messages)
+    hooks = tuple(config for _, config in known.hooks.values())
+    view = View(known.task_bytes, known.version, state.context, known.state, messages, hooks)
     draft.reply(envelope, view)

@@ -17,10 +17,10 @@ from actors.task.listing import task_row
 from actors.task.messages import Send
 from actors.task.orders import End
 from actors.task.record import Kind
-from actors.task.requests import start_next
 from actors.task.rules import Rules
 from actors.task.runs import end_run
 from actors.task.state import Draft, Queued, TaskState
+from actors.task.turns import start_next
 from statechart import Configuration
 
 
@@ -47,6 +47,7 @@ def born(rules: Rules, task: str, message: Send, caller: Caller, life: int) -> T
         life=life,
         signature=rules.incarnation,
         handed=True,
+        hooks=rules.hooks,
     )
 
 
@@ -64,9 +65,12 @@ def revived(rules: Rules, stored: Stored, life: int, now: int) -> Step[TaskState
 def _as_logged(rules: Rules, stored: Stored) -> TaskState:
     row, known = task_row(stored), folded(stored)
     queued = {
-        seq: Queued(seq, Caller(row.owner, row.tenant), request, extensions, recovered=True)
-        for seq, (request, extensions) in known.accepted.items()
+        seq: Queued(seq, Caller(row.owner, row.tenant), *accepted[:2], True, accepted.trace)
+        for seq, accepted in known.accepted.items()
     }
+    running = queued.pop(known.running, None) if known.running else None
+    if running is not None:
+        running = running._replace(taken=tuple(map(queued.pop, known.taken)))
     return TaskState(
         task=stored.head.log,
         owner=row.owner,
@@ -81,9 +85,10 @@ def _as_logged(rules: Rules, stored: Stored) -> TaskState:
         status_at=known.status_at,
         adopted=known.adopted,
         born=row.status_at,
-        running=queued.pop(known.running, None) if known.running else None,
+        running=running,
         queue=tuple(queued.values()),
         snapshot=stored.snapshot.seq if stored.snapshot else 0,
+        hooks=(*rules.hooks, *known.hooks),
     )
 
 
@@ -103,10 +108,15 @@ def _settle(rules: Rules, draft: Draft) -> None:
         end_run(rules, draft, "cancelled", None)
     elif lost is None:
         start_next(rules, draft)
-    elif rules.policy.recovery == "rerun" and "interrupted" not in draft.state.configuration:
+    elif rules.policy.recovery == "rerun" and not _asked(draft.state):
         _rerun(rules, draft, lost)
     else:
         end_run(rules, draft, "lost", None)  # a task that waits for its client waits on
+
+
+def _asked(state: TaskState) -> bool:
+    """Whether the lost run had asked its question; one asked before is what it was to answer."""
+    return "interrupted" in state.configuration and state.fold.spoke is not False
 
 
 def _rerun(rules: Rules, draft: Draft, lost: Queued) -> None:

@@ -18,7 +18,9 @@ class Rules:
         policy: chooses rows of the chart and times.
         external: the journal judges who may see a task before its actor is asked.
         pushed: kinds of records that webhooks are notified of.
+        hooks: those of every task besides its own; ("",) where the user has passed a sender.
         removals: there is a port that wants to hear which tasks are removed.
+        artifacts: how many a task may have; None: any number.
         incarnation: names this core among all that ever write to the journal, minted once for
             each; `state.py` says what for. Empty only where no other can write.
     """
@@ -29,13 +31,17 @@ class Rules:
         *,
         external: bool = False,
         pushed: frozenset[int] = frozenset(),
+        hooks: tuple[str, ...] = (),
         removals: bool = False,
+        artifacts: int | None = None,
         incarnation: str = "",
     ) -> None:
         self.policy = policy
         self.external = external
         self.pushed = pushed
+        self.hooks = hooks
         self.removals = removals
+        self.artifacts = artifacts
         self.incarnation = incarnation
         self.table = task_chart(policy).compile()
 

@@ -10,13 +10,15 @@ import logging
 from a2a.types import Message as A2AMessage
 from a2a.types import TaskState as A2AState
 
-from actors.runtime import Caller, CancelTimer, DeadLetter, Envelope, Log, Perform, Tell
+from actors.runtime import Caller, DeadLetter, Envelope, Log, Perform
 from actors.task.events import (
+    as_sent,
     core_message,
     new_task,
     stamped,
     status_update,
     terminal_error,
+    too_many_artifacts,
     violation,
 )
 from actors.task.messages import (
@@ -27,14 +29,13 @@ from actors.task.messages import (
     Overdue,
     RunOver,
 )
-from actors.task.orders import RUNNER, Abandon
 from actors.task.policy import Policy
 from actors.task.ports import ForgetRequest, GrantCredit
 from actors.task.record import CANCEL_RAISED, Failure, Kind
 from actors.task.release import over
-from actors.task.requests import start_next
 from actors.task.rules import Rules
 from actors.task.state import Draft, TaskState
+from actors.task.turns import leave, start_next, write_end
 from statechart import Answer, Outcome
 
 UNINTERRUPTED = (A2AState.TASK_STATE_SUBMITTED, A2AState.TASK_STATE_WORKING)
@@ -48,6 +49,11 @@ _SAY = {
     "to let it go on.",
 }
 """What a status of the core says to clients, by the event that led to it; never internals."""
+_SAY_OF_AGENTS = {
+    "raised": "The agent failed.",
+    "violated": "The agent's answer does not keep to the protocol.",
+}
+"""The same, where that is all that callers hear of it (A5, R85)."""
 
 
 def emitted(rules: Rules, draft: Draft, _: Envelope, event: Emitted) -> None:
@@ -60,7 +66,9 @@ def emitted(rules: Rules, draft: Draft, _: Envelope, event: Emitted) -> None:
         _violated(rules, draft, event.mismatch)
         return
     outcome = rules.table.step(state.configuration, event.trigger, state, event)
-    if outcome.answer is Answer.GO:
+    if outcome.answer is Answer.GO and (failure := _too_many_artifacts(rules, state, event)):
+        _violated(rules, draft, failure)
+    elif outcome.answer is Answer.GO:
         _store(draft, outcome, event)
     elif outcome.answer is Answer.DROP:
         _drop(draft, event, outcome.reason)
@@ -68,6 +76,16 @@ def emitted(rules: Rules, draft: Draft, _: Envelope, event: Emitted) -> None:
         draft.do(DeadLetter(event, outcome.reason))
     else:
         _violated(rules, draft, violation(outcome.reason, event))
+
+
+def _too_many_artifacts(rules: Rules, state: TaskState, event: Emitted) -> Failure | None:
+    """Whether the task would have more artifacts than it may (R85, R100)."""
+    most = rules.artifacts
+    named = (event.artifact,) if event.kind == Kind.ARTIFACT else event.artifacts
+    if most is None or len(state.artifacts) + len(named) <= most:
+        return None
+    found = len(state.artifacts.keys() | set(named)) if named else 0
+    return too_many_artifacts(found, most) if found > most else None
 
 
 def _store(draft: Draft, outcome: Outcome, event: Emitted) -> None:
@@ -80,6 +98,8 @@ def _store(draft: Draft, outcome: Outcome, event: Emitted) -> None:
         payload = payload if event.at else stamped(event, at)
         state = draft.set(status_at=max(state.status_at, at))
         state.artifacts.update(dict.fromkeys(event.artifacts, False))
+    if event.kind == Kind.TASK:
+        payload = as_sent(payload, _requests(state))
     draft.set(adopted=True)
     if state.final:
         _refuse_queue(draft)
@@ -146,10 +166,7 @@ def end_run(rules: Rules, draft: Draft, trigger: str, failure: Failure | None) -
     if outcome.answer is not Answer.GO:
         draft.do(DeadLetter(trigger, outcome.reason))
         return
-    draft.set(configuration=outcome.configuration)
-    draft.do(CancelTimer("execution"), CancelTimer("cancel_grace"))
-    if "abandon" in outcome.actions:
-        draft.do(Tell(RUNNER, Abandon(before.run_id)))
+    leave(draft, outcome)
     if before.final:
         heard = trigger == "violated" or rules.policy.raised == "error"
         over(draft, failure if heard else None)
@@ -168,19 +185,11 @@ def _log_end(
 
     A question is asked before its run ends, by us as by an agent: it is the answer to the message.
     """
-    state = draft.state
-    if state.running is not None:
-        draft.caller = state.running.caller
+    if draft.state.running is not None:
+        draft.caller = draft.state.running.caller
     if "park" in outcome.actions:
         _say(policy, draft, A2AState.TASK_STATE_INPUT_REQUIRED, "park")
-    facts = {
-        "run": state.run,
-        "message": state.running.seq if state.running else 0,
-        "outcome": trigger,
-        "final": int(state.final),
-    }
-    forget = Perform("agent", ForgetRequest(draft.caller.key if draft.caller else 0))
-    draft.record(Kind.ENDED, failure.pack() if failure else b"", facts, then=(forget,))
+    write_end(draft, trigger, failure)
     if "fail" in outcome.actions:
         _conclude(policy, draft, A2AState.TASK_STATE_FAILED, trigger)
     elif "cancel" in outcome.actions:
@@ -214,14 +223,22 @@ def _say(policy: Policy, draft: Draft, to: A2AState, trigger: str) -> None:
         payload = status_update(state.task, state.context, to, at, say)
         draft.record(Kind.STATUS, payload)
     else:
-        request = state.running.request if state.running else b""
-        draft.record(Kind.TASK, new_task(state.task, state.context, to, at, request, say))
+        *before, request = _requests(state)
+        made = new_task(state.task, state.context, to, at, request, say, before)
+        draft.record(Kind.TASK, made)
+
+
+def _requests(state: TaskState) -> tuple[bytes, ...]:
+    """Return the requests that the run is for, in order; a cancel has an empty one."""
+    if state.running is None:
+        return (b"",)
+    return (*(each.request for each in state.running.taken), state.running.request)
 
 
 def _explanation(policy: Policy, state: TaskState, trigger: str) -> A2AMessage | None:
     text = _SAY.get(trigger)
-    if trigger == "raised" and policy.raised == "task":
-        text = "The agent failed."
+    if policy.raised == "task":  # else callers hear the error itself
+        text = _SAY_OF_AGENTS.get(trigger, text)
     return core_message(state.task, state.context, state.seq + 1, text) if text else None
 
 

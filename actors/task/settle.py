@@ -15,7 +15,7 @@ from actors.task.events import unfinished
 from actors.task.fold import INTERRUPTED, TERMINAL, Fold
 from actors.task.messages import Settled, Wait
 from actors.task.policy import Policy
-from actors.task.record import CANCEL_RAISED, Failure, Kind
+from actors.task.record import CALLED_OFF, CANCEL_RAISED, Failure, Kind, messages_of
 
 
 class Question(NamedTuple):
@@ -44,9 +44,9 @@ class Retelling:
 
     def hear(self, record: Record) -> Settled | None:
         """Fold the next record; the answer, if this is the one that gives it."""
-        running = self.fold.running
+        running = self.fold.in_hand
         if self._ending is not None:
-            running = self._ending.number("message")
+            running = messages_of(self._ending)
         self.fold.apply(record)
         settled = None
         if record.seq >= self._asked.message:
@@ -61,7 +61,7 @@ def answer(
     ending: Record | None,
     asked: Question,
     record: Record,
-    running: int | None,
+    running: tuple[int, ...],
     policy: Policy,
 ) -> Settled | None:
     """Return the answer that the record folded last gives to a question, or None to wait on.
@@ -71,7 +71,7 @@ def answer(
         ending: the ENDED record of the run whose end is the end of the task, once folded.
         asked: whose message, and what is waited for.
         record: the latest.
-        running: the message whose run was going on before it.
+        running: the messages whose run was going on before it.
         policy: chooses the forms that concern A15.
     """
     if record.kind == Kind.REFUSED:
@@ -82,7 +82,7 @@ def answer(
     if asked.wait is None:
         final = known.final
         return Settled(known.task_bytes, failure=_cancel_failure(ending)) if final else None
-    if running != asked.message:
+    if asked.message not in running:
         return None
     return _outcome(known, ending, record)
 
@@ -95,7 +95,7 @@ def _first(
         shown = policy.visible == "admission" and known.task is not None
         return Settled(known.task_bytes) if shown and record.seq == asked.message else None
     if record.kind == Kind.ENDED:
-        mine = record.number("message") == asked.message
+        mine = asked.message in messages_of(record)
         return _outcome(known, ending, record) if mine else None
     if not record.public or record.seq <= asked.message:
         return None
@@ -125,6 +125,8 @@ def _outcome(known: Fold, ending: Record | None, record: Record) -> Settled | No
             return Settled(message=record.payload)
         case Kind.ENDED if record.number("final"):
             return None  # the terminal record follows, and the answer is the Task with it
+        case Kind.ENDED if record.facts.get("outcome") == CALLED_OFF:
+            return None  # the run that follows is for this message too (A2)
         case Kind.ENDED:
             failure = Failure.unpack(record.payload)
             if failure is None and known.task is None:

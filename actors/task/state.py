@@ -43,7 +43,7 @@ from actors.task.chart import STATES
 from actors.task.fold import Fold
 from actors.task.listing import TaskRow
 from actors.task.messages import Settled, Wait
-from actors.task.orders import WEBHOOKS, End
+from actors.task.orders import End, consumer
 from actors.task.ports import RunId
 from actors.task.record import Kind
 from statechart import Configuration
@@ -64,6 +64,10 @@ class Queued(NamedTuple):
     extensions: tuple[str, ...]
     recovered: bool = False
     """Its sender's process is gone."""
+    trace: str = ""
+    """W3C traceparent of its request."""
+    taken: tuple[Queued, ...] = ()
+    """Earlier messages that its run is for too, in order; none of these has taken any."""
 
 
 class Pending(NamedTuple):
@@ -135,6 +139,8 @@ class TaskState(NamedTuple):
     """The outbox goes on from what it was handed of this task, and has missed nothing before."""
     born: int = 0
     """UTC milliseconds of the first record; what is listed before there is a status."""
+    hooks: tuple[str, ...] = ()
+    """Decided: ids of its webhooks; "" for the sender that the user passed."""
 
     @property
     def run_id(self) -> RunId:
@@ -145,6 +151,11 @@ class TaskState(NamedTuple):
     def lifecycle(self) -> int:
         """Decided `TaskState` number; 0 while there is no Task."""
         return CONFIGURED.get(self.configuration.atomic[0], 0)
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait: in the queue, or behind the latest of their run."""
+        return len(self.queue) + (len(self.running.taken) if self.running else 0)
 
     @property
     def active(self) -> bool:
@@ -285,8 +296,13 @@ class Draft:
             row=row(state, self.now),
             writer=state.life,
             keys=self.keys,
-            consumers=(WEBHOOKS,) if any(r.kind in self._pushed for r in records) else (),
+            consumers=self._consumers(records),
         )
+
+    def _consumers(self, records: tuple[Record, ...]) -> tuple[str, ...]:
+        if not any(record.kind in self._pushed for record in records):
+            return ()
+        return tuple(map(consumer, self.state.hooks))
 
 
 def row(state: TaskState, now: int) -> TaskRow:

@@ -31,7 +31,8 @@ def view(stored: Stored) -> View:
     """Fold a parked task into what a read shows."""
     known = folded(stored)
     context, messages = task_row(stored).context, tuple(known.accepted)
-    return View(known.task_bytes, known.version, context, known.state, messages)
+    hooks = tuple(config for _, config in known.hooks.values())
+    return View(known.task_bytes, known.version, context, known.state, messages, hooks)
 
 
 def _listed(listing: Listing) -> TaskPage:

@@ -22,7 +22,7 @@ from a2a.types import (
     TaskStatusUpdateEvent,
 )
 
-from actors.a2a.queue import Event, emitted
+from actors.a2a.emission import Event, emitted
 from actors.runtime import ActorRef, ActorSystem, Caller
 from actors.runtime.journal.actor import JournalActor
 from actors.runtime.journal.messages import JOURNAL, Recover
@@ -108,14 +108,14 @@ class Bench:
         self.system.ports["journal"] = JournalShell(self.journal, self.system)
         self.system.ports["agent"] = self.agent
         self.system.ports["webhook"] = self.hook
-        rules = Rules(policy, pushed=pushed)
+        rules = Rules(policy, pushed=pushed, hooks=("",) if pushed else ())
         lives = count(1)
         self.system.register("task", lambda task: TaskActor(task, rules, next(lives)))
         self.journal.open(TASKS)
         patience = policy.storage_patience
         self.system.spawn(JOURNAL, JournalActor(self.journal.lane, patience, task_ref, shown))
         self.system.spawn(RUNNER, RunnerActor())
-        self.system.spawn(OUTBOX, OutboxActor(pushed))
+        self.system.spawn(OUTBOX, OutboxActor(pushed, sender=True))
 
     # -- clients
 

@@ -434,7 +434,7 @@ class TestRecovery:
             waiting = bench.folded.queue
             if bench.folded.final or bench.folded.cancelling or not (lost or waiting):
                 continue
-            if bench.folded.state in INTERRUPTED:
+            if bench.folded.state in INTERRUPTED and bench.folded.spoke:
                 lost = None  # that run has asked its question; only who waits behind it runs
             bench.recover()
             if not lost and not waiting:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from actors.task.chart import TERMINAL, sdk_chart, spec_chart
+from actors.task.chart import TERMINAL, sdk_chart, spec_chart, task_chart
+from actors.task.policy import Policy
 from statechart import Chart, Turn
 from statechart.explore import Node, explore
 
 CHARTS = {
-    "sdk": (sdk_chart(), 28, 880, 4),
-    "spec": (spec_chart(), 27, 886, 3),
+    "sdk": (sdk_chart(), 28, 908, 4),
+    "spec": (spec_chart(), 27, 913, 3),
+    "interrupt": (task_chart(Policy.sdk(during_run="interrupt")), 28, 908, 4),
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from actors.a2a.queue import emitted
+from actors.a2a.emission import emitted
 from actors.runtime import ActorSystem, AskTimeout, LoopClock
 from actors.runtime.journal.errors import StorageError
 from actors.runtime.journal.logged import SNAPSHOT_TAIL

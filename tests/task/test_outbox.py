@@ -13,24 +13,29 @@ from actors.runtime.journal.messages import (
     Answered,
     Consumed,
     Drain,
+    NextPlace,
     NextRecords,
     Unconsumed,
 )
-from actors.runtime.journal.port import Place
+from actors.runtime.journal.port import Left, Place
 from actors.runtime.journal.record import Record
 from actors.storage import MemoryJournal
+from actors.task.attempts import delivery_id
 from actors.task.courier import QUEUE, READ
+from actors.task.leftover import BACKLOG, PAGE
 from actors.task.messages import Wait
-from actors.task.orders import OUTBOX, WEBHOOKS, Deliver, Delivered
-from actors.task.outbox import BACKLOG, PAGE, RETRY, Outbox, OutboxActor
+from actors.task.orders import OUTBOX, WEBHOOKS, Deliver, Delivered, Hook
+from actors.task.outbox import RETRY, OutboxActor
 from actors.task.policy import Policy
 from actors.task.ports import Notify
 from actors.task.record import Kind
+from actors.task.rounds import Outbox
 from tests.task.harness import TASK, Bench, artifact, status, task
 from tests.task.lossy import Lossy, broken
 
 STATES = frozenset({int(Kind.TASK), int(Kind.STATUS)})
 ALL = STATES | {int(Kind.ARTIFACT)}
+SENDER = (Hook(""),)
 
 
 class Watched(MemoryJournal):
@@ -59,9 +64,9 @@ class Watched(MemoryJournal):
         self._count("consumed")
         super().consumed(consumer, place)
 
-    def unconsumed(self, consumer: str, after: str = "", limit: int = 256) -> Any:
+    def unconsumed(self, family: str, after: Any = ("", ""), limit: int = 256) -> Any:
         self._count("unconsumed")
-        return super().unconsumed(consumer, after, limit)
+        return super().unconsumed(family, after, limit)
 
 
 def bench(journal: MemoryJournal | None = None, pushed: frozenset[int] = ALL) -> Bench:
@@ -81,9 +86,14 @@ def work(made: Bench, chunks: int, name: str = TASK) -> list[tuple[str, int]]:
     return due(made, name)
 
 
-def found(places: tuple[Place, ...]) -> Envelope:
+def found(places: tuple[Left, ...]) -> Envelope:
     """The journal says what an earlier process has left."""
-    return Envelope(Answered(Unconsumed(OUTBOX, WEBHOOKS, "", PAGE), places, None))
+    return Envelope(Answered(Unconsumed(OUTBOX, WEBHOOKS, ("", ""), PAGE), places, None))
+
+
+def notice(record: Record) -> Notify:
+    """What the port of the user's sender is asked."""
+    return Notify(TASK, "", b"", record, delivery_id((TASK, ""), record), 1)
 
 
 def due(made: Bench, name: str = TASK) -> list[tuple[str, int]]:
@@ -91,7 +101,7 @@ def due(made: Bench, name: str = TASK) -> list[tuple[str, int]]:
 
 
 def left(journal: MemoryJournal) -> list[Place]:
-    return list(journal.unconsumed(WEBHOOKS))
+    return [each.place for each in journal.unconsumed(WEBHOOKS)]
 
 
 class TestOneProcess:
@@ -126,12 +136,12 @@ class TestOneProcess:
     def test_what_waits_in_memory_is_bounded(self) -> None:
         """10,000 records are handed over before the first notification is over."""
         records = [Record(seq, 1, 0, Kind.STATUS) for seq in range(1, 10_001)]
-        actor = OutboxActor(STATES)
+        actor = OutboxActor(STATES, sender=True)
         state = actor.step(actor.start().state, found(()), 0).state
         effects: list[Effect] = []
         for record in records:
-            effects += actor.step(state, Envelope(Deliver(TASK, (record,))), 0).effects
-        courier, sent, most = state.couriers[TASK], [], 0
+            effects += actor.step(state, Envelope(Deliver(TASK, (record,), SENDER)), 0).effects
+        courier, sent, most = state.couriers[TASK, ""], [], 0
         while effects:
             effect = effects.pop(0)
             most = max(most, len(courier.queue))
@@ -147,6 +157,9 @@ class TestOneProcess:
             elif isinstance(effect, Tell) and isinstance(effect.message, Consumed):
                 noted = Answered(effect.message, None, None)
                 effects += actor.step(state, Envelope(noted), 0).effects
+            elif isinstance(effect, Tell) and isinstance(effect.message, NextPlace):
+                nothing = Answered(effect.message, None, None)
+                effects += actor.step(state, Envelope(nothing), 0).effects
         assert sent == list(range(1, 10_001))
         assert most <= QUEUE
         assert not state.couriers
@@ -154,28 +167,28 @@ class TestOneProcess:
     def test_what_comes_before_it_is_known_what_is_left_is_kept(self) -> None:
         """The journal has answered without it: it was stored after that."""
         record = Record(1, 1, 0, Kind.STATUS)
-        actor = OutboxActor(STATES)
+        actor = OutboxActor(STATES, sender=True)
         state = actor.start().state
-        assert actor.step(state, Envelope(Deliver(TASK, (record,))), 0).effects == ()
+        assert actor.step(state, Envelope(Deliver(TASK, (record,), SENDER)), 0).effects == ()
         (effect,) = actor.step(state, found(()), 0).effects
         assert isinstance(effect, Perform)
-        assert effect.request == Notify(TASK, record)
+        assert effect.request == notice(record)
 
     def test_what_is_handed_over_and_read_is_sent_once(self) -> None:
         """Stored before the journal was read, and handed over before its answer came."""
         first, second = (Record(seq, 1, 0, Kind.STATUS) for seq in (1, 2))
-        actor = OutboxActor(STATES)
+        actor = OutboxActor(STATES, sender=True)
         state = actor.step(actor.start().state, found(()), 0).state
-        actor.step(state, Envelope(Deliver(TASK, (first,))), 0)
+        actor.step(state, Envelope(Deliver(TASK, (first,), SENDER)), 0)
         (look,) = actor.step(state, Envelope(Delivered(TASK)), 0).effects
         assert isinstance(look, Tell)
         assert isinstance(look.message, NextRecords)
-        assert actor.step(state, Envelope(Deliver(TASK, (second,))), 0).effects == ()
+        assert actor.step(state, Envelope(Deliver(TASK, (second,), SENDER)), 0).effects == ()
         answer = Answered(look.message, (second,), None)
         (effect,) = actor.step(state, Envelope(answer), 0).effects
         assert isinstance(effect, Perform)
-        assert effect.request == Notify(TASK, second)
-        assert not state.couriers[TASK].queue
+        assert effect.request == notice(second)
+        assert not state.couriers[TASK, ""].queue
 
     def test_what_comes_while_it_catches_up_is_neither_lost_nor_repeated(self) -> None:
         made = bench()
@@ -381,7 +394,7 @@ class TestWhatAnEarlierLifeLeft:
 class TestWhileTheJournalTakesItDown:
     """It answers later: the next records may come before."""
 
-    actor = OutboxActor(STATES)
+    actor = OutboxActor(STATES, sender=True)
 
     def step(self, state: Outbox, message: Message) -> list[Effect]:
         return list(self.actor.step(state, Envelope(message), 0).effects)
@@ -391,7 +404,7 @@ class TestWhileTheJournalTakesItDown:
 
     def done_with(self, state: Outbox, record: Record) -> Consumed:
         """Hand over, send, look for more: what the journal is told then."""
-        (send,) = self.step(state, Deliver(TASK, (record,)))
+        (send,) = self.step(state, Deliver(TASK, (record,), SENDER))
         assert isinstance(send, Perform)
         (look,) = self.step(state, Delivered(TASK))
         assert isinstance(look, Tell)
@@ -401,27 +414,34 @@ class TestWhileTheJournalTakesItDown:
         assert isinstance(told.message, Consumed)
         return told.message
 
+    def agrees(self, state: Outbox, consumed: Consumed) -> None:
+        """The journal has taken it down, and knows of nothing else that is left."""
+        (asked,) = self.step(state, Answered(consumed, None, None))
+        assert isinstance(asked, Tell)
+        assert asked.message == NextPlace(OUTBOX, WEBHOOKS, TASK)
+        assert self.step(state, Answered(asked.message, None, None)) == []
+
     def test_an_actor_revived_meanwhile_repeats_nothing(self) -> None:
         state = self.scanned()
         first, second = (Record(seq, 1, 0, Kind.STATUS) for seq in (3, 4))
         consumed = self.done_with(state, first)
-        (look,) = self.step(state, Deliver(TASK, (second,), first=True))
+        (look,) = self.step(state, Deliver(TASK, (second,), SENDER, first=True))
         assert isinstance(look, Tell), "where to go on is known here, and not yet in the journal"
-        assert look.message == NextRecords(OUTBOX, Place(TASK, 3), READ)
+        assert look.message == NextRecords(OUTBOX, Place(TASK, 3), READ, WEBHOOKS)
         assert self.step(state, Answered(consumed, None, None)) == []
         (send,) = self.step(state, Answered(look.message, (second,), None))
         assert isinstance(send, Perform)
-        assert send.request == Notify(TASK, second)
+        assert send.request == notice(second)
 
     def test_a_record_that_was_read_before_it_is_handed_over_is_sent_once(self) -> None:
         state = self.scanned()
         record = Record(3, 1, 0, Kind.STATUS)
         consumed = self.done_with(state, record)
-        assert self.step(state, Answered(consumed, None, None)) == []
+        self.agrees(state, consumed)
         assert state.couriers == {}
-        (look,) = self.step(state, Deliver(TASK, (record,)))
+        (look,) = self.step(state, Deliver(TASK, (record,), SENDER))
         assert isinstance(look, Tell)
-        assert look.message == NextRecords(OUTBOX, Place(TASK, 3), READ)
+        assert look.message == NextRecords(OUTBOX, Place(TASK, 3), READ, WEBHOOKS)
 
     def test_what_it_could_not_take_down_it_is_told_again(self) -> None:
         state = self.scanned()
@@ -431,7 +451,7 @@ class TestWhileTheJournalTakesItDown:
         (told,) = self.step(state, retry.message)
         assert isinstance(told, Tell)
         assert told.message == consumed
-        assert self.step(state, Answered(consumed, None, None)) == []
+        self.agrees(state, consumed)
         assert state.couriers == {}
         assert self.step(state, retry.message) == [], "a timer that comes late finds nothing"
 
@@ -440,7 +460,7 @@ class TestWhileTheJournalTakesItDown:
         consumed = self.done_with(state, Record(3, 1, 0, Kind.STATUS))
         (retry,) = self.step(state, Answered(consumed, None, StorageUnavailable("away")))
         assert isinstance(retry, StartTimer)
-        self.step(state, Deliver(TASK, (Record(4, 1, 0, Kind.STATUS),)))
+        self.step(state, Deliver(TASK, (Record(4, 1, 0, Kind.STATUS),), SENDER))
         (look,) = self.step(state, Delivered(TASK))
         assert isinstance(look, Tell)
         assert isinstance(look.message, NextRecords)
@@ -448,5 +468,5 @@ class TestWhileTheJournalTakesItDown:
         (told,) = self.step(state, Answered(look.message, (), None))
         assert isinstance(told, Tell)
         assert isinstance(told.message, Consumed)
-        assert self.step(state, Answered(told.message, None, None)) == []
+        self.agrees(state, told.message)
         assert state.couriers == {}

@@ -8,7 +8,7 @@ import pytest
 from a2a.types import Task
 from a2a.utils.errors import A2AError, InvalidParamsError, UnsupportedOperationError
 
-from actors.a2a.queue import emitted
+from actors.a2a.emission import emitted
 from actors.runtime import ActorCrashed, ActorStopped, Caller
 from actors.runtime.journal.errors import StorageError, StorageUnavailable
 from actors.runtime.journal.messages import Appended, AppendFailed

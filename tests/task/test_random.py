@@ -15,7 +15,7 @@ from actors.task.fold import TERMINAL, Fold
 from actors.task.messages import Admitted, Detach, Wait, task_ref
 from actors.task.orders import RUNNER
 from actors.task.policy import Policy
-from actors.task.record import Failure, Kind
+from actors.task.record import CALLED_OFF, Failure, Kind, messages_of
 from actors.task.runner import Runs
 from tests.manual import Answer
 from tests.task.harness import TASK, Bench, artifact, journal_of, reply, status, task
@@ -131,20 +131,22 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def at_most_one_run_and_each_message_once(self) -> None:
-        running: int | None = None
+        running: tuple[int, ...] = ()
         settled: set[int] = set()
         for record in self.bench.log:
-            message = record.number("message")
+            messages = messages_of(record)
             if record.kind == Kind.STARTED:
-                assert running is None or record.number("again")
-                assert message not in settled or record.number("again")
-                running = message
-                settled.add(message)
+                assert not running or running == messages
+                assert not settled.intersection(messages) or record.number("again")
+                running = messages
+                settled.update(messages)
             elif record.kind == Kind.ENDED:
-                running = None
+                if record.facts["outcome"] == CALLED_OFF:
+                    settled.difference_update(running)  # the next run is for them too
+                running = ()
             elif record.kind == Kind.REFUSED:
-                assert message not in settled
-                settled.add(message)
+                assert not settled.intersection(messages)
+                settled.update(messages)
 
     @invariant()
     def every_ask_has_at_most_one_answer(self) -> None:
@@ -183,10 +185,16 @@ class LifeWithRerun(Life):
     policy = Policy.sdk(recovery="rerun", during_run="reject")
 
 
+class LifeWithInterruptions(Life):
+    policy = Policy.sdk(recovery="rerun", during_run="interrupt", during_auth="interrupt")
+
+
 TestLifeUnderSdk = Life.TestCase
+TestLifeWithInterruptions = LifeWithInterruptions.TestCase
 TestLifeUnderSpec = LifeUnderSpec.TestCase
 TestLifeWithRerun = LifeWithRerun.TestCase
 _SETTINGS = settings(max_examples=60, stateful_step_count=25, derandomize=True, deadline=None)
 TestLifeUnderSdk.settings = _SETTINGS
+TestLifeWithInterruptions.settings = _SETTINGS
 TestLifeUnderSpec.settings = _SETTINGS
 TestLifeWithRerun.settings = _SETTINGS
