@@ -5,23 +5,29 @@
 The map, each file importing only those above it:
 
     errors.py     retryable refusals
+    limits.py     what a request, a task, an owner may have
     requests.py   calls by key
     sayable.py    what has a form in JSON
     queue.py      the EventQueue an agent writes to
-    agent.py      AgentPort: awaits user code      webhook.py  WebhookPort: the user's sender
+    agent.py      AgentPort: awaits user code
+    hooks.py      WebhookPort: our own sender      webhook.py  or the user's
     answers.py    forms of answers
-    listing.py    ListTasks           push.py     webhook configurations
+    listing.py    ListTasks           push.py     operations on webhooks
     runtime.py    the core on a loop   (alone in knowing actors.storage)
     once.py       one after another with the same key
-    entry.py      who asks, about which task
+    entry.py      who asks, about which task       configs.py  where webhooks are kept
     handler.py    RequestHandler
-    wire.py       SSE with ids
+    wire/         JSON-RPC and REST, SSE with ids      grpc_server.py  gRPC
+    observed.py   operations, observed
+    health.py     /healthz, /readyz, /metrics
     app.py        the whole server
 """
 
 import actors.task  # noqa: F401 - first, since it says which extra is missing
 from actors.a2a.handler import RequestHandler
+from actors.a2a.limits import Limits
+from actors.task.delivery import Delivery
 from actors.task.policy import Policy
 from actors.task.retention import Limit, Retention
 
-__all__ = ["Limit", "Policy", "RequestHandler", "Retention"]
+__all__ = ["Delivery", "Limit", "Limits", "Policy", "RequestHandler", "Retention"]

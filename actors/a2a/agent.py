@@ -13,13 +13,14 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from a2a.server.agent_execution import AgentExecutor, RequestContext, RequestContextBuilder
 from a2a.types import SendMessageRequest, Task
 
+from actors.a2a.limits import RECORD_BYTES
 from actors.a2a.queue import RunQueue
 from actors.a2a.requests import Calls
 from actors.runtime import ActorRef, ActorSystem
@@ -35,6 +36,7 @@ from actors.task.ports import (
     StartRun,
 )
 from actors.task.record import Failure
+from actors.telemetry import Observer, RunSeen
 
 logger = logging.getLogger("actors.agent")
 
@@ -48,6 +50,9 @@ class Active:
 
     run: RunId
     queue: RunQueue
+    about: Mapping[str, object]
+    """What log lines about it name."""
+    seen: RunSeen
     executing: asyncio.Task[None] | None = None
     cancelling: asyncio.Task[None] | None = None
     warned: bool = False
@@ -62,6 +67,9 @@ class Agent:
         calls: the requests behind the runs.
         system: where events and ends are told.
         loop: where user code runs.
+        event_bytes: that one event of the agent may have.
+        checked: what events say of their context is checked, and filled in.
+        observer: is told of runs.
     """
 
     def __init__(
@@ -71,7 +79,14 @@ class Agent:
         calls: Calls,
         system: ActorSystem,
         loop: asyncio.AbstractEventLoop,
+        event_bytes: int = RECORD_BYTES,
+        *,
+        checked: bool = False,
+        observer: Observer,
     ) -> None:
+        self._observer = observer
+        self._event_bytes = event_bytes
+        self._checked = checked
         self._executor = executor
         self._builder = builder
         self._calls = calls
@@ -98,20 +113,23 @@ class Agent:
     # -- execute
 
     def _start(self, start: StartRun) -> None:
-        active = self._activate(start.run, start.context)
-        active.executing = self._spawn(self._execute(start, active.queue), start.caller.key)
+        active = self._activate(start)
+        active.executing = self._spawn(self._execute(start, active.queue), active, start)
         active.executing.add_done_callback(lambda done: self._executed(active, done))
 
     async def _execute(self, start: StartRun, queue: RunQueue) -> None:
         call = self._calls.get(start.caller.key)
-        request = call.request if call is not None else None
+        request = call.request if call is not None and not start.combined else None
         if request is None:
             request = await self._rebuilt(start)
         request.current_task = Task.FromString(start.task) if start.task else None
         await self._executor.execute(request, queue)
 
     async def _rebuilt(self, start: StartRun) -> RequestContext:
-        """Make the RequestContext of a request that an earlier process accepted."""
+        """Make the RequestContext of a request that no entry has resolved as it is.
+
+        An earlier process accepted it, or it is several requests in one.
+        """
         params = SendMessageRequest.FromString(start.request)
         return await self._builder.build(
             context=self._calls.context_of(start.caller, start.extensions),
@@ -129,7 +147,7 @@ class Agent:
             self._ended(active, done)
 
     def _ended(self, active: Active, done: asyncio.Task[None]) -> None:
-        failure = _failure_of(done, active.run, "execute")
+        failure = _failure_of(done, active, "execute")
         if active.cancelling is not None:
             return  # the outcome of the cancel is what counts
         if self._active.get(active.run.task) is not active:
@@ -142,8 +160,8 @@ class Agent:
     def _cancel(self, cancel: CancelRun) -> None:
         active = self._active.get(cancel.run.task)
         if active is None or active.run != cancel.run:
-            active = self._activate(cancel.run, cancel.context)
-        active.cancelling = self._spawn(self._call_off(cancel, active), cancel.caller.key)
+            active = self._activate(cancel)
+        active.cancelling = self._spawn(self._call_off(cancel, active), active, cancel)
         active.cancelling.add_done_callback(lambda done: self._called_off(active, done))
 
     async def _call_off(self, cancel: CancelRun, active: Active) -> None:
@@ -160,13 +178,22 @@ class Agent:
             await asyncio.wait({active.executing})
 
     def _called_off(self, active: Active, done: asyncio.Task[None]) -> None:
-        failure = _failure_of(done, active.run, "cancel")
+        given_up = self._active.get(active.run.task) is not active
+        if done.cancelled() and done.cancelling() and not given_up:
+            # As above: if the loop ends the next one stores CANCELED, as was asked for.
+            self._loop.call_later(LAST_WORDS, self._cancel_ended, active, done)
+        else:
+            self._cancel_ended(active, done)
+
+    def _cancel_ended(self, active: Active, done: asyncio.Task[None]) -> None:
+        failure = _failure_of(done, active, "cancel")
         if self._active.get(active.run.task) is active:
             self._report(active, failure, cancel=True)
 
     # -- both
 
-    def _activate(self, run: RunId, context: str) -> Active:
+    def _activate(self, call: StartRun | CancelRun) -> Active:
+        run = call.run
         ref = task_ref(run.task)
 
         def tell(event: Emitted) -> None:
@@ -179,21 +206,33 @@ class Agent:
                     "task %s: the agent emits after its run has ended, and nobody hears it; await "
                     "in execute whatever emits",
                     run.task,
+                    extra=active.about,
                 )
             self._system.dead_letter(event, "event after the end of the run")
 
-        active = Active(run, RunQueue(run, context, tell, late))
-        self._active[run.task] = active
+        seen = self._observer.run(call, self._variables(call.caller.key), self._loop.time)
+        checked = self._checked
+        queue = RunQueue(run, call.context, tell, late, self._event_bytes, checked=checked)
+        active = self._active[run.task] = Active(run, queue, _about(call), seen)
         return active
 
-    def _spawn(self, work: Coroutine[Any, Any, None], key: int) -> asyncio.Task[None]:
-        """Run user code in the context variables of the request that caused it (detail 11)."""
+    def _variables(self, key: int) -> contextvars.Context:
+        """Return the context variables of a request, nobody's if it is of an earlier process."""
         call = self._calls.get(key)
-        variables = call.variables if call is not None else contextvars.copy_context()
         # A copy, since two asyncio tasks of one request must not enter the same context.
-        return self._loop.create_task(work, context=variables.copy())
+        return (call.variables if call is not None else contextvars.copy_context()).copy()
+
+    def _spawn(
+        self, work: Coroutine[Any, Any, None], active: Active, call: StartRun | CancelRun
+    ) -> asyncio.Task[None]:
+        """Run user code in the context variables of the request that caused it (detail 11)."""
+        variables = self._variables(call.caller.key)
+        variables.run(active.seen.enter)
+        return self._loop.create_task(work, context=variables)
 
     def _report(self, active: Active, failure: Failure | None, *, cancel: bool) -> None:
+        outcome = "raised" if failure is not None else "cancelled" if cancel else "returned"
+        active.seen.end(outcome, failure.error if failure is not None else "")
         if not cancel:
             # The core decides what the end of execute means; a cancel may still reach this run.
             self._retire(active)
@@ -209,6 +248,7 @@ class Agent:
         if active is None or active.run != run:
             return
         self._retire(active)
+        active.seen.end("abandoned")
         for task in (active.executing, active.cancelling):
             if task is not None and not task.done():
                 task.cancel()
@@ -219,12 +259,20 @@ class Agent:
             self._abandon(active.run)
 
 
-def _failure_of(done: asyncio.Task[None], run: RunId, what: str) -> Failure | None:
+def _about(call: StartRun | CancelRun) -> Mapping[str, object]:
+    named: dict[str, object] = {"task": call.run.task, "owner": call.caller.owner}
+    if isinstance(call, StartRun):
+        named["seq"] = call.seq
+    return named
+
+
+def _failure_of(done: asyncio.Task[None], active: Active, what: str) -> Failure | None:
     """Return how user code ended; its traceback is logged here, once, and goes nowhere else."""
     if done.cancelled():
         return Failure("InternalError", f"The agent's {what} was cancelled.")
     error = done.exception()
     if error is None:
         return None
-    logger.error("agent raised in %s of task %s", what, run.task, exc_info=error)
+    says = "agent raised in %s of task %s"
+    logger.error(says, what, active.run.task, exc_info=error, extra=active.about)
     return Failure.of(error)

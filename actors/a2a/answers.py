@@ -4,7 +4,7 @@ The core settles facts and stores records; which of them end a stream, and wheth
 failure is an error or a FAILED Task, is a matter of form and decided here, by the policy, for
 every binding alike.
 
-Neighbours: `handler.py` (asks the core, hands out what this makes), `wire.py` (frames it).
+Neighbours: `handler.py` (asks the core, hands out what this makes), `wire/` (frames it).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from actors.task.fold import TERMINAL
 from actors.task.messages import Admitted, Settled, View
 from actors.task.orders import Page
 from actors.task.policy import Policy
-from actors.task.record import CANCEL_RAISED, Failure, Kind
+from actors.task.record import CALLED_OFF, CANCEL_RAISED, Failure, Kind, messages_of
 
 
 class Sequenced(NamedTuple):
@@ -100,6 +100,7 @@ async def send_stream(
             mine = mine or (item.kind == Kind.STARTED and _own(item, admitted))
             _raise_failure(policy, item, admitted.message)
             ended = item.kind == Kind.ENDED and _own(item, admitted)
+            ended = ended and item.facts.get("outcome") != CALLED_OFF  # the next is ours too (A2)
             if ended and not (by_state and visible):  # where there is no Task, no state will end it
                 return
 
@@ -172,7 +173,7 @@ def _raise(record: Record) -> None:
 
 def _own(record: Record, admitted: Admitted) -> bool:
     """Tell whether the run that ended was ours, and no terminal record follows it."""
-    return record.number("message") == admitted.message and not record.number("final")
+    return admitted.message in messages_of(record) and not record.number("final")
 
 
 def _ends(record: Record, *, mine: bool) -> bool:

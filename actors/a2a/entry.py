@@ -6,8 +6,9 @@ by key), `errors.py` (what callers hear of our own troubles).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
 from a2a.server.agent_execution import RequestContext, RequestContextBuilder
@@ -16,13 +17,16 @@ from a2a.server.owner_resolver import OwnerResolver
 from a2a.types import SendMessageRequest, Task
 from a2a.utils.errors import InvalidParamsError, TaskNotFoundError
 
+from actors.a2a.declared import Declared
 from actors.a2a.errors import client_error
+from actors.a2a.limits import Limits, Usage
 from actors.a2a.requests import Calls
 from actors.a2a.runtime import RuntimeHolder
 from actors.a2a.sayable import unsayable
 from actors.runtime import Caller, ReplyTo
 from actors.task.core import TaskCore
-from actors.task.messages import Admitted, Send, Settled, Wait
+from actors.task.messages import Admitted, Send, Settled, View, Wait
+from actors.telemetry.spans import name_task, traceparent
 
 
 class Keyed(NamedTuple):
@@ -41,6 +45,8 @@ class Entry:
         calls: remembers the call behind each key.
         builder: makes what the agent's `execute` receives, and mints ids.
         owner_resolver: who owns what a caller creates.
+        limits: of requests, tasks and owners.
+        declared: judges what requests declare of their client.
     """
 
     def __init__(
@@ -49,20 +55,61 @@ class Entry:
         calls: Calls,
         builder: RequestContextBuilder,
         owner_resolver: OwnerResolver,
+        limits: Limits,
+        declared: Declared,
     ) -> None:
         self.calls = calls
         self._runtime = runtime
         self._builder = builder
         self._owner_resolver = owner_resolver
+        self._limits = limits
+        self._declared = declared
 
     async def core(self) -> TaskCore:
         """Return the task core, started."""
         with client_errors():
             return await self._runtime.core()
 
+    async def admit(self, context: ServerCallContext) -> None:
+        """Count a request; every operation begins with this.
+
+        Raises:
+            VersionNotSupportedError: its client speaks another version (R90).
+            ExtensionSupportRequiredError: its client lacks an extension (R83).
+            RateLimitedError: its owner's requests come too fast.
+        """
+        self._declared.check(context)
+        if self._limits.rate is not None:
+            usage = await self._usage()
+            usage.request(self.caller(context), asyncio.get_running_loop().time())
+
+    async def streaming(self, context: ServerCallContext) -> AbstractContextManager[None]:
+        """Return what counts a stream while it is open; entering it may raise.
+
+        Raises:
+            TooManyStreamsError: its owner has as many as allowed.
+        """
+        return (await self._usage()).stream(self.caller(context))
+
+    async def _usage(self) -> Usage:
+        with client_errors():
+            return await self._runtime.usage()
+
     def caller(self, context: ServerCallContext, key: int = 0) -> Caller:
-        """Return who asks, as envelopes carry it (law L6)."""
-        return Caller(self._owner_resolver(context), context.tenant, key)
+        """Return who asks, as envelopes carry it (law L6).
+
+        An empty owner is one like any other: that of everybody whom the resolver gives no name.
+
+        Raises:
+            TypeError: the owner resolver returned no text.
+        """
+        owner = self._owner_resolver(context)
+        if not isinstance(owner, str):
+            raise TypeError(
+                f"owner_resolver returned {type(owner).__qualname__}, expected str: who may see "
+                "what a caller creates must be known before anything is done"
+            )
+        return Caller(owner, context.tenant, key)
 
     @contextmanager
     def call(self, context: ServerCallContext) -> Iterator[Caller]:
@@ -79,12 +126,35 @@ class Entry:
         Raises:
             TaskNotFoundError: there is none, or it is somebody else's (R81).
         """
+        return Task.FromString((await self.view(task, context)).task)
+
+    async def view(self, task: str, context: ServerCallContext) -> View:
+        """Return a task that the caller may see, with what is known of it besides.
+
+        Raises:
+            TaskNotFoundError: there is none, or it is somebody else's.
+        """
         core = await self.core()
         with self.call(context) as caller, client_errors():
             view = await core.view(task, caller)
         if view is None or not view.task:
             raise TaskNotFoundError
-        return Task.FromString(view.task)
+        return view
+
+    async def cancel(self, task: str, context: ServerCallContext) -> Settled:
+        """Ask for the end of a task; the call behind that is kept until it is answered.
+
+        Whoever leaves before takes neither the wish nor the call along: the agent's `cancel` is
+        to know who asked.
+        """
+        core = await self.core()
+        asking = asyncio.ensure_future(self._cancel(core, task, context))
+        asking.add_done_callback(_heard)
+        return await asyncio.shield(asking)
+
+    async def _cancel(self, core: TaskCore, task: str, context: ServerCallContext) -> Settled:
+        with self.call(context) as caller, client_errors():
+            return await core.cancel(task, caller)
 
     async def resolve(
         self, params: SendMessageRequest, context: ServerCallContext
@@ -94,14 +164,19 @@ class Entry:
         Raises:
             TaskNotFoundError: it names a task that the caller cannot see.
             InvalidParamsError: it names another context than its task has (R7), or holds what has
-                no form in JSON, so that the task could not be told any more.
+                no form in JSON, so that the task could not be told any more; or it is too large,
+                or the history of its task too long (R100).
         """
-        if (reason := unsayable(params, params.SerializeToString())) is not None:
+        payload = params.SerializeToString()
+        self._limits.check_message(params, len(payload))
+        if (reason := unsayable(params, payload)) is not None:
             raise InvalidParamsError(f"A number in data or metadata has no form in JSON: {reason}")
         task_id = params.message.task_id or None
         context_id = params.message.context_id or None
         if task_id is not None:
-            known = await self._context_of(task_id, context)
+            task = await self._task_of(task_id, context)
+            self._limits.check_history(task)
+            known = task.context_id
             if context_id is not None and context_id != known:
                 raise InvalidParamsError(
                     f"Context {context_id} does not match context {known} of task {task_id}"
@@ -111,9 +186,9 @@ class Entry:
             context=context, params=params, task_id=task_id, context_id=context_id, task=None
         )
 
-    async def _context_of(self, task: str, context: ServerCallContext) -> str:
+    async def _task_of(self, task: str, context: ServerCallContext) -> Task:
         try:
-            return (await self.task(task, context)).context_id
+            return await self.task(task, context)
         except TaskNotFoundError:
             raise TaskNotFoundError(f"Task {task} not found") from None
 
@@ -126,10 +201,16 @@ class Entry:
         *,
         new: bool,
         keyed: Keyed | None = None,
+        hook: bytes = b"",
     ) -> Admitted | Settled:
-        """Hand a resolved message to its task; the call behind it is kept until its run is over."""
-        core = await self.core()
-        key = self.calls.keep(context, request)
+        """Hand a resolved message to its task; the call behind it is kept until its run is over.
+
+        Raises:
+            TooManyRunsError: its owner has as many messages under way as allowed.
+        """
+        name_task(str(request.task_id), str(request.context_id))
+        core, usage = await self.core(), await self._usage()
+        key = self.calls.keep(context, request, usage.run(self.caller(context)))
         message = Send(
             request=_with_ids(params, request),
             context=str(request.context_id),
@@ -138,10 +219,12 @@ class Entry:
             new=new,
             key=keyed.key if keyed else "",
             stored=keyed.stored if keyed else None,
+            hook=hook,
         )
         try:
             with client_errors():
-                return await core.send(str(request.task_id), message, self.caller(context, key))
+                caller = self.caller(context, key)
+                return await core.send(str(request.task_id), message, caller, traceparent())
         except Exception:
             self.calls.forget(key)
             raise
@@ -153,7 +236,16 @@ def _with_ids(params: SendMessageRequest, request: RequestContext) -> bytes:
     accepted.CopyFrom(params)
     accepted.message.task_id = str(request.task_id)
     accepted.message.context_id = str(request.context_id)
+    # Kept by itself, if at all: a request is what its run may see, also after a crash, and these
+    # are credentials.
+    accepted.configuration.ClearField("task_push_notification_config")
     return accepted.SerializeToString()
+
+
+def _heard(asking: asyncio.Future[Settled]) -> None:
+    """Take note of an error that its asker may not be there to hear."""
+    if not asking.cancelled():
+        asking.exception()
 
 
 @contextmanager

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import grpc
 from a2a.server.request_handlers.grpc_handler import _ERROR_CODE_MAP as GRPC_CODES
 from a2a.utils.errors import (
     A2A_ERROR_MAPPING,
     A2A_ERROR_REASONS,
     A2AError,
+    ErrorMapping,
     InternalError,
+    InvalidRequestError,
 )
 
 from actors.runtime import ActorCrashed, ActorStopped, AskTimeout, MailboxFull
@@ -29,11 +32,11 @@ class RetryableError(InternalError):
     http_status: ClassVar[int] = 503
     retry_after_ms: ClassVar[int] = 1000
 
-    def __init__(self, message: str) -> None:
-        super().__init__(
-            message,
-            {"retryable": True, "retryAfterMs": self.retry_after_ms, "reason": self.reason},
-        )
+    def __init__(self, message: str, retry_after_ms: int | None = None) -> None:
+        after = self.retry_after_ms if retry_after_ms is None else retry_after_ms
+        super().__init__(message, {"retryable": True, "retryAfterMs": after, "reason": self.reason})
+        self.after_ms = after
+        """Milliseconds after which another try makes sense."""
 
 
 class OverloadedError(RetryableError):
@@ -41,6 +44,24 @@ class OverloadedError(RetryableError):
 
     reason = "overloaded"
     http_status = 429
+
+
+class TooManyStreamsError(OverloadedError):
+    """The owner has as many streams open as one may have."""
+
+    reason = "too_many_streams"
+
+
+class TooManyRunsError(OverloadedError):
+    """The agent works on as many messages of the owner as it may at once."""
+
+    reason = "too_many_runs"
+
+
+class RateLimitedError(OverloadedError):
+    """The owner's requests come faster than allowed."""
+
+    reason = "rate_limited"
 
 
 class StorageAwayError(RetryableError):
@@ -53,6 +74,12 @@ class DrainingError(RetryableError):
     """The server is going away, or the task's actor was lost; another try finds its successor."""
 
     reason = "draining"
+
+
+class UnauthenticatedError(InvalidRequestError):
+    """The caller would have to say who it is (R76); 401 over REST, UNAUTHENTICATED over gRPC."""
+
+    message = "This is for authenticated callers only: send credentials that the card asks for."
 
 
 def client_error(error: Exception) -> Exception:
@@ -94,4 +121,17 @@ def _register(*errors: type[RetryableError]) -> None:
             table[error] = table[InternalError]
 
 
-_register(RetryableError, OverloadedError, StorageAwayError, DrainingError)
+_register(
+    RetryableError,
+    OverloadedError,
+    TooManyStreamsError,
+    TooManyRunsError,
+    RateLimitedError,
+    StorageAwayError,
+    DrainingError,
+)
+
+# A client of the SDK's finds an InvalidRequestError in it: it knows no other word for this.
+A2A_ERROR_MAPPING[UnauthenticatedError] = ErrorMapping(401, "UNAUTHENTICATED", "INVALID_REQUEST")
+A2A_ERROR_REASONS[UnauthenticatedError] = "INVALID_REQUEST"
+GRPC_CODES[UnauthenticatedError] = grpc.StatusCode.UNAUTHENTICATED

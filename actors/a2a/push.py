@@ -1,9 +1,6 @@
 """Webhook configurations: create, get, list, delete, and the one inside a send.
 
-They are kept in the store that the user passes (`push_config_store`); without one the agent does
-not support push notifications, whatever its card says (R54).
-
-Neighbours: `handler.py` (mixes this in).
+Neighbours: `handler.py` (mixes this in), `configs.py` (where they are kept).
 """
 
 from __future__ import annotations
@@ -12,8 +9,6 @@ from collections.abc import Awaitable, Callable
 
 from a2a.server.context import ServerCallContext
 from a2a.server.request_handlers.request_handler import validate, validate_request_params
-from a2a.server.tasks import PushNotificationConfigStore
-from a2a.server.tasks.push_notification_config_store import normalize_push_notification_config
 from a2a.types import (
     AgentCard,
     DeleteTaskPushNotificationConfigRequest,
@@ -26,12 +21,15 @@ from a2a.types import (
 )
 from a2a.utils.errors import (
     ExtendedAgentCardNotConfiguredError,
-    InvalidParamsError,
     PushNotificationNotSupportedError,
     TaskNotFoundError,
 )
 
+from actors.a2a.configs import Configs
 from actors.a2a.entry import Entry
+from actors.a2a.errors import UnauthenticatedError
+from actors.a2a.observed import operation
+from actors.task.policy import Policy
 
 _push_declared = validate(
     lambda self: self._agent_card.capabilities.push_notifications,
@@ -43,78 +41,82 @@ _push_declared = validate(
 class PushConfigs:
     """The operations on webhook configurations and on the extended card."""
 
+    policy: Policy
     extended_agent_card: AgentCard | None
     extended_card_modifier: Callable[[AgentCard, ServerCallContext], Awaitable[AgentCard]] | None
     _agent_card: AgentCard
     _entry: Entry
-    _push_config_store: PushNotificationConfigStore | None
-    _push_url_validator: Callable[[str], Awaitable[bool]] | None
+    _configs: Configs | None
+    """None: there is nowhere to keep any."""
 
-    def _configs(self) -> PushNotificationConfigStore:
-        if self._push_config_store is None:
+    def _kept(self) -> Configs:
+        if self._configs is None:
             raise PushNotificationNotSupportedError
-        return self._push_config_store
+        return self._configs
 
-    async def _check_url(self, url: str) -> None:
-        if self._push_url_validator is not None and not await self._push_url_validator(url):
-            raise InvalidParamsError(message="Invalid push notification URL")
-
-    async def _keep_push_config(
+    async def _inline(
         self, task: str, params: SendMessageRequest, context: ServerCallContext
-    ) -> None:
-        """Keep the configuration that came with a message (R66), where there is a store for it."""
-        given = params.configuration.HasField("task_push_notification_config")
-        if given and self._push_config_store is not None:
-            config = params.configuration.task_push_notification_config
-            await self._check_url(config.url)
-            await self._push_config_store.set_info(task, config, context)
+    ) -> bytes:
+        """Take the configuration that came with a message; returns what of it goes into the log.
 
+        Raises:
+            PushNotificationNotSupportedError: it cannot be kept, and the policy says so (R54).
+        """
+        if not params.configuration.HasField("task_push_notification_config"):
+            return b""
+        declared = self._agent_card.capabilities.push_notifications
+        if self.policy.undeclared_push == "refuse" and not (declared and self._configs):
+            raise PushNotificationNotSupportedError
+        if self._configs is None:
+            return b""
+        config = params.configuration.task_push_notification_config
+        return await self._configs.inline(task, config, context)
+
+    @operation("CreateTaskPushNotificationConfig")
     @validate_request_params
     @_push_declared
     async def on_create_task_push_notification_config(
         self, params: TaskPushNotificationConfig, context: ServerCallContext
     ) -> TaskPushNotificationConfig:
         """Keep a webhook of a task; one with the same id is replaced (R55, detail 9)."""
-        configs = self._configs()
-        await self._entry.task(params.task_id, context)
-        await self._check_url(params.url)
-        stored = await configs.set_info(params.task_id, params, context)
-        return stored or normalize_push_notification_config(params.task_id, params)
+        await self._entry.admit(context)
+        return await self._kept().keep(params, context)
 
+    @operation("GetTaskPushNotificationConfig")
     @validate_request_params
     @_push_declared
     async def on_get_task_push_notification_config(
         self, params: GetTaskPushNotificationConfigRequest, context: ServerCallContext
     ) -> TaskPushNotificationConfig:
         """Return one webhook of a task (R57, A9)."""
-        configs = self._configs()
-        await self._entry.task(params.task_id, context)
-        for config in await configs.get_info(params.task_id, context) or []:
+        await self._entry.admit(context)
+        for config in await self._kept().all(params.task_id, context):
             if config.id == params.id:
                 return config
         raise TaskNotFoundError
 
+    @operation("ListTaskPushNotificationConfigs")
     @validate_request_params
     @_push_declared
     async def on_list_task_push_notification_configs(
         self, params: ListTaskPushNotificationConfigsRequest, context: ServerCallContext
     ) -> ListTaskPushNotificationConfigsResponse:
         """Return all webhooks that the caller has set on a task (R58)."""
-        configs = self._configs()
-        await self._entry.task(params.task_id, context)
-        found = await configs.get_info(params.task_id, context)
+        await self._entry.admit(context)
+        found = await self._kept().all(params.task_id, context)
         return ListTaskPushNotificationConfigsResponse(configs=found)
 
+    @operation("DeleteTaskPushNotificationConfig")
     @validate_request_params
     @_push_declared
     async def on_delete_task_push_notification_config(
         self, params: DeleteTaskPushNotificationConfigRequest, context: ServerCallContext
     ) -> None:
         """Forget a webhook; again, and for unknown ones, without an error (R59)."""
-        configs = self._configs()
-        await self._entry.task(params.task_id, context)
-        await configs.delete_info(params.task_id, context, params.id)
+        await self._entry.admit(context)
+        await self._kept().delete(params.task_id, params.id, context)
 
+    @operation("GetExtendedAgentCard")
     @validate_request_params
     @validate(
         lambda self: self._agent_card.capabilities.extended_agent_card,
@@ -125,7 +127,10 @@ class PushConfigs:
         params: GetExtendedAgentCardRequest,
         context: ServerCallContext,
     ) -> AgentCard:
-        """Return the card for authenticated callers, adapted to this one (R75)."""
+        """Return the card for authenticated callers, adapted to this one (R75, R76)."""
+        await self._entry.admit(context)
+        if self.policy.extended_card == "authenticated" and not context.user.is_authenticated:
+            raise UnauthenticatedError
         card = self.extended_agent_card
         if card is None:
             raise ExtendedAgentCardNotConfiguredError

@@ -4,38 +4,28 @@
 those bytes are what the journal, every stream and every webhook share. Then it waits for credit:
 an agent is slowed by its own journal, never by its readers.
 
-Neighbours: `agent.py` (owns one per run), `task/runs.py` (decides what was emitted).
+Neighbours: `agent.py` (owns one per run), `emission.py` (what an event says).
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Self
 
 from a2a.server.events import EventQueue
-from a2a.types import (
-    Message,
-    StreamResponse,
-    Task,
-    TaskArtifactUpdateEvent,
-    TaskStatus,
-    TaskStatusUpdateEvent,
-)
 
-from actors.a2a.sayable import in_range, unsayable
-from actors.task.chart import STATUS, TASK
+from actors.a2a.emission import Event, emitted, unexplained
+from actors.a2a.limits import RECORD_BYTES
+from actors.a2a.sayable import unsayable
 from actors.task.messages import Emitted
 from actors.task.ports import RunId
-from actors.task.record import Failure, Kind
 
-Event = Message | Task | TaskStatusUpdateEvent | TaskArtifactUpdateEvent
+logger = logging.getLogger("actors.a2a")
 
 CREDIT = 128
 """Events that a run may emit ahead of the journal."""
-
-EVENT_BOUND = 16 * 1024 * 1024
-"""Bytes of one event; a record must fit into a frame of any journal."""
 
 
 class RunQueue(EventQueue):
@@ -47,6 +37,8 @@ class RunQueue(EventQueue):
         tell: delivers what was emitted; called before `enqueue_event` first awaits, if there is
             room.
         late: told about each event that came after the queue was closed.
+        event_bytes: that one event may have, serialised.
+        checked: what events say of their context is checked, and filled in.
     """
 
     def __init__(
@@ -55,11 +47,16 @@ class RunQueue(EventQueue):
         context: str,
         tell: Callable[[Emitted], None],
         late: Callable[[object], None],
+        event_bytes: int = RECORD_BYTES,
+        *,
+        checked: bool = False,
     ) -> None:
         self._run = run
         self._context = context
         self._tell = tell
         self._late = late
+        self._event_bytes = event_bytes
+        self._checked = checked
         self._credit = CREDIT
         self._room: asyncio.Future[None] | None = None
         self.closed = False
@@ -72,18 +69,24 @@ class RunQueue(EventQueue):
 
         Raises:
             TypeError: `event` is none of the four kinds of A2A events.
-            ValueError: `event` is larger than a record can be, or has no form in JSON: NaN or an
+            ValueError: `event` is larger than this server allows, or has no form in JSON: NaN or an
                 infinity in its data or metadata, a time beyond the year 9999.
         """
         if self.closed:
             self._late(event)
             await asyncio.sleep(0)  # an agent that goes on for ever must not block the loop
             return
-        fact = emitted(self._run, self._context, event)
-        if len(fact.payload) > EVENT_BOUND:
+        fact = emitted(self._run, self._context, event, checked=self._checked)
+        if unexplained(event):
+            logger.warning(
+                "task %s: the agent set AUTH_REQUIRED without a message that says what for (R20)",
+                self._run.task,
+                extra={"task": self._run.task},
+            )
+        if (size := len(fact.payload)) > self._event_bytes:
             raise ValueError(
-                f"an event of {len(fact.payload)} bytes is too large, {EVENT_BOUND} is the most: "
-                "send large artifacts in chunks (append=True) or by URL"
+                f"an event is too large, {size} bytes: {self._event_bytes} are allowed, send "
+                "large artifacts in chunks (append=True) or by URL"
             )
         if (reason := unsayable(event, fact.payload)) is not None:
             raise ValueError(
@@ -135,86 +138,3 @@ class RunQueue(EventQueue):
         room, self._room = self._room, None
         if room is not None and not room.done():
             room.set_result(None)
-
-
-def emitted(run: RunId, context: str, event: Event) -> Emitted:
-    """Read off an event everything that its task will be asked about it.
-
-    Raises:
-        TypeError: it is none of the four kinds of A2A events.
-        ValueError: its time cannot be told.
-    """
-    match event:
-        case TaskArtifactUpdateEvent():
-            return Emitted(
-                run,
-                Kind.ARTIFACT,
-                "artifact",
-                0,
-                StreamResponse(artifact_update=event).SerializeToString(),
-                artifact=event.artifact.artifact_id,
-                append=event.append,
-                last=event.last_chunk,
-                mismatch=_not_ours(run, event.task_id),
-            )
-        case TaskStatusUpdateEvent(status=status):
-            return Emitted(
-                run,
-                Kind.STATUS,
-                STATUS.get(status.state, "status_unspecified"),
-                status.state,
-                StreamResponse(status_update=event).SerializeToString(),
-                at=_at(status),
-                mismatch=_not_ours(run, event.task_id),
-            )
-        case Task(status=status):
-            return Emitted(
-                run,
-                Kind.TASK,
-                TASK.get(status.state, "task_unspecified"),
-                status.state,
-                StreamResponse(task=event).SerializeToString(),
-                at=_at(status),
-                artifacts=tuple(artifact.artifact_id for artifact in event.artifacts),
-                mismatch=_wrong_task(run, event) or _wrong_context(context, event),
-            )
-        case Message():
-            payload = StreamResponse(message=event).SerializeToString()
-            return Emitted(run, Kind.REPLY, "message", 0, payload)
-        case _:
-            raise TypeError(
-                f"enqueue_event got {type(event).__name__}; an agent emits Task, Message, "
-                "TaskStatusUpdateEvent or TaskArtifactUpdateEvent of a2a.types"
-            )
-
-
-def _at(status: TaskStatus) -> int:
-    if not status.HasField("timestamp"):
-        return 0
-    if not in_range(status.timestamp):
-        raise ValueError(
-            f"the timestamp of a status, {status.timestamp.seconds} s, lies outside of the years 1 "
-            "to 9999: it counts seconds, not milliseconds"
-        )
-    return status.timestamp.ToMilliseconds()
-
-
-def _wrong_task(run: RunId, task: Task) -> Failure | None:
-    """Detail 5: a Task with another id."""
-    if task.id != run.task:
-        return Failure("InternalError", "Task ID mismatch in agent response")
-    return None
-
-
-def _wrong_context(context: str, task: Task) -> Failure | None:
-    if task.context_id != context:
-        text = f"Agent sent a Task of context {task.context_id!r}; this task's is {context!r}."
-        return Failure("InvalidAgentResponseError", text)
-    return None
-
-
-def _not_ours(run: RunId, task: str) -> Failure | None:
-    """R85: an update for another task."""
-    if task != run.task:
-        return Failure("InvalidAgentResponseError", f"Agent sent an update for task {task!r}.")
-    return None

@@ -49,6 +49,7 @@ class Removals:
             logger.exception(
                 "could not delete the webhook configurations of task %s, which is removed",
                 request.task,
+                extra={"task": request.task, "owner": request.caller.owner},
             )
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ Neighbours: `handler.py` (keeps), `agent.py` (uses, forgets), `storage/foreign.p
 from __future__ import annotations
 
 import contextvars
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
@@ -27,6 +28,8 @@ class Call:
     context: ServerCallContext
     variables: contextvars.Context
     request: RequestContext | None = None
+    over: Callable[[], None] | None = None
+    """Told once it is forgotten."""
 
 
 class Recovered(User):
@@ -56,10 +59,15 @@ class Calls:
     def __len__(self) -> int:
         return len(self._by_key)
 
-    def keep(self, context: ServerCallContext, request: RequestContext | None = None) -> int:
+    def keep(
+        self,
+        context: ServerCallContext,
+        request: RequestContext | None = None,
+        over: Callable[[], None] | None = None,
+    ) -> int:
         """Remember a call and the context variables it arrived in; returns its key."""
         key = next(self._keys)
-        self._by_key[key] = Call(context, contextvars.copy_context(), request)
+        self._by_key[key] = Call(context, contextvars.copy_context(), request, over)
         return key
 
     def get(self, key: int) -> Call | None:
@@ -68,7 +76,9 @@ class Calls:
 
     def forget(self, key: int) -> None:
         """Let go of a call; unknown keys are fine."""
-        self._by_key.pop(key, None)
+        call = self._by_key.pop(key, None)
+        if call is not None and call.over is not None:
+            call.over()
 
     def context_of(self, caller: Caller, extensions: tuple[str, ...] = ()) -> ServerCallContext:
         """Return the call context of a caller, made up when its process is gone."""

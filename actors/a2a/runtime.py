@@ -24,22 +24,27 @@ from a2a.server.agent_execution import AgentExecutor, RequestContextBuilder
 from a2a.server.tasks import PushNotificationConfigStore, PushNotificationSender
 
 from actors.a2a.agent import Agent
+from actors.a2a.hooks import A2A_JSON, PLAIN_JSON, Hooks
+from actors.a2a.limits import RECORD_BYTES, Limits, Usage
 from actors.a2a.removals import Removals
 from actors.a2a.requests import Calls
 from actors.a2a.webhook import Webhooks
 from actors.runtime import ActorStopped, ActorSystem
 from actors.runtime.journal.port import Journal
+from actors.runtime.journal.shell import JournalShell
 from actors.storage import ForeignJournal
 from actors.storage.choose import Durability as Durability  # the handler takes one
 from actors.storage.choose import journal_at
 from actors.task.core import TaskCore
+from actors.task.delivery import Delivery
 from actors.task.policy import Policy
 from actors.task.retention import Retention
+from actors.telemetry import Observer
 
 logger = logging.getLogger("actors.a2a")
 
 
-OurPort = Agent | Webhooks | Removals
+OurPort = Agent | Webhooks | Hooks | Removals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,32 +56,62 @@ class Recipe:
     calls: Calls
     policy: Policy
     journal: Callable[[], Journal]
+    delivery: Delivery | None
+    """How we send webhooks; None: we do not."""
     push_sender: PushNotificationSender | None
     push_configs: PushNotificationConfigStore | None
     retention: Retention | None
+    limits: Limits
+    observer: Observer
     system: Callable[[asyncio.AbstractEventLoop], ActorSystem]
 
     def build(self, loop: asyncio.AbstractEventLoop) -> Runtime:
         """Return a runtime on `loop`, not yet started."""
         system = self.system(loop)
-        pushes = self.push_sender is not None
+        self.observer.watch(system)
         core = TaskCore(
             system,
             self.journal(),
             self.policy,
-            pushes=pushes,
+            sender=self.push_sender is not None,
+            delivery=self.delivery,
             removals=self.push_configs is not None,
             retention=self.retention,
+            artifacts=self.limits.artifacts,
+            shell=self._shell,
             incarnation=uuid.uuid4().hex,
         )
         ports: dict[str, OurPort] = {
-            "agent": Agent(self.executor, self.builder, self.calls, system, loop)
+            "agent": Agent(
+                self.executor,
+                self.builder,
+                self.calls,
+                system,
+                loop,
+                self.limits.event_bytes or RECORD_BYTES,
+                checked=self.policy.contexts == "checked",
+                observer=self.observer,
+            )
         }
         if self.push_sender is not None:
-            ports["webhook"] = Webhooks(self.push_sender, system, loop)
+            ports["webhook"] = Webhooks(self.push_sender, system, loop, self.observer)
+        if self.delivery is not None:
+            ports["webhook"] = Hooks(
+                self.delivery, system, loop, content_type=self._says, observer=self.observer
+            )
         if self.push_configs is not None:
             ports["removals"] = Removals(self.push_configs, self.calls, loop)
-        return Runtime(loop, core, ports)
+        return Runtime(loop, core, ports, Usage(self.limits))
+
+    @property
+    def _says(self) -> str:
+        """R60, where it differs from what a2a-sdk sends."""
+        return A2A_JSON if self.policy.pushed_as == "a2a+json" else PLAIN_JSON
+
+    def _shell(self, journal: Journal, system: ActorSystem) -> JournalShell:
+        shell = JournalShell(journal, system)
+        shell.on_group = self.observer.group
+        return shell
 
 
 def journal_recipe(
@@ -108,12 +143,17 @@ class Runtime:
     """A task core, its ports, and the loop and process that they belong to."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, core: TaskCore, ports: dict[str, OurPort]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        core: TaskCore,
+        ports: dict[str, OurPort],
+        usage: Usage,
     ) -> None:
         self.loop = loop
         self.pid = os.getpid()
         self.core = core
         self.ports = ports
+        self.usage = usage
         self.closing: asyncio.Task[None] | None = None
         self._started: asyncio.Task[None] | None = None
 
@@ -133,7 +173,10 @@ class Runtime:
                 await self.core.close(drain)
             finally:
                 for port in self.ports.values():
-                    port.close()
+                    if isinstance(port, Hooks):
+                        await port.aclose()
+                    else:
+                        port.close()
 
     def discard(self) -> None:
         """Let go of a runtime whose loop has ended: its runs are dead, its files are not."""
@@ -146,6 +189,12 @@ class RuntimeHolder:
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self._runtime: Runtime | None = None
+
+    async def usage(self) -> Usage:
+        """Return what owners have of the runtime of the running loop; raises as `core`."""
+        await self.core()
+        assert self._runtime is not None  # noqa: S101 - its core has just been returned
+        return self._runtime.usage
 
     async def core(self) -> TaskCore:
         """Return the started core of the running loop.

@@ -15,10 +15,14 @@ from a2a.server.tasks import PushNotificationSender
 from a2a.types import StreamResponse
 
 from actors.runtime import ActorRef, ActorSystem
-from actors.task.orders import OUTBOX, Delivered
+from actors.task.orders import OUTBOX, Delivered, Verdict
 from actors.task.ports import Notify
+from actors.telemetry import Observer
 
 logger = logging.getLogger("actors.webhook")
+
+RAISED = "raised"
+"""What metrics say of an attempt whose sender raised; its task is told that it is done."""
 
 
 class Webhooks:
@@ -29,8 +33,10 @@ class Webhooks:
         sender: PushNotificationSender,
         system: ActorSystem,
         loop: asyncio.AbstractEventLoop,
+        observer: Observer,
     ) -> None:
         self._sender = sender
+        self._observer = observer
         self._system = system
         self._loop = loop
         self._sending: set[asyncio.Task[None]] = set()
@@ -45,9 +51,13 @@ class Webhooks:
         response = StreamResponse.FromString(request.record.payload)
         event = getattr(response, str(response.WhichOneof("payload")))
         try:
-            await self._sender.send_notification(request.task, event)
+            with self._observer.attempt(request, self._loop.time) as attempt:
+                attempt.verdict = RAISED
+                await self._sender.send_notification(request.task, event)
+                attempt.verdict = Verdict.DONE.value
         except Exception:
-            logger.exception("could not notify about task %s", request.task)
+            about = {"task": request.task, "seq": request.record.seq}
+            logger.exception("could not notify about task %s", request.task, extra=about)
         finally:  # also when the sender is cancelled, by us or by itself
             self._system.tell(OUTBOX, Delivered(request.task))
 

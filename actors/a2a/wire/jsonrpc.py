@@ -1,0 +1,165 @@
+"""The JSON-RPC route.
+
+Errors have the status 200, those worth another try too: the SDK's client reads the error object
+only then, and says nothing but "HTTP Error 503" otherwise. `Retry-After` and the error's data
+(`retryable`, `retryAfterMs`) say the rest. A body that is refused has 413 or 408.
+
+Neighbours: `methods.py` (answers), `frames.py` (streams), `rest.py` (the other binding).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from json import JSONDecodeError
+from typing import Any
+
+from a2a.server.context import ServerCallContext
+from a2a.server.jsonrpc_models import InternalError, JSONParseError, JSONRPCError
+from a2a.server.request_handlers.response_helpers import build_error_response
+from a2a.server.routes.common import DefaultServerCallContextBuilder, ServerCallContextBuilder
+from a2a.server.routes.jsonrpc_dispatcher import JsonRpcDispatcher
+from a2a.utils.errors import A2AError, InvalidRequestError
+from google.protobuf.json_format import ParseDict, ParseError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from actors.a2a.errors import UnauthenticatedError
+from actors.a2a.handler import RequestHandler
+from actors.a2a.wire.bodies import BoundedBody
+from actors.a2a.wire.frames import KEEP_ALIVE, EventsResponse, let_in, log, retry_after
+from actors.a2a.wire.methods import METHODS, STREAMS, check_version, take_version
+from actors.a2a.wire.readable import UNREADABLE, repeatable
+
+_MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
+"""What reading parameters may raise; an integer beyond a double, in metadata, is the last one."""
+_MEMBERS = frozenset({"jsonrpc", "id", "method", "params"})
+
+Id = str | int | None
+
+
+def jsonrpc_routes(
+    handler: RequestHandler,
+    rpc_url: str = "/",
+    context_builder: ServerCallContextBuilder | None = None,
+    *,
+    enable_v0_3_compat: bool = False,
+    keep_alive: float = KEEP_ALIVE,
+) -> list[BaseRoute]:
+    """Return the JSON-RPC route, to be used like the SDK's `create_jsonrpc_routes`.
+
+    Args:
+        handler: serves the operations; its `limits` bound the bodies.
+        rpc_url: where.
+        context_builder: makes the call context of a request.
+        enable_v0_3_compat: answer methods of version 0.3, too.
+        keep_alive: seconds of silence after which a stream sends a comment.
+    """
+    contexts = context_builder or DefaultServerCallContextBuilder()
+    ours = JsonRpc(handler, contexts, keep_alive)
+    sdks = JsonRpcDispatcher(handler, contexts, enable_v0_3_compat)
+
+    async def endpoint(request: Request) -> Response:
+        return await ours.answer(request) or await sdks.handle_requests(request)
+
+    bounded = Middleware(BoundedBody, limits=handler.limits, refuse=_refusal)
+    return [Route(rpc_url, endpoint, methods=["POST"], middleware=[bounded])]
+
+
+class JsonRpc:
+    """Answers well-formed calls of version 1.
+
+    Args:
+        handler: serves the operations.
+        contexts: makes the call context of a request.
+        keep_alive: seconds of silence between comments of a stream.
+    """
+
+    def __init__(
+        self, handler: RequestHandler, contexts: ServerCallContextBuilder, keep_alive: float
+    ) -> None:
+        self._handler = handler
+        self._contexts = contexts
+        self._keep_alive = keep_alive
+
+    async def answer(self, request: Request) -> Response | None:
+        """Answer a call; None leaves it to the SDK."""
+        try:
+            body = await request.json()  # kept by the request, so the SDK does not parse it again
+        except JSONDecodeError:
+            return None
+        except (ValueError, RecursionError):
+            return _unreadable()
+        call = _call(body)
+        if call is None:
+            return None if repeatable(body) else _unreadable()
+        request_id, method, params = call
+        try:
+            context = self._contexts.build(request)
+            context.tenant = params.tenant
+            context.state.update(method=method, request_id=request_id)
+            take_version(context, request.query_params)
+            await check_version(context)
+            return await self._said(request, request_id, method, params, context)
+        except HTTPException:
+            raise  # of a user's context builder
+        except Exception as raised:  # noqa: BLE001 - a user's own parts may raise anything
+            log(raised)
+            return JSONResponse(_error(request_id, raised), headers=retry_after(raised))
+
+    async def _said(
+        self, request: Request, request_id: Id, method: str, params: Any, context: ServerCallContext
+    ) -> Response:
+        frame = partial(_result, request_id)
+        if method in METHODS:
+            said = await METHODS[method].answer(self._handler, params, context)
+            return JSONResponse(frame(said))
+        stream = await let_in(self._handler, params, context, request)
+        error = partial(_error, request_id)
+        return EventsResponse(stream, params, frame, error, self._keep_alive)
+
+
+def _call(call: Any) -> tuple[Id, str, Any] | None:
+    """Return the request id, method and parameters of a well-formed call of ours, or None."""
+    try:
+        method, request_id = call["method"], call.get("id")
+        params = (METHODS[method].params if method in METHODS else STREAMS[method])()
+        if not call.keys() <= _MEMBERS or call["jsonrpc"] != "2.0" or not _is_id(request_id):
+            return None
+        given = call.get("params", {})
+        if not isinstance(given, dict):
+            return None
+        ParseDict(given, params, ignore_unknown_fields=True)
+    except (*_MALFORMED, ParseError):
+        return None
+    return request_id, method, params
+
+
+def _is_id(value: Any) -> bool:
+    """Whether it can be the id of a request; raises ValueError for a text with no form in UTF-8."""
+    if isinstance(value, str):
+        value.encode()
+    return value is None or (isinstance(value, str | int) and not isinstance(value, bool))
+
+
+def _result(request_id: Id, said: dict[str, Any] | None) -> dict[str, Any]:
+    return {"result": said, "id": request_id, "jsonrpc": "2.0"}
+
+
+def _error(request_id: Id, raised: Exception) -> dict[str, Any]:
+    """Return an error as JSON-RPC says it; the text of others is shown, as the SDK does."""
+    error: A2AError | JSONRPCError
+    error = raised if isinstance(raised, A2AError) else InternalError(message=str(raised))
+    if isinstance(raised, UnauthenticatedError):  # for which JSON-RPC has no code of its own
+        error = InvalidRequestError(raised.message)
+    return build_error_response(request_id, error)
+
+
+def _unreadable() -> Response:
+    return JSONResponse(build_error_response(None, JSONParseError(message=UNREADABLE)))
+
+
+def _refusal(error: InvalidRequestError, status: int) -> Response:
+    return JSONResponse(build_error_response(None, error), status)

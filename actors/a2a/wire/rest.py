@@ -1,0 +1,206 @@
+"""The REST routes.
+
+Neighbours: `methods.py` (answers), `frames.py` (streams), `jsonrpc.py` (the other binding).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple
+
+from a2a.server.routes import create_rest_routes
+from a2a.server.routes.common import DefaultServerCallContextBuilder, ServerCallContextBuilder
+from a2a.utils.constants import A2A_JSON_MEDIA_TYPE
+from a2a.utils.error_handlers import build_rest_error_payload
+from a2a.utils.errors import InvalidRequestError
+from a2a.utils.proto_utils import parse_params
+from google.protobuf.json_format import Parse
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from actors.a2a.errors import RetryableError
+from actors.a2a.handler import RequestHandler
+from actors.a2a.wire.bodies import BoundedBody
+from actors.a2a.wire.frames import KEEP_ALIVE, EventsResponse, let_in, log, retry_after
+from actors.a2a.wire.methods import METHODS, STREAMS, check_version, take_version
+from actors.a2a.wire.readable import UNREADABLE, is_text
+
+_CODES: Final = MappingProxyType(
+    {
+        408: "DEADLINE_EXCEEDED",
+        413: "INVALID_ARGUMENT",
+        429: "RESOURCE_EXHAUSTED",
+        503: "UNAVAILABLE",
+    }
+)
+"""Of google.rpc, by the HTTP status that goes with them; of statuses that the SDK does not send."""
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Operation(NamedTuple):
+    """What is called, and where its parameters come from."""
+
+    method: str
+    source: Literal["body", "query", "path"]
+    fields: Mapping[str, str] = MappingProxyType({})
+    """Fields of the parameters, by the name of the part of the path that sets them."""
+
+
+_ID = MappingProxyType({"id": "id"})
+_TASK = MappingProxyType({"id": "task_id"})
+_HOOK = MappingProxyType({"id": "task_id", "push_id": "id"})
+
+OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = MappingProxyType(
+    {
+        ("/message:send", "POST"): Operation("SendMessage", "body"),
+        ("/message:stream", "POST"): Operation("SendStreamingMessage", "body"),
+        ("/tasks/{id}:cancel", "POST"): Operation("CancelTask", "path", _ID),
+        ("/tasks/{id}:subscribe", "GET"): Operation("SubscribeToTask", "path", _ID),
+        ("/tasks/{id}:subscribe", "POST"): Operation("SubscribeToTask", "path", _ID),
+        ("/tasks/{id}", "GET"): Operation("GetTask", "query", _ID),
+        ("/tasks", "GET"): Operation("ListTasks", "query"),
+        ("/tasks/{id}/pushNotificationConfigs/{push_id}", "GET"): Operation(
+            "GetTaskPushNotificationConfig", "path", _HOOK
+        ),
+        ("/tasks/{id}/pushNotificationConfigs/{push_id}", "DELETE"): Operation(
+            "DeleteTaskPushNotificationConfig", "path", _HOOK
+        ),
+        ("/tasks/{id}/pushNotificationConfigs", "POST"): Operation(
+            "CreateTaskPushNotificationConfig", "body", _TASK
+        ),
+        ("/tasks/{id}/pushNotificationConfigs", "GET"): Operation(
+            "ListTaskPushNotificationConfigs", "query", _TASK
+        ),
+        ("/extendedAgentCard", "GET"): Operation("GetExtendedAgentCard", "path"),
+    }
+)
+"""Of version 1, by path and HTTP method."""
+
+
+def rest_routes(
+    handler: RequestHandler,
+    path_prefix: str = "",
+    context_builder: ServerCallContextBuilder | None = None,
+    *,
+    enable_v0_3_compat: bool = False,
+    keep_alive: float = KEEP_ALIVE,
+) -> list[BaseRoute]:
+    """Return the REST routes, to be used like the SDK's `create_rest_routes`.
+
+    Tenants have theirs below the prefix, where the SDK's client looks for them, and where the
+    SDK's routes are.
+
+    Args:
+        handler: serves the operations; its `limits` bound the bodies.
+        path_prefix: comes before each path.
+        context_builder: makes the call context of a request.
+        enable_v0_3_compat: answer the paths of version 0.3 (`/v1/...`), too.
+        keep_alive: seconds of silence after which a stream sends a comment.
+    """
+    contexts = context_builder or DefaultServerCallContextBuilder()
+    rest = Rest(handler, contexts, keep_alive)
+    bounded = Middleware(BoundedBody, limits=handler.limits, refuse=_refusal)
+
+    def ours(sdks: Route, prefix: str) -> Route:
+        """Return a route that matches what one of the SDK's does, in its place among the others."""
+        (method,) = (sdks.methods or set()) - {"HEAD"}
+        operation = OPERATIONS.get((sdks.path.removeprefix(prefix), method))
+        endpoint = rest.endpoint(operation) if operation else _readable(sdks.endpoint)
+        return Route(sdks.path, endpoint, methods=[method], middleware=[bounded])
+
+    def below(prefix: str, *, v0_3: bool = False) -> list[Route]:
+        sdks = create_rest_routes(handler, contexts, v0_3, prefix)
+        return [ours(route, prefix) for route in sdks if isinstance(route, Route)]
+
+    tenants = [Mount("/{tenant}", routes=below(path_prefix))]
+    if path_prefix:
+        tenants.insert(0, Mount(f"{path_prefix}/{{tenant}}", routes=below("")))
+    return [*below(path_prefix, v0_3=enable_v0_3_compat), *tenants]
+
+
+class Rest:
+    """Answers requests of version 1.
+
+    Args:
+        handler: serves the operations.
+        contexts: makes the call context of a request.
+        keep_alive: seconds of silence between comments of a stream.
+    """
+
+    def __init__(
+        self, handler: RequestHandler, contexts: ServerCallContextBuilder, keep_alive: float
+    ) -> None:
+        self._handler = handler
+        self._contexts = contexts
+        self._keep_alive = keep_alive
+
+    def endpoint(self, operation: Operation) -> Endpoint:
+        """Return what serves one operation."""
+
+        async def endpoint(request: Request) -> Response:
+            try:
+                return await self._answer(operation, request)
+            except Exception as raised:  # noqa: BLE001 - a user's own parts may raise anything
+                log(raised)
+                return _error(raised)
+
+        return endpoint
+
+    async def _answer(self, operation: Operation, request: Request) -> Response:
+        context = self._contexts.build(request)
+        context.tenant = request.path_params.get("tenant", context.tenant)
+        take_version(context, request.query_params)
+        await check_version(context)
+        params = await _params(operation, request)
+        if operation.method in METHODS:
+            said = await METHODS[operation.method].answer(self._handler, params, context)
+            return JSONResponse(said or {}, media_type=A2A_JSON_MEDIA_TYPE)
+        stream = await let_in(self._handler, params, context, request)
+        return EventsResponse(
+            stream, params, lambda said: said, build_rest_error_payload, self._keep_alive
+        )
+
+
+def _readable(endpoint: Endpoint) -> Endpoint:
+    """Return an endpoint of the SDK's behind a look at the body."""
+
+    async def read(request: Request) -> Response:
+        if not is_text(await request.body()):
+            return _error(InvalidRequestError(UNREADABLE))
+        return await endpoint(request)
+
+    return read
+
+
+async def _params(operation: Operation, request: Request) -> Any:
+    method = operation.method
+    params = (METHODS[method].params if method in METHODS else STREAMS[method])()
+    if operation.source == "body":
+        if not is_text(body := await request.body()):
+            raise InvalidRequestError(UNREADABLE)
+        try:
+            Parse(body, params, ignore_unknown_fields=True)
+        except OverflowError as error:  # an integer beyond a double, in metadata
+            raise InvalidRequestError(f"A number in the body is too large: {error}") from error
+    elif operation.source == "query":
+        parse_params(request.query_params, params)
+    for part, field in operation.fields.items():
+        setattr(params, field, request.path_params[part])
+    return params
+
+
+def _error(raised: Exception) -> Response:
+    payload = build_rest_error_payload(raised)
+    if isinstance(raised, RetryableError):
+        payload["error"].update(code=raised.http_status, status=_CODES[raised.http_status])
+    return JSONResponse(payload, payload["error"]["code"], headers=retry_after(raised))
+
+
+def _refusal(error: InvalidRequestError, status: int) -> Response:
+    payload = build_rest_error_payload(error)
+    payload["error"].update(code=status, status=_CODES[status])
+    return JSONResponse(payload, status)
