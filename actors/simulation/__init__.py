@@ -18,7 +18,8 @@ The map, each file importing only those above it:
     disk.py, frames.py, index.py, journal.py, history.py   what survives, and what there was
     process.py     what ends at once                  system.py    actors as actions
     storing.py     what strikes a journal, and when
-    script.py      agents that do as they are told    ports.py     journal, agent, webhooks
+    script.py      agents that do as they are told    ports.py     journal, agent
+    receivers.py   webhooks, and who answers them     hooking.py   who sets them
     node.py        a server process of the core       sending.py   a message, handed in once
     clients.py     what clients do and see            garbage.py   fast enough for many
     invariants/    what must hold                     world.py     all of it, to quiescence

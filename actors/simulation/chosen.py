@@ -12,7 +12,17 @@ from typing import Any
 
 from actors.runtime import Caller
 from actors.runtime.journal.errors import StorageUnavailable
-from actors.runtime.journal.port import Ack, Append, Copy, Head, Listing, Place, Snapshot, Stored
+from actors.runtime.journal.port import (
+    Ack,
+    Append,
+    Copy,
+    Head,
+    Left,
+    Listing,
+    Place,
+    Snapshot,
+    Stored,
+)
 from actors.runtime.journal.projection import Keep, Projection, Query
 from actors.runtime.journal.record import Record
 from actors.simulation import trace as seen
@@ -103,11 +113,11 @@ class ChosenJournal:
         return self._read(f"heads after {after!r}", work)
 
     def unconsumed(
-        self, consumer: str, after: str = "", limit: int = 256
-    ) -> Awaitable[Sequence[Place]]:
-        """Read what is left for a consumer sometime."""
-        work = partial(self._journal.unconsumed, consumer, after, limit)
-        return self._read(f"left for {consumer}", work)
+        self, family: str, after: tuple[str, str] = ("", ""), limit: int = 256
+    ) -> Awaitable[Sequence[Left]]:
+        """Read what is left for a family of consumers sometime."""
+        work = partial(self._journal.unconsumed, family, after, limit)
+        return self._read(f"left for {family}", work)
 
     def place(self, consumer: str, log: str) -> Awaitable[Place | None]:
         """Read what is left for a consumer in one log sometime."""

@@ -14,18 +14,20 @@ from contextlib import aclosing
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from a2a.types import Message, Task
+from a2a.types import ListTasksRequest, Message, Task
 from a2a.utils.errors import TaskNotCancelableError, TaskNotFoundError
 
-from actors.a2a import answers
+from actors.a2a import answers, listing
 from actors.a2a.answers import Sequenced
 from actors.runtime import Caller
 from actors.simulation import trace as seen
 from actors.simulation.actions import Action
 from actors.simulation.node import Node
 from actors.simulation.process import Request
+from actors.simulation.receivers import webhook
 from actors.simulation.sending import Said, hand_in
 from actors.task.messages import Admitted, Settled, Wait
+from actors.task.orders import TaskPage
 
 if TYPE_CHECKING:
     from actors.simulation.world import World
@@ -52,12 +54,21 @@ WHOLE = Reading()
 
 
 class Client:
-    """One client, with a name and an owner of its own."""
+    """One client.
 
-    def __init__(self, world: World, name: str, owner: str = "owner") -> None:
+    Args:
+        world: where it is.
+        name: its own.
+        person: on whose behalf it asks.
+        voice: what its messages, and their ids, begin with; clients of several people may have the
+            same.
+    """
+
+    def __init__(self, world: World, name: str, person: Caller, voice: str) -> None:
         self.world = world
         self.name = name
-        self.caller = Caller(owner, "")
+        self.caller = person
+        self._voice = voice
         self.cursor = 0
         """Sequence number of the last event of its latest stream."""
         self._said = count(1)
@@ -72,7 +83,7 @@ class Client:
     # -- operations
 
     async def send(
-        self, task: str, *, wait: Wait = Wait.SETTLED, patience: bool = True
+        self, task: str, *, wait: Wait = Wait.SETTLED, patience: bool = True, hook: bytes = b""
     ) -> Task | Message | None:
         """Send a message and wait for the answer; None if there was an error.
 
@@ -80,8 +91,9 @@ class Client:
             task: its task, which begins with this message if nobody has sent one before.
             wait: until when.
             patience: False: close the connection before the answer, at some moment.
+            hook: a webhook to set with it (TaskPushNotificationConfig).
         """
-        return await self._send(self._next(task), wait, patience=patience)
+        return await self._send(self._next(task)._replace(hook=hook), wait, patience=patience)
 
     async def send_again(
         self, *, wait: Wait = Wait.SETTLED, patience: bool = True
@@ -171,6 +183,28 @@ class Client:
         node, caller = self._served()
         return await self._ask("get", task, lambda _: node.core.view(task, caller))
 
+    async def configure(self, task: str, hook: str, receiver: int) -> None:
+        """Set a webhook of a task, or put another in its place."""
+        node, caller = self._served()
+        config = self.webhook(hook, receiver)
+        await self._ask("hook", task, lambda _: node.core.configure(task, config, caller), hook)
+
+    async def unconfigure(self, task: str, hook: str) -> None:
+        """Delete a webhook of a task."""
+        node, caller = self._served()
+        await self._ask("unhook", task, lambda _: node.core.unconfigure(task, hook, caller), hook)
+
+    def webhook(self, hook: str, receiver: int) -> bytes:
+        """Return the configuration of a webhook that is like no other."""
+        return webhook(hook, receiver, f"{self.name}{next(self._said)}")
+
+    async def list(self) -> TaskPage | None:
+        """Look at all tasks that there are; None if there was an error."""
+        node, caller = self._served()
+        query = listing.query(ListTasksRequest(), caller, external=False)
+        page: TaskPage | None = await self._ask("list", "", lambda _: node.core.listing(query))
+        return page
+
     def at_once(self, act: Coroutine[Any, Any, object]) -> None:
         """Do something on another connection, beside all else that it does."""
 
@@ -179,9 +213,9 @@ class Client:
 
         self.world.act(f"{self.name} beside {next(self._beside)}", acts())
 
-    async def pause(self) -> None:
-        """Let a moment pass, so that what was stored is past."""
-        await asyncio.sleep(MOMENT)
+    async def pause(self, seconds: float = MOMENT) -> None:
+        """Let virtual seconds pass; by default a moment, so that what was stored is past."""
+        await asyncio.sleep(seconds)
 
     async def sweep(self) -> None:
         """Have the retention look, now, for what is beyond its limits."""
@@ -204,7 +238,8 @@ class Client:
         return self._node, self.caller
 
     def _next(self, task: str) -> Said:
-        said = Said(f"{self.name}{next(self._said)}", task, self.world.begin(task))
+        new = self.world.begin(task, self.caller)
+        said = Said(f"{self._voice}{next(self._said)}", task, new)
         self._sent = said
         return said
 
@@ -213,7 +248,7 @@ class Client:
         said = self._sent
         if said is None or not said.new:
             return said
-        return said._replace(task=self.world.another(said.task))
+        return said._replace(task=self.world.another(said.task, self.caller))
 
     def _begin(self, what: str, task: str, detail: Any) -> str:
         number = f"{self.name}.{next(self._asked)}"

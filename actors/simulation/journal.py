@@ -24,7 +24,17 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from actors.runtime import Caller
 from actors.runtime.journal.errors import StorageError, StorageUnavailable
-from actors.runtime.journal.port import Ack, Append, Copy, Head, Listing, Place, Snapshot, Stored
+from actors.runtime.journal.port import (
+    Ack,
+    Append,
+    Copy,
+    Head,
+    Left,
+    Listing,
+    Place,
+    Snapshot,
+    Stored,
+)
 from actors.runtime.journal.projection import Keep, Projection, Query
 from actors.runtime.journal.record import Record
 from actors.simulation.disk import Disk
@@ -287,9 +297,11 @@ class SimJournal:
         """Logs by name."""
         return self._durable().heads(after, limit, active=active)
 
-    def unconsumed(self, consumer: str, after: str = "", limit: int = 256) -> Sequence[Place]:
-        """Where a consumer is to go on."""
-        return self._durable().unconsumed(consumer, after, limit)
+    def unconsumed(
+        self, family: str, after: tuple[str, str] = ("", ""), limit: int = 256
+    ) -> Sequence[Left]:
+        """Where the consumers of a family are to go on."""
+        return self._durable().unconsumed(family, after, limit)
 
     def place(self, consumer: str, log: str) -> Place | None:
         """Where a consumer is to go on in one log."""

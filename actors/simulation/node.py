@@ -3,7 +3,8 @@
 It can end at once (`crash`: nothing of it happens any more), stop for a while (`paused`) and go on
 as a zombie beside the process that took over. What survives is the journal.
 
-Neighbours: `world.py` (starts and ends nodes), `system.py` (its actors), `ports.py` (its ports).
+Neighbours: `world.py` (starts and ends nodes), `system.py` (its actors), `ports.py` and
+`receivers.py` (its ports).
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from actors.simulation.actions import EVERYTHING
 from actors.simulation.faults import Faults
 from actors.simulation.journal import SimJournal
 from actors.simulation.loop import SimLoop
-from actors.simulation.ports import SimAgent, SimShell, SimWebhooks
+from actors.simulation.ports import SimAgent, SimShell
 from actors.simulation.process import Process
+from actors.simulation.receivers import SimWebhooks
 from actors.simulation.script import Script
 from actors.simulation.system import SimSystem
 from actors.simulation.trace import Trace
 from actors.task.core import TaskCore
+from actors.task.delivery import Delivery
 from actors.task.orders import RETENTION
 from actors.task.policy import Policy
 from actors.task.retention import Retention, Sweep
@@ -39,7 +42,8 @@ class Node(Process):
         journal: what it shares with the processes before and after it.
         policy: of its task core.
         script: of its agent.
-        webhooks: there is somebody to notify.
+        webhooks: there is a sender of the user's, to be notified of every task.
+        delivery: the webhooks of tasks are delivered like this.
         retention: what it keeps of tasks; None: everything.
         known: told each task of which something has been stored.
     """
@@ -55,6 +59,7 @@ class Node(Process):
         script: Script,
         *,
         webhooks: bool,
+        delivery: Delivery | None,
         retention: Retention | None,
         known: Callable[[str], None],
     ) -> None:
@@ -71,12 +76,14 @@ class Node(Process):
             self.system,
             journal,
             policy,
-            pushes=webhooks,
+            sender=webhooks,
+            delivery=delivery,
             retention=retention,
             shell=self._shell,
             incarnation=name,
         )
         self.agent = SimAgent(self)
+        self.receivers = SimWebhooks(self, delivery)
         loop.touch(EVERYTHING)
         trace.add(seen.Began(name))
         self._start()
@@ -87,7 +94,7 @@ class Node(Process):
 
     def _start(self) -> None:
         """Start the core; with this journal that is done without waiting for anything."""
-        starting = self.core.start(agent=self.agent, webhook=SimWebhooks(self))
+        starting = self.core.start(agent=self.agent, webhook=self.receivers)
         try:
             starting.send(None)
         except StopIteration:

@@ -1,11 +1,11 @@
-"""The ports of a simulated process: its journal's shell, its agent, its webhooks.
+"""The ports of a simulated process: its journal's shell and its agent.
 
 Each operation is an action of the loop, so its completion comes in any order; each can fail in
 every way that the real one can. The journal's shell is the production one but for the moment at
 which it acts.
 
 Neighbours: `node.py` (owns these), `journal.py` (what is stored), `script.py` (what agents do),
-`faults.py` (what fails).
+`faults.py` (what fails), `receivers.py` (the port of the webhooks).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from actors.a2a.queue import CREDIT, emitted
+from actors.a2a.emission import emitted
+from actors.a2a.queue import CREDIT
 from actors.runtime import ActorRef, ActorSystem
 from actors.runtime.journal.actor import Fetch, ReadBack, StoreGroup
 from actors.runtime.journal.errors import StorageUnavailable
@@ -32,6 +33,7 @@ from actors.runtime.journal.messages import (
     Remove,
     Surplus,
     Unconsumed,
+    WholeLog,
 )
 from actors.runtime.journal.port import Journal, MaybeAwaitable
 from actors.runtime.journal.shell import JournalShell, Then
@@ -40,14 +42,13 @@ from actors.simulation.script import Program
 from actors.simulation.storing import Storing
 from actors.simulation.writes import Consume, Cut, Drop, Group, Write, said
 from actors.task.messages import task_ref
-from actors.task.orders import OUTBOX, RUNNER, Delivered, RunReported
+from actors.task.orders import RUNNER, RunReported
 from actors.task.ports import (
     AbandonRun,
     AgentRequest,
     CancelRun,
     ForgetRequest,
     GrantCredit,
-    Notify,
     RunId,
     StartRun,
 )
@@ -55,10 +56,6 @@ from actors.task.record import Failure
 
 if TYPE_CHECKING:
     from actors.simulation.node import Node
-
-SILENT = 2
-WEBHOOK_PATIENCE = 30.0
-"""Virtual seconds after which a webhook that does not answer is given up."""
 
 
 class SimShell(JournalShell):
@@ -227,26 +224,6 @@ class SimAgent:
         self._node.system.tell(RUNNER, RunReported(run.run, failure, cancel))
 
 
-class SimWebhooks:
-    """The WebhookPort: a receiver that answers well (2xx), with an error (5xx), or never."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-
-    def perform(self, request: Notify, sender: ActorRef[Any]) -> None:
-        """Call the webhook, sometime."""
-        self._node.act(f"webhook {request.task}", partial(self._call, request))
-
-    def _call(self, notify: Notify) -> None:
-        fault = self._node.faults.strikes("webhooks", 2)
-        self._node.trace.add(seen.Notified(self._node.name, notify, fault == 0))
-        told = partial(self._node.system.tell, OUTBOX, Delivered(notify.task))
-        if fault == SILENT:
-            self._node.context.run(self._node.loop.call_later, WEBHOOK_PATIENCE, told)
-        else:
-            told()
-
-
 def _writing(request: object) -> Write | None:
     """Return what changes the file; None if nothing does."""
     match request:
@@ -283,8 +260,10 @@ def _reading(request: object) -> str:
 
 def _looking(asked: Asked) -> str:
     match asked:
-        case NextRecords(_, place, limit):
-            return f"{place.log} after {place.seq} at most {limit}"
+        case NextRecords(_, place, limit, consumer):
+            return f"{place.log} after {place.seq} at most {limit} {consumer}"
+        case WholeLog(_, log, consumer):
+            return f"all of {log} {consumer}"
         case Heads(_, after, limit, active):
             return f"{limit} heads after {after!r} {active=}"
         case Unconsumed(_, consumer, after, limit):

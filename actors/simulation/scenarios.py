@@ -9,16 +9,20 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from actors.a2a.queue import Event
+from actors.a2a.emission import Event
 from actors.simulation.choices import Choices
 from actors.simulation.clients import WHOLE, Client, Reading
 from actors.simulation.faults import FaultPlan
+from actors.simulation.hooking import ON_HOOKS, begin_hooked
 from actors.simulation.invariants import INVARIANTS
 from actors.simulation.invariants.rule import Invariant
 from actors.simulation.invariants.run import RUN
+from actors.simulation.people import among_others, look_at_all
+from actors.simulation.receivers import BRIEF
 from actors.simulation.script import Fixed, Script, Verb, Whims, Words
 from actors.simulation.trace import Trace
 from actors.simulation.world import World
+from actors.task.delivery import Delivery
 from actors.task.messages import Wait
 from actors.task.policy import Policy
 from actors.task.retention import Limit, Retention
@@ -38,6 +42,8 @@ class Scenario:
     plan: FaultPlan = field(default_factory=FaultPlan)
     webhooks: bool = True
     """Somebody is notified of each change; without, there is less to interleave."""
+    delivery: Delivery | None = None
+    """Tasks have webhooks that clients set, delivered so; None: a user's sender hears all."""
     retention: Retention | None = None
     """What is kept of tasks; None: everything."""
     early: bool = True
@@ -58,6 +64,7 @@ class Scenario:
             self.script(choices),
             self.plan,
             webhooks=self.webhooks,
+            delivery=self.delivery,
             retention=self.retention,
             early=self.early,
             settled=self.settled,
@@ -80,7 +87,11 @@ Whim = Callable[[Client, Choose, str], Awaitable[object]]
 
 
 def whims(
-    clients: int = 3, operations: int = 3, tasks: int = 1, more: Sequence[Whim] = ()
+    clients: int = 3,
+    operations: int = 3,
+    tasks: int = 1,
+    more: Sequence[Whim] = (),
+    begin: Whim | None = None,
 ) -> Inhabit:
     """Let clients in that do anything that clients can do.
 
@@ -89,26 +100,28 @@ def whims(
         operations: of each.
         tasks: how many they speak of.
         more: what they can do beside the usual.
+        begin: what the first one begins with, if not with any kind of message.
     """
     able = (*ANYTHING, *more)
 
     def inhabit(world: World) -> None:
         for number in range(1, clients + 1):
             client = world.client(f"c{number}")
-            world.act(client.name, _life(client, number == 1, operations, tasks, able))
+            opens = (begin or _begin) if number == 1 else None
+            world.act(client.name, _life(client, opens, operations, tasks, able))
 
     return inhabit
 
 
 async def _life(
-    client: Client, opens: bool, operations: int, tasks: int, able: Sequence[Whim]
+    client: Client, opens: Whim | None, operations: int, tasks: int, able: Sequence[Whim]
 ) -> None:
     choose = client.world.choices.choose
-    if opens:
-        await _begin(client, choose, "t1")
+    if opens is not None:
+        await opens(client, choose, "t1")
     elif choose(12) < 11:  # a client that guesses at tasks sees little
         await client.world.until_known("t1")
-    for _ in range(operations - opens):
+    for _ in range(operations - (opens is not None)):
         task = f"t{1 + choose(tasks)}"
         await able[choose(len(able))](client, choose, task)
 
@@ -202,6 +215,81 @@ KEPT = (
 """Messages that come again, while tasks, or only their records, make room as soon as they can."""
 
 
+def logins(_: Choices) -> Script:
+    """Return an agent that asks for a login, and goes on once its user has seen to that."""
+
+    def begins(words: Words) -> Event:
+        return words.status("WORKING") if words.exists else words.task()
+
+    asks: list[Verb] = [lambda words: words.status("AUTH_REQUIRED")]
+    return Fixed((begins, *asks, Words.chunk, Words.chunk, lambda words: words.status("COMPLETED")))
+
+
+INTERRUPTING = (
+    Scenario(
+        name="interrupting",
+        inhabit=whims(operations=4, more=AGAIN),
+        policy=Policy.sdk(
+            during_run="interrupt", during_auth="interrupt", recovery="rerun", deduplicate=True
+        ),
+    ),
+    Scenario(
+        name="interrupting-logins",
+        inhabit=whims(operations=4),
+        script=logins,
+        policy=Policy.spec(during_run="reject", during_auth="interrupt", recovery="park"),
+    ),
+)
+"""Messages that do not wait for the end of a run: what has begun is called off for them."""
+
+
+def hooked(policy: Policy) -> Scenario:
+    """Return a scenario in which clients set webhooks at any time, and their receivers fail."""
+    return Scenario(
+        name=f"hooked-{policy.name}",
+        inhabit=whims(operations=5, more=ON_HOOKS * 4, begin=begin_hooked),
+        policy=policy,
+        plan=FaultPlan(webhooks=5),
+        delivery=BRIEF,
+    )
+
+
+HOOKED = (
+    hooked(Policy.sdk()),
+    hooked(Policy.spec()),
+    Scenario(
+        name="hooked-removed",
+        plan=FaultPlan(webhooks=5, pauses=0),
+        inhabit=whims(operations=5, more=(*ON_HOOKS * 3, *SWEEPS), begin=begin_hooked),
+        policy=Policy.spec(deduplicate=True),
+        delivery=BRIEF,
+        retention=removing(),
+    ),
+)
+"""Webhooks that hear of states, webhooks that hear of all, and tasks that go when they have."""
+
+
+# -- several people
+
+
+def strangers(more: Sequence[Whim] = AGAIN) -> Inhabit:
+    """Let several people in, who do anything that clients can do with each other's tasks.
+
+    Args:
+        more: what they can do beside the usual, and looking at all tasks.
+    """
+    return among_others(_begin, (*ANYTHING, look_at_all, look_at_all, *more))
+
+
+STRANGERS = Scenario(
+    name="strangers",
+    inhabit=strangers(more=(*AGAIN, *ON_HOOKS)),
+    policy=Policy.sdk(deduplicate=True),
+    delivery=BRIEF,
+)
+"""Several owners and tenants, with ids of messages in common."""
+
+
 # -- small scopes, to be searched exhaustively
 
 
@@ -277,6 +365,14 @@ SMALL = (
 """One task, at most two clients, three events of the agent, one crash at any moment."""
 
 SCENARIOS: dict[str, Scenario] = {
-    each.name: each for each in (Scenario(name="whims", inhabit=whims()), *KEPT, *SMALL)
+    each.name: each
+    for each in (
+        Scenario(name="whims", inhabit=whims()),
+        *INTERRUPTING,
+        *KEPT,
+        *HOOKED,
+        STRANGERS,
+        *SMALL,
+    )
 }
 """Scenarios by name: what reports and tests of failing runs import them by."""

@@ -24,7 +24,7 @@ from a2a.types import (
     TaskStatusUpdateEvent,
 )
 
-from actors.a2a.queue import Event
+from actors.a2a.emission import Event
 from actors.simulation.choices import Choices
 from actors.task.ports import CancelRun, RunId, StartRun
 

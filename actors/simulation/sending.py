@@ -36,6 +36,8 @@ class Said(NamedTuple):
     task: str
     new: bool
     """The task begins with it."""
+    hook: bytes = b""
+    """A webhook to set with it (TaskPushNotificationConfig); empty for none."""
 
     @property
     def request(self) -> SendMessageRequest:
@@ -83,7 +85,7 @@ async def _send(
     core: TaskCore, said: Said, wait: Wait, caller: Caller, key: str = "", turn: Turn | None = None
 ) -> Answer:
     request = said.request.SerializeToString()
-    send = Send(request, CONTEXT, (), wait, said.new, key=key, stored=turn)
+    send = Send(request, CONTEXT, (), wait, said.new, key=key, stored=turn, hook=said.hook)
     return said.task, await core.send(said.task, send, caller)
 
 

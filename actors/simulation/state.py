@@ -62,6 +62,7 @@ class StateDigest:
             sorted(self._cell(node.name, cells[ref]) for ref in cells),
             [run.state() for run in node.agent.runs.values()],
             node.shell.storing.under_way,
+            node.receivers.under_way,
         )
 
     def _cell(self, node: str, cell: Cell) -> bytes:

@@ -12,11 +12,15 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeVar
 
-from actors.runtime import ActorRef
+from actors.runtime import ActorRef, Caller
 from actors.runtime.journal.port import Ack, Append, Snapshot
+from actors.runtime.journal.port import Left as Undone
 from actors.runtime.journal.port import Stored as StoredLog
 from actors.runtime.journal.record import Record
 from actors.simulation.writes import Upkeep
+from actors.task.delivery import Delivery
+from actors.task.orders import Deliveries
+from actors.task.orders import Verdict as Outcome
 from actors.task.ports import CancelRun, Notify, RunId, StartRun
 from actors.task.record import Failure
 
@@ -31,8 +35,9 @@ class Asked(NamedTuple):
     client: str
     node: str
     what: str
-    """send, stream, subscribe, cancel or get."""
+    """send, stream, subscribe, cancel, get or list."""
     task: str
+    """Empty for a list."""
     detail: Any = None
     """send and stream: the text; subscribe: the cursor, or None."""
 
@@ -189,12 +194,27 @@ class Over(NamedTuple):
 # -- webhooks
 
 
+class Called(NamedTuple):
+    """A process began an attempt to notify a webhook: from here on the webhook may be called."""
+
+    node: str
+    notify: Notify
+
+
 class Notified(NamedTuple):
     """A webhook was called; `ok` says whether it took the notification."""
 
     node: str
     notify: Notify
     ok: bool
+
+
+class CallOver(NamedTuple):
+    """A process was told what became of its attempt to notify a webhook."""
+
+    node: str
+    notify: Notify
+    verdict: Outcome
 
 
 # -- processes
@@ -324,10 +344,22 @@ class Trace:
         """The run is over: what unwinds from here on is no part of it, and is not written."""
         self.entries: list[Any] = []
         self._by_type: dict[type[Any], list[tuple[int, Any]]] = {}
+        self.people: dict[str, Caller] = {}
+        """Client -> on whose behalf it asks."""
+        self.owners: dict[str, Caller] = {}
+        """Task -> on whose behalf its first message was sent."""
         self.logs: dict[str, tuple[Record, ...]] = {}
         """Task -> its whole log, as the journal has it when the run is over."""
         self.kept: dict[str, StoredLog] = {}
         """Task -> what the journal still has of it when the run is over; not those removed."""
+        self.places: tuple[Undone, ...] = ()
+        """What consumers of logs have yet to do, as the journal has it when the run is over."""
+        self.outboxes: dict[str, Deliveries] = {}
+        """Process -> how its webhooks are doing when the run is over."""
+        self.delivery: Delivery | None = None
+        """How the webhooks of tasks are delivered; None: they are not."""
+        self.sender = False
+        """There is a sender of the user's, to be notified of every task."""
         self.table: Any = None
         """The compiled chart of the policy."""
         self.evidence: Any = None

@@ -14,6 +14,7 @@ from collections.abc import Coroutine, Iterator
 from functools import cache, partial
 from typing import Any
 
+from actors.runtime import Caller
 from actors.runtime.journal.messages import JOURNAL
 from actors.runtime.recovery import RECOVERY
 from actors.simulation import trace as seen
@@ -29,9 +30,11 @@ from actors.simulation.script import Script
 from actors.simulation.trace import Trace
 from actors.simulation.unheard import unheard
 from actors.task.chart import task_chart
-from actors.task.orders import OUTBOX, RETENTION, RUNNER
+from actors.task.delivery import Delivery
+from actors.task.orders import OUTBOX, RETENTION, RUNNER, WEBHOOKS, Deliveries
 from actors.task.policy import Policy
 from actors.task.retention import Retention
+from actors.task.rounds import Outbox
 from statechart import Table
 
 STANDING = frozenset({JOURNAL, RUNNER, OUTBOX, RECOVERY, RETENTION})
@@ -63,7 +66,8 @@ class World:
         policy: of every process.
         script: of the agent.
         plan: how many faults there may be.
-        webhooks: there is somebody to notify.
+        webhooks: there is a sender of the user's, to be notified of every task.
+        delivery: instead, tasks have webhooks, which are delivered like this.
         retention: what is kept of tasks; None: everything.
         early: timers may fire although something else could happen.
         settled: a process that starts finds out at once what is to be recovered.
@@ -78,6 +82,7 @@ class World:
         plan: FaultPlan,
         *,
         webhooks: bool = True,
+        delivery: Delivery | None = None,
         retention: Retention | None = None,
         early: bool = True,
         settled: bool = False,
@@ -86,7 +91,8 @@ class World:
         self.choices = choices
         self.policy = policy
         self.script = script
-        self.webhooks = webhooks
+        self.webhooks = webhooks and delivery is None
+        self.delivery = delivery
         self.retention = retention
         if retention is None and policy.parked_life is not None:
             self.retention = Retention(every=SELDOM)
@@ -94,6 +100,7 @@ class World:
         self.loop.early = early
         self.trace = Trace(detailed=detailed)
         self.trace.table = table_of(policy)
+        self.trace.delivery, self.trace.sender = delivery, self.webhooks
         self.faults = Faults(plan, choices, self.loop.touch, self.loop.time)
         self.journal = SimJournal()
         self.nodes: list[Node] = []
@@ -116,18 +123,19 @@ class World:
         """The process that requests reach: the latest."""
         return self.nodes[-1]
 
-    def begin(self, task: str) -> bool:
-        """Tell whether this is the first message to a task."""
+    def begin(self, task: str, person: Caller) -> bool:
+        """Tell whether this is the first message to a task, which is then that person's."""
         self.loop.touch(("begin", task))
         new = task not in self._begun
         self._begun.add(task)
+        self.trace.owners.setdefault(task, person)
         return new
 
-    def another(self, task: str) -> str:
+    def another(self, task: str, person: Caller) -> str:
         """Name a task for the first message to `task`, sent once more: servers choose anew."""
         number = sum(each.startswith(f"{task}.") for each in self._begun) + 2
         new = f"{task}.{number}"
-        self.begin(new)
+        self.begin(new, person)
         return new
 
     async def until_known(self, task: str) -> None:
@@ -144,10 +152,11 @@ class World:
         if not waiting.done():
             waiting.set_result(None)
 
-    def client(self, name: str, owner: str = "owner") -> Client:
-        """Let a client in."""
-        client = Client(self, name, owner)
+    def client(self, name: str, owner: str = "owner", tenant: str = "", voice: str = "") -> Client:
+        """Let a client in; see `Client`."""
+        client = Client(self, name, Caller(owner, tenant), voice or name)
         self.clients.append(client)
+        self.trace.people[name] = client.caller
         return client
 
     def act(self, name: str, life: Coroutine[Any, Any, None]) -> None:
@@ -168,6 +177,7 @@ class World:
                 self.policy,
                 self.script,
                 webhooks=self.webhooks,
+                delivery=self.delivery,
                 retention=self.retention,
                 known=self.known,
             )
@@ -268,6 +278,8 @@ class World:
             if stored is not None:
                 self.trace.kept[task] = stored
         self._end_sweeps()
+        self.trace.places = tuple(self.journal.unconsumed(WEBHOOKS))
+        self.trace.outboxes = {node.name: outbox_of(node) for node in self.nodes if not node.down}
         self.trace.add(seen.Quiet(tuple(self._leftovers())))
 
     def _end_sweeps(self) -> None:
@@ -286,6 +298,12 @@ class World:
             if not node.down:
                 left += [f"{node.name} {each}" for each in _left_in(node)]
         return left
+
+
+def outbox_of(node: Node) -> Deliveries:
+    """How the webhooks of a process are doing, as `HowDelivered` tells it."""
+    state: Outbox = node.system.cells[OUTBOX].state
+    return state.attempts.told(state.couriers, state.traffic.under_way)
 
 
 def _standing(action: Action) -> bool:

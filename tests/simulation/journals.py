@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from actors.runtime.journal.port import Append, Place, Stored
+from actors.runtime.journal.port import Append, Left, Place, Stored
 from actors.simulation.disk import Disk
 from actors.simulation.journal import SimJournal
 from actors.simulation.writes import Begin, Consume, Cut, Drop, Group, Write
@@ -39,7 +39,7 @@ class Contents(NamedTuple):
 
     logs: dict[str, Stored | None]
     key: Place | None
-    left: Sequence[Place]
+    left: Sequence[Left]
 
 
 def contents(journal: MemoryJournal | SimJournal) -> Contents:

@@ -241,7 +241,7 @@ MUTATIONS = (
     Mutation(
         invariants={24},
         module="actors.task.settle",
-        old="    if running != asked.message:\n",
+        old="    if asked.message not in running:\n",
         new="    if not running:\n",
         why="a blocking send is answered by somebody else's run",
         scenario=calm,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from actors.a2a.queue import Event
+from actors.a2a.emission import Event
 from actors.simulation.choices import Choices
 from actors.simulation.clients import Client, Reading
 from actors.simulation.faults import FaultPlan
@@ -177,13 +177,11 @@ MUTATIONS = (
         invariants={4},
         module="actors.task.release",
         old="        _launch(draft, record, entry.starts, policy)\n"
-        "    running = state.fold.running if state.ending is None else state.ending.number"
-        '("message")\n'
+        "    running = state.fold.in_hand if state.ending is None else messages_of(state.ending)\n"
         "    state.fold.apply(record)\n",
         new="        state.fold.task and state.fold.task.ClearField('history')\n"
         "        _launch(draft, record, entry.starts, policy)\n"
-        "    running = state.fold.running if state.ending is None else state.ending.number"
-        '("message")\n'
+        "    running = state.fold.in_hand if state.ending is None else messages_of(state.ending)\n"
         "    state.fold.apply(record)\n",
         why="the committed Task is changed by hand",
         scenario=anything_again,
@@ -275,7 +273,7 @@ MUTATIONS = (
     ),
     Mutation(
         invariants={17, 23},
-        module="actors.task.requests",
+        module="actors.task.turns",
         old="running=first, queue=state.queue[1:], run=run)\n",
         new="running=first, queue=state.queue, run=run)\n",
         why="a message that runs stays in the queue",
@@ -311,7 +309,7 @@ MUTATIONS = (
     ),
     Mutation(
         invariants={14, 23},
-        module="actors.task.requests",
+        module="actors.task.turns",
         old="    if not state.queue or state.active or state.final or state.holding:\n",
         new="    if not state.queue or state.final or state.holding:\n",
         why="a message does not wait for the end of the run before it",

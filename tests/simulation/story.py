@@ -10,7 +10,7 @@ from typing import Any
 
 from a2a.types import Message, Part, Role, SendMessageRequest
 
-from actors.a2a.queue import Event, emitted
+from actors.a2a.emission import Event, emitted
 from actors.runtime import Caller
 from actors.runtime.journal.port import Ack, Append
 from actors.runtime.journal.record import Record

@@ -13,6 +13,7 @@ from actors.simulation.clients import Client
 from actors.simulation.exhaustive import exhaust, independent
 from actors.simulation.faults import FaultPlan
 from actors.simulation.invariants.rule import Saw, invariant
+from actors.simulation.receivers import BRIEF
 from actors.simulation.scenarios import Scenario, cancels, looks, sends, small, subscribes
 from actors.simulation.script import Fixed
 from actors.simulation.search import run
@@ -68,6 +69,23 @@ def test_two_clients_and_one_event_hold(act: object) -> None:
     report = exhaust(small("two clients", sends, act, events=1, crashes=0))  # type: ignore[arg-type] # an act, by parametrize
     assert report.complete
     assert report.failure is None
+
+
+async def sends_hooked(client: Client) -> None:
+    await client.send("t1", hook=client.webhook("h1", 1))
+
+
+def test_one_webhook_and_one_failure_of_its_receiver_hold() -> None:
+    scope = replace(
+        small("a webhook", sends_hooked, events=1, crashes=0),
+        plan=FaultPlan.only(webhooks=1),
+        delivery=BRIEF,
+        early=False,
+    )
+    report = exhaust(scope)
+    assert report.complete
+    assert report.failure is None
+    assert 25 in report.exercised
 
 
 @invariant(98, "The first client is answered before anybody else asks: deliberately false.")

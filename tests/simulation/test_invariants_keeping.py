@@ -66,7 +66,9 @@ def done(write: Drop | Cut, node: str = "n1") -> list[Any]:
 
 def notified(*seqs: int) -> list[seen.Notified]:
     """A webhook is told of these."""
-    return [seen.Notified("n1", Notify(TASK, TALK[seq - 1]), ok=True) for seq in seqs]
+    return [
+        seen.Notified("n1", Notify(TASK, "", b"", TALK[seq - 1], "d", 1), ok=True) for seq in seqs
+    ]
 
 
 # -- 18: messages that come again
@@ -154,7 +156,7 @@ def test_29_lets_go_before_a_reader_of_another_process_and_one_that_comes_later(
 def test_29_speaks_of_webhooks_that_have_not_heard_all() -> None:
     pushed = stored(TALK)
     pushed = pushed._replace(append=pushed.append._replace(consumers=(WEBHOOKS,)))
-    assert "no webhook had heard of record 6" in said(kept(pushed, notified(3), done(WHOLE)))
+    assert "webhook '' had not heard of record 6" in said(kept(pushed, notified(3), done(WHOLE)))
     assert silent(kept(pushed, notified(3, 6, 9), done(WHOLE)), 29)
     assert silent(kept(pushed, notified(3), done(Cut(TASK, 5))), 29)
 

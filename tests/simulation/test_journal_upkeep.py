@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from actors.runtime.journal.errors import JournalCorrupt
-from actors.runtime.journal.port import Ack, Copy, Head, Place, Snapshot, Stored
+from actors.runtime.journal.port import Ack, Copy, Head, Left, Place, Snapshot, Stored
 from actors.simulation.disk import Disk
 from actors.simulation.history import histories, history
 from actors.simulation.journal import SimJournal, Staged
@@ -46,7 +46,7 @@ class Held(NamedTuple):
     logs: tuple[Stored | None, ...]
     pages: tuple[object, ...]
     keys: tuple[Place | None, ...]
-    left: tuple[Place, ...]
+    left: tuple[Left, ...]
 
 
 def seen(journal: SimJournal | MemoryJournal) -> Held:

@@ -20,6 +20,7 @@ from actors.runtime.journal.messages import (
     Remove,
     Surplus,
     Unconsumed,
+    WholeLog,
 )
 from actors.runtime.journal.port import Head, Journal, Place, Snapshot
 from actors.runtime.journal.projection import Keep
@@ -153,7 +154,10 @@ def test_a_shell_tells_writes_from_reads_and_names_alike_only_what_is_alike() ->
         NextRecords(to, place),
         NextRecords(to, Place("a", 4)),
         Unconsumed(to, "hooks"),
-        Unconsumed(to, "hooks", "a"),
+        Unconsumed(to, "hooks", ("", "a")),
+        WholeLog(to, "a"),
+        WholeLog(to, "b"),
+        NextRecords(to, place, consumer="hooks"),
         NextPlace(to, "hooks", "a"),
         NextPlace(to, "hooks", "b"),
         NextPlace(to, "bells", "a"),

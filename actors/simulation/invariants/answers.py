@@ -36,7 +36,7 @@ def answered_once(trace: Trace, policy: Policy, saw: Saw) -> Iterator[str]:
     """L4; what may be open for ever is a stream of a task that is not final (A1)."""
     known = evidence(trace)
     stopped = max((place for place, _ in trace.timed(seen.FaultsStopped)), default=None)
-    for request in known.requests.values():
+    for request in known.asked.values():
         saw()
         if isinstance(request.error, AskTimeout) and _hung(request, stopped, policy):
             yield f"{request}: {request.error}"
@@ -280,13 +280,14 @@ def blocking_sends_wait(trace: Trace, policy: Policy, saw: Saw) -> Iterator[str]
 def _settled(history: History, message: int, policy: Policy) -> Record | None:
     """Return the record that answers whoever waits for the run of a message."""
     started = history.about(Kind.STARTED, message)
+    ends = {record.seq for record in history.ends(message)}
     for record in history.log[started[0].seq :] if started else ():
         state = history.states[record.seq]
         if record.kind == Kind.REPLY:
             return record
         if record.kind in (Kind.TASK, Kind.STATUS) and state in TERMINAL | INTERRUPTED:
             return record
-        if record.kind == Kind.ENDED and not record.number("final"):
+        if record.seq in ends and not record.number("final"):
             rests = policy.unfinished == "keep" or state in INTERRUPTED
             return record if rests else None
     return None

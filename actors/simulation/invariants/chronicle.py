@@ -39,7 +39,8 @@ class Page(NamedTuple):
     replied: bool
     """After the record: a bare Message was the answer."""
     core: bool
-    """The core wrote it, no agent: the Task of an admission, the status after the end of a run."""
+    """The core wrote it, no agent, if it is public: the Task of an admission, the status after the
+    end of a run, the question in place of a run that was lost."""
 
     @property
     def busy(self) -> bool:
@@ -71,6 +72,8 @@ class Chronicle:
         """At the last record that could be folded."""
         self._concluding = False
         """A run has ended and the task with it; the status that says so comes next."""
+        self._claimed = False
+        """The log was just taken over, and no agent is at work yet."""
         for record in log:
             if not self._write(record):
                 break
@@ -82,7 +85,8 @@ class Chronicle:
             known.apply(record)
         except (ValueError, KeyError, AssertionError) as error:
             self.broken = f"{type(error).__name__}: {error}"
-        core = bool(record.number("core")) or self._concluding
+        core = bool(record.number("core")) or self._concluding or self._claimed
+        self._claimed = record.kind == Kind.EPOCH_CLAIMED
         self.pages.append(Page(record, *before, known.state, known.replied, core))
         if record.kind != Kind.REFUSED:
             self._concluding = record.kind == Kind.ENDED and bool(record.number("final"))

@@ -26,7 +26,7 @@ from actors.simulation.writes import Cut, Drop
 from actors.task.fold import TERMINAL
 from actors.task.messages import Wait
 from actors.task.ports import RunId
-from actors.task.record import Failure, Kind
+from actors.task.record import CALLED_OFF, Failure, Kind, messages_of
 
 TROUBLE = (ActorStopped, AskTimeout, Disconnected, MailboxFull, StorageError)
 """Errors that say nothing of the task: the request may be repeated, a stream resumed."""
@@ -157,8 +157,13 @@ class History:
         return [record for record in self.log if record.kind == kind]
 
     def about(self, kind: Kind, message: int) -> list[Record]:
-        """Records of one kind that name an accepted message."""
-        return [record for record in self.of_kind(kind) if record.number("message") == message]
+        """Records of one kind that name an accepted message, alone or with others."""
+        return [record for record in self.of_kind(kind) if message in messages_of(record)]
+
+    def ends(self, message: int) -> list[Record]:
+        """Ends of runs of an accepted message, but of those that gave way to a new one (A2)."""
+        ended = self.about(Kind.ENDED, message)
+        return [record for record in ended if record.facts.get("outcome") != CALLED_OFF]
 
     def failures(self, *kinds: Kind) -> set[str]:
         """What clients may hear of the failures in records of some kinds."""
@@ -189,7 +194,16 @@ class Evidence:
 
     def __init__(self, trace: Trace) -> None:
         self.entries = len(trace.entries)
-        self.requests = _requests(trace)
+        self.asked = _requests(trace)
+        """All requests."""
+        self.strangers = {
+            number: each for number, each in self.asked.items() if _is_strange(trace, each.asked)
+        }
+        """Those about somebody else's task: they must not find it (invariant 26)."""
+        self.requests = {
+            number: each for number, each in self.asked.items() if number not in self.strangers
+        }
+        """All others."""
         self._histories = {each.task: History(each) for each in chronicles(trace)}
         self._told: dict[tuple[str, str], list[tuple[int, int | None]]] = {}
         for place, verdict in trace.timed(seen.Verdict):
@@ -251,6 +265,12 @@ def evidence(trace: Trace) -> Evidence:
     if known is None or known.entries != len(trace.entries):
         known = trace.evidence = Evidence(trace)
     return known
+
+
+def _is_strange(trace: Trace, asked: seen.Asked) -> bool:
+    """Whether somebody has begun the task, and another one asks."""
+    owner, person = trace.owners.get(asked.task), trace.people.get(asked.client)
+    return owner is not None and person is not None and owner != person
 
 
 def _requests(trace: Trace) -> dict[str, Request]:

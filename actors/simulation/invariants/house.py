@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from actors.runtime import MailboxFull
-from actors.runtime.journal.messages import ReadLog
+from actors.runtime.journal.messages import ListLogs, ReadLog
 from actors.runtime.journal.record import Record
 from actors.simulation import trace as seen
 from actors.simulation.invariants.evidence import Evidence, History, evidence
@@ -26,6 +26,7 @@ ASKS: dict[type[object], tuple[str, ...]] = {
     Attach: ("subscribe",),
     Get: ("get",),
     ReadLog: ("get",),
+    ListLogs: ("list",),
 }
 """Message that a mailbox may refuse -> what clients have asked for with it."""
 
@@ -63,7 +64,7 @@ def _not_answered(known: Evidence, refused: Counter[tuple[str, ...]]) -> Iterato
     """Hold the refusals of each process against the answers that say so."""
     heard: Counter[tuple[str, ...]] = Counter()
     kinds = set(ASKS.values())
-    for request in known.requests.values():
+    for request in known.asked.values():
         if isinstance(request.error, MailboxFull | Disconnected):
             what = next(kind for kind in kinds if request.asked.what in kind)
             heard[(request.asked.node, *what)] += 1

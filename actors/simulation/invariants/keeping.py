@@ -7,13 +7,16 @@ observed), `../sending.py` (sends again), `actors/task/sweeping.py` (makes room)
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from a2a.types import SendMessageRequest
 
+from actors.runtime import Caller
 from actors.runtime.journal.port import Ack
 from actors.simulation import trace as seen
+from actors.simulation.invariants.calls import Calls
 from actors.simulation.invariants.chronicle import named
-from actors.simulation.invariants.evidence import Evidence, Request, evidence
+from actors.simulation.invariants.evidence import Evidence, History, Request, evidence
 from actors.simulation.invariants.rule import Saw, invariant
 from actors.simulation.trace import Trace
 from actors.simulation.writes import Cut, Drop
@@ -26,54 +29,61 @@ from actors.task.record import Kind
 
 # -- 18
 
+Said: TypeAlias = tuple[str, str, str]
+"""Owner, tenant and message id."""
+
 
 @invariant(18, "Repeating a message id never starts a second run.")
 def repeated_in_vain(trace: Trace, policy: Policy, saw: Saw) -> Iterator[str]:
     """A12: as the logs say and as the agents were called; anew once its task is removed.
 
+    The same id said by two people is that of two messages.
+
     A run that a crash has lost is repeated by the core, not by whoever sends the message again.
     """
     if not policy.deduplicate:
         return
-    sent: set[str] = set()
+    sent: set[tuple[Caller | None, str]] = set()
     for request in evidence(trace).requests.values():
-        if request.text in sent:
+        said = (trace.people.get(request.asked.client), request.text)
+        if said in sent:
             saw()
-        sent |= {request.text} - {""}
-    homes: dict[str, tuple[str, int]] = {}
-    runs: dict[str, RunId] = {}
+        sent |= {said} if request.text else set()
+    homes: dict[Said, tuple[str, int]] = {}
+    runs: dict[Said, RunId] = {}
     for entry in trace.entries:
         match entry:
             case seen.Stored(_, append, Ack.STORED, _):
                 for record in append.records:
                     if record.kind == Kind.ACCEPTED:
-                        yield from _stored_twice(homes, append.log, record.seq, record.payload)
+                        said_now = _said(append.caller, record.payload)
+                        yield from _stored_twice(homes, append.log, record.seq, said_now)
             case seen.Launched(_, start) if not start.recovered:
-                yield from _run_twice(runs, start.run, start.request)
+                yield from _run_twice(runs, start.run, _said(start.caller, start.request))
             case seen.Tended(_, Drop(head), True, _):
                 homes = {text: home for text, home in homes.items() if home[0] != head.log}
                 runs = {text: run for text, run in runs.items() if run.task != head.log}
 
 
 def _stored_twice(
-    homes: dict[str, tuple[str, int]], task: str, seq: int, request: bytes
+    homes: dict[Said, tuple[str, int]], task: str, seq: int, said: Said
 ) -> Iterator[str]:
-    text, place = _text(request), (task, seq)
-    home = homes.setdefault(text, place)
+    text, place = said[-1], (task, seq)
+    home = homes.setdefault(said, place)
     if home != place:
         yield f"message {text} is record {home[1]} of {home[0]}, and record {seq} of {task} too"
 
 
-def _run_twice(runs: dict[str, RunId], run: RunId, request: bytes) -> Iterator[str]:
-    text = _text(request)
-    before = runs.setdefault(text, run)
+def _run_twice(runs: dict[Said, RunId], run: RunId, said: Said) -> Iterator[str]:
+    text = said[-1]
+    before = runs.setdefault(said, run)
     if before != run:
         yield f"message {text} is executed in {named(run)}, after {named(before)}"
 
 
-def _text(request: bytes) -> str:
+def _said(caller: Caller, request: bytes) -> Said:
     text: str = SendMessageRequest.FromString(request).message.message_id
-    return text
+    return caller.owner, caller.tenant, text
 
 
 # -- 29
@@ -134,13 +144,14 @@ def _needed(
             if cursor is not None and (more_to_come or cursor < upto):
                 yield f"{what}, and {request} had got to {cursor}"
     heard = {
-        each.notify.record.seq
+        (each.notify.hook, each.notify.record.seq)
         for place, each in trace.timed(seen.Notified)
         if each.notify.task == write.log and place < asked
     }
-    missing = _pushed(trace, write.log, upto, policy) - heard
+    missing = _pushed(trace, history, upto, policy) - heard
     if missing:
-        yield f"{what}, and no webhook had heard of record {min(missing)}"
+        hook, seq = min(missing)
+        yield f"{what}, and webhook {hook!r} had not heard of record {seq}"
 
 
 def _cursor(known: Evidence, request: Request, place: int) -> int | None:
@@ -155,13 +166,21 @@ def _cursor(known: Evidence, request: Request, place: int) -> int | None:
     return max(read) if read and not over else None
 
 
-def _pushed(trace: Trace, task: str, upto: int, policy: Policy) -> set[int]:
-    """Records of a task that webhooks are to hear of, where there are any."""
+def _pushed(trace: Trace, history: History, upto: int, policy: Policy) -> set[tuple[str, int]]:
+    """Webhooks of a task that are not deleted, and the records that they are to hear of."""
+    if trace.delivery is not None:
+        return {
+            (webhook.target[1], seq)
+            for webhooks in Calls(trace, policy).webhooks.values()
+            for webhook in webhooks
+            for seq in webhook.due
+            if webhook.target[0] == history.task and seq <= upto < webhook.gone
+        }
     return {
-        record.seq
+        ("", record.seq)
         for _, stored in trace.timed(seen.Stored)
         if stored.ack is Ack.STORED
-        and stored.append.log == task
+        and stored.append.log == history.task
         and WEBHOOKS in stored.append.consumers
         for record in stored.append.records
         if record.kind in PUSHED[policy.pushed] and record.seq <= upto

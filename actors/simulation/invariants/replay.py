@@ -25,6 +25,10 @@ class Chunk(NamedTuple):
     append: bool = False
 
 
+OFF_THE_CHART = frozenset({Kind.EPOCH_CLAIMED, Kind.REFUSED, Kind.HOOK_SET, Kind.HOOK_DELETED})
+"""Kinds of records that say nothing of how far a task has come."""
+
+
 class Replay:
     """How far a log has come on the chart; also what the chart's guards look at.
 
@@ -51,7 +55,7 @@ class Replay:
 
     def apply(self, page: Page) -> None:
         """Take one more record; `wrong` says whether it is in order."""
-        if page.record.kind in (Kind.EPOCH_CLAIMED, Kind.REFUSED):
+        if page.record.kind in OFF_THE_CHART:
             return
         if self.owed:
             self._settle(page)
@@ -81,6 +85,8 @@ class Replay:
                 return [str(record.facts.get("outcome", ""))]
             case Kind.TASK:
                 return [TASK[page.state]]
+            case Kind.STATUS if page.run and not page.busy:
+                return ["overdue"]  # no agent can have emitted it
             case Kind.STATUS:
                 return [STATUS[page.state]]
             case Kind.ARTIFACT:

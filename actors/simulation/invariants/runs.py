@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from a2a.types import TaskState
+from a2a.types import StreamResponse, Task, TaskState
 
 from actors.runtime.journal.record import Record
 from actors.simulation.invariants.chronicle import (
@@ -35,7 +35,7 @@ from actors.simulation.trace import (
 from actors.task.messages import Emitted
 from actors.task.policy import Policy
 from actors.task.ports import RunId
-from actors.task.record import CANCEL_RAISED, Kind
+from actors.task.record import CALLED_OFF, CANCEL_RAISED, Kind, messages_of
 
 # -- 14
 
@@ -100,7 +100,24 @@ class Emissions:
         if exact is not None:
             return exact
         starts = (record.payload[:length] for length in sorted(self._lengths, reverse=True))
-        return next((self._by_payload[each] for each in starts if each in self._by_payload), None)
+        found = next((self._by_payload[each] for each in starts if each in self._by_payload), None)
+        return found or self._rewritten(record)
+
+    def _rewritten(self, record: Record) -> Emission | None:
+        """Find a Task in whose history the core has put messages as they were sent (A2)."""
+        if record.kind != Kind.TASK:
+            return None
+        stored = _but_its_history(record.payload)
+        alike = (each for each in self._by_payload if _but_its_history(each) == stored)
+        return next((self._by_payload[each] for each in alike), None)
+
+
+def _but_its_history(payload: bytes) -> Task:
+    """A Task that an agent emitted, without what the core may change in it."""
+    task = StreamResponse.FromString(payload).task
+    task.ClearField("history")
+    task.status.ClearField("timestamp")
+    return task
 
 
 def _emissions(trace: Trace) -> dict[str, Emissions]:
@@ -204,20 +221,36 @@ def _dead(letters: Iterable[Dead]) -> Counter[tuple[str, bytes]]:
     "A new run never starts while another is active, and an answer resumes at most one run.",
 )
 def one_after_another(trace: Trace, _: Policy, saw: Saw) -> Iterator[str]:
-    """In the log: a run begins when none is going on; one message begins one run."""
+    """In the log: a run begins when none is going on; one message begins one run.
+
+    A run that was called off is followed by one for its messages and more, at once (A2).
+    """
     for chronicle in chronicles(trace):
         begun: set[int] = set()
-        claimed = 0
+        claimed, owed = 0, _owed(chronicle)
         for page in chronicle.of_kind(Kind.STARTED, Kind.CANCEL_ASKED, Kind.EPOCH_CLAIMED):
             record = page.record
             if record.kind == Kind.EPOCH_CLAIMED:
                 claimed = record.seq
                 continue
             saw()
-            wrong = _out_of_turn(page, begun, claimed)
-            begun.add(record.number("message"))
+            taken = owed.pop(record.seq, ())
+            wrong = _out_of_turn(page, begun.difference(taken), claimed)
+            messages = messages_of(record)
+            begun.update(messages)
+            if messages[: len(taken)] != taken or len(messages) == len(taken) > 0:
+                wrong = f"is for {messages}, and a run for {taken} gave way to it"
             if wrong:
                 yield f"{chronicle.task}: {kind_of(record)} {record.seq} {wrong}"
+        for seq, messages in owed.items():
+            yield f"{chronicle.task}: a run for {messages} gave way, and none begins at {seq}"
+
+
+def _owed(chronicle: Chronicle) -> dict[int, tuple[int, ...]]:
+    """Where a run must begin -> messages of the one that was called off just before."""
+    ends = chronicle.of_kind(Kind.ENDED)
+    called_off = (each.record for each in ends if each.record.facts.get("outcome") == CALLED_OFF)
+    return {record.seq + 1: messages_of(record) for record in called_off}
 
 
 def _out_of_turn(page: Page, begun: set[int], claimed: int) -> str:
@@ -235,7 +268,8 @@ def _out_of_turn(page: Page, begun: set[int], claimed: int) -> str:
         return "" if lost else f"repeats message {message}, whose run was not lost just now"
     if page.busy:
         return f"begins run {number} while {page.run} is going on"
-    return f"begins a second run of message {message}" if message in begun else ""
+    twice = begun.intersection(messages_of(record))
+    return f"begins a second run of message {min(twice)}" if twice else ""
 
 
 # -- 30

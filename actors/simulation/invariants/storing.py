@@ -33,6 +33,7 @@ from actors.simulation.trace import (
     Trace,
     Verdict,
 )
+from actors.task.fold import TERMINAL
 from actors.task.messages import View
 from actors.task.policy import Policy
 from actors.task.ports import RunId
@@ -107,8 +108,7 @@ def _speaks_of_the_end(error: Exception) -> bool:
 
 def _ending(chronicle: Chronicle) -> int:
     """Return the sequence number of the terminal record; 0 if there is none."""
-    final = chronicle.fold.final and not chronicle.fold.replied
-    return chronicle.pages[-1].record.seq if final else 0
+    return next((page.record.seq for page in chronicle.pages if page.state in TERMINAL), 0)
 
 
 # -- 6

@@ -225,7 +225,7 @@ def _ended_too_early(request: Request, history: History, policy: Policy) -> Iter
 
 def _run_end(history: History, message: int) -> int | None:
     """A1, sdk: where the run of a message returned, or the end of the log."""
-    ended = [each.seq for each in history.about(Kind.ENDED, message) if not each.number("final")]
+    ended = [each.seq for each in history.ends(message) if not each.number("final")]
     return ended[0] if ended else history.final
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from actors.runtime.journal import messages as journal
 from actors.runtime.journal.actor import FoundThere
-from actors.simulation.report.words import kinds, request_text, said, short, span
+from actors.simulation.report.words import hook_text, kinds, request_text, said, short, span
 from actors.simulation.trace import Delivered
 from actors.task import messages, orders
 
@@ -25,6 +25,7 @@ ORIGIN: Mapping[type[Any], str] = MappingProxyType(
     {
         **dict.fromkeys((messages.Send, messages.Cancel, messages.Get), ENTRY),
         **dict.fromkeys((messages.Attach, messages.Detach, messages.Hold), ENTRY),
+        **dict.fromkeys((messages.Configure, messages.Unconfigure), ENTRY),
         **dict.fromkeys((orders.Pull, orders.Left, journal.Drain), ENTRY),
         **dict.fromkeys((journal.ReadLog, journal.ListLogs, journal.FindKey), ENTRY),
         **dict.fromkeys((messages.Emitted, orders.RunReported), AGENT),
@@ -95,7 +96,12 @@ _DETAIL: Mapping[type[Any], Callable[[Any], str]] = MappingProxyType(
         orders.Abandon: lambda m: said(m.run),
         orders.RunReported: lambda m: f"{said(m.run)} {_failed(m)}",
         orders.Deliver: lambda m: span(m.task, m.records),
-        orders.Delivered: lambda m: m.task,
+        orders.Delivered: lambda m: f"{m.task} {m.hook} {m.verdict.value} {m.why}".rstrip(),
+        orders.LookAfter: lambda m: m.task,
+        orders.Hooked: lambda m: f"{m.task} {m.hook.id}",
+        orders.Unhooked: lambda m: f"{m.task} {m.hook} at {m.seq}",
+        messages.Configure: lambda m: hook_text(m.config),
+        messages.Unconfigure: lambda m: m.hook,
         **dict.fromkeys((journal.Flush, journal.RetryGroup), lambda _: ""),
         orders.Publish: lambda m: _span(m.records) + (", the end" if m.end else ""),
         orders.Pull: lambda m: f"reader {m.reader} after {m.after}",
@@ -108,7 +114,8 @@ _DETAIL: Mapping[type[Any], Callable[[Any], str]] = MappingProxyType(
         journal.Heads: lambda m: f"{'active ' if m.active else ''}after '{m.after}'",
         journal.NextRecords: lambda m: f"{m.place.log} after {m.place.seq}",
         journal.Consumed: lambda m: f"{m.consumer}: {m.place.log} up to {m.place.seq}",
-        journal.Unconsumed: lambda m: f"{m.consumer} after '{m.after}'",
+        journal.Unconsumed: lambda m: f"{m.family} after {m.after}",
+        journal.WholeLog: lambda m: f"{m.log} for {m.consumer}",
         journal.NextPlace: lambda m: f"{m.consumer} in {m.log}",
         journal.Surplus: lambda m: f"state {m.keep.state}",
         journal.Compact: lambda m: f"{m.place.log} up to {m.place.seq}",

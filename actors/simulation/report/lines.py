@@ -25,6 +25,7 @@ from actors.simulation.report.words import (
 )
 from actors.simulation.trace import Trace
 from actors.simulation.writes import said as write_text
+from actors.task.ports import Notify
 
 WIDTH = 140
 """Letters of one line."""
@@ -102,7 +103,7 @@ def _weight(entry: Any) -> Weight:
     return Weight.PLAIN
 
 
-_DETAILS = (seen.Crowded, seen.Kept, seen.Expired, seen.Wanted)
+_DETAILS = (seen.Crowded, seen.Kept, seen.Expired, seen.Wanted, seen.Called, seen.CallOver)
 _FAULTS = (
     *(seen.Began, seen.Crashed, seen.Paused, seen.Resumed, seen.StorageAway),
     *(seen.Refused, seen.Untended, seen.Failed),
@@ -123,7 +124,7 @@ def request(asked: seen.Asked) -> str:
         case "subscribe", int(cursor):
             return f"subscribe to {asked.task} after {cursor}"
         case what, None:
-            return f"{what} {asked.task}"
+            return f"{what} {asked.task}".rstrip()
         case what, detail:
             return f"{what} {asked.task} {said(detail)}"
 
@@ -206,7 +207,22 @@ def _emission(entry: seen.Emission) -> str:
 def notified(entry: seen.Notified) -> str:
     """Return what became of a notification."""
     how = "is told" if entry.ok else "FAILS on"
-    return f"webhook {how} {entry.notify.task} {said(entry.notify.record)}"
+    return f"{_webhook(entry.notify)} {how} {entry.notify.task} {said(entry.notify.record)}"
+
+
+def _webhook(notify: Notify) -> str:
+    return f"webhook {notify.hook}".rstrip()
+
+
+def _called(entry: seen.Called) -> str:
+    notify = entry.notify
+    what = f"{notify.task} {notify.record.seq}, attempt {notify.attempt}"
+    return f"{entry.node} calls {_webhook(notify)} about {what}"
+
+
+def _call_over(entry: seen.CallOver) -> str:
+    what = f"{_webhook(entry.notify)} about {entry.notify.task} {entry.notify.record.seq}"
+    return f"{entry.node} hears of {what}: {entry.verdict.value}"
 
 
 def dead(entry: seen.Dead) -> str:
@@ -257,7 +273,9 @@ _TELL: Mapping[type[Any], Callable[[Any], str]] = MappingProxyType(
         seen.Abandoned: lambda e: f"{e.node} gives up run {said(e.run)}",
         seen.Emission: _emission,
         seen.Over: _over,
+        seen.Called: _called,
         seen.Notified: notified,
+        seen.CallOver: _call_over,
         seen.Began: lambda e: f"{e.node} starts",
         seen.Crashed: crashed,
         seen.Paused: lambda e: f"{e.node} STOPS RUNNING",

@@ -19,6 +19,7 @@ from a2a.types import (
     StreamResponse,
     Task,
     TaskArtifactUpdateEvent,
+    TaskPushNotificationConfig,
     TaskState,
     TaskStatusUpdateEvent,
 )
@@ -162,6 +163,8 @@ def _content(record: Record) -> str:
         return f"{kind_of(record)} {event_text(record.payload)}"
     if record.kind == Kind.ACCEPTED:
         return f"ACCEPTED {request_text(record.payload)}"
+    if record.kind == Kind.HOOK_SET:
+        return f"HOOK_SET {hook_text(record.payload)}"
     facts = [f"{name} {record.facts[name]}" for name in _FACTS if record.facts.get(name)]
     return " ".join((kind_of(record), short(", ".join(facts)))).rstrip()
 
@@ -172,7 +175,15 @@ def kind_of(record: Record) -> str:
     return Kind(record.kind).name if known else f"kind {record.kind}"
 
 
-_FACTS = ("run", "message", "outcome", "again")
+_FACTS = ("run", "message", "outcome", "again", "hook")
+
+
+def hook_text(config: bytes) -> str:
+    """Return which webhook it is, and where; never its credentials."""
+    if not config:
+        return ""
+    found = TaskPushNotificationConfig.FromString(config)
+    return f"{found.id} at {found.url}"
 
 
 def span(task: str, records: Iterable[Record]) -> str:
