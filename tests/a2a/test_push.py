@@ -11,6 +11,7 @@ import pytest
 from a2a.server.tasks import (
     BasePushNotificationSender,
     InMemoryPushNotificationConfigStore,
+    InMemoryTaskStore,
     PushNotificationSender,
 )
 from a2a.types import (
@@ -165,11 +166,14 @@ async def test_r55_to_r59_configurations(receiver: Receiver) -> None:
     await handler.aclose()
 
 
-async def test_r54_without_the_capability_or_a_store(receiver: Receiver) -> None:
+async def test_r54_without_the_capability_or_anywhere_to_keep_it(receiver: Receiver) -> None:
+    """Where tasks are in a store of the user's, or they send themselves, the store is theirs too."""
     config = TaskPushNotificationConfig(task_id="x", url="http://hook.test/")
-    for declared in (True, False):
-        handler = RequestHandler(
-            Actor(), None, card(push_notifications=declared), journal=MemoryJournal()
-        )
+    kept: dict[str, Any] = {"journal": MemoryJournal()}
+    theirs: dict[str, Any] = {"task_store": InMemoryTaskStore()}
+    sender = BasePushNotificationSender(receiver.client, InMemoryPushNotificationConfigStore())
+    sent: dict[str, Any] = {"push_sender": sender, **kept}
+    for declared, given in ((False, kept), (True, theirs), (True, sent)):
+        handler = RequestHandler(Actor(), agent_card=card(push_notifications=declared), **given)
         with pytest.raises(PushNotificationNotSupportedError):
             await handler.on_create_task_push_notification_config(config, ME)

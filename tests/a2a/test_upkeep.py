@@ -1,4 +1,4 @@
-"""Recovery, retention and the outbox as a server shows them: /ready, SSE ids, kill -9."""
+"""Recovery, retention and the outbox as a server shows them: /readyz, SSE ids, kill -9."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 from a2a.types import ListTasksRequest, SubscribeToTaskRequest, Task, TaskState
 
 from actors.a2a import Policy, RequestHandler
-from actors.a2a.app import READY, build_app
+from actors.a2a.app import build_app
+from actors.a2a.health import READY
 from actors.runtime.journal.errors import StorageUnavailable
 from actors.runtime.journal.port import Head, Journal
 from actors.runtime.recovery import Recovery

@@ -8,20 +8,25 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from a2a.client.client import ClientCallContext
+from a2a.client.transports.jsonrpc import JsonRpcTransport
+from a2a.client.transports.rest import RestTransport
 from a2a.server.context import ServerCallContext
 from a2a.server.routes import create_jsonrpc_routes, create_rest_routes
 from a2a.server.tasks import InMemoryTaskStore
-from a2a.types import Task
+from a2a.types import GetTaskRequest, Task
 from a2a.utils import json_utils
+from a2a.utils.errors import InternalError
 from starlette.applications import Starlette
 
 from actors.a2a import RequestHandler
-from actors.a2a.errors import StorageAwayError
+from actors.a2a.errors import RateLimitedError, StorageAwayError
 from actors.a2a.wire import jsonrpc_routes, rest_routes
 from actors.storage import MemoryJournal
 from tests.a2a.agents import Actor, card
 from tests.sse import HEADERS
 
+VERSION = ClientCallContext(service_parameters={"A2A-Version": "1.0"})
 VARYING = re.compile(
     rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     rb"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"
@@ -104,10 +109,11 @@ async def test_json_rpc_streams(
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-@pytest.mark.parametrize("path", ["/rest/message:stream", "/rest/acme/message:stream"])
-async def test_rest_streams(both: tuple[httpx.AsyncClient, ...], body: object, path: str) -> None:
+async def test_rest_streams(both: tuple[httpx.AsyncClient, ...], body: object) -> None:
     call = json.dumps(body)
-    ours, theirs = [await client.post(path, content=call, headers=HEADERS) for client in both]
+    ours, theirs = [
+        await client.post("/rest/message:stream", content=call, headers=HEADERS) for client in both
+    ]
     if "fail" in call:
         # The SDK's REST hides the error of an agent that raises; the text is the agent's to show.
         assert b"unknown exception" not in ours.content
@@ -116,17 +122,20 @@ async def test_rest_streams(both: tuple[httpx.AsyncClient, ...], body: object, p
     assert ours.status_code == theirs.status_code
 
 
-async def test_other_methods_are_the_sdks(both: tuple[httpx.AsyncClient, ...]) -> None:
-    for call in (
-        rpc("SendMessage", {"message": message("work")}),
-        rpc("GetTask", {"id": "none"}),
-        rpc("Nonsense", {}),
-        "{broken",
-        "[1]",
-        "7",
-    ):
-        ours, theirs = [await client.post("/", content=call, headers=HEADERS) for client in both]
-        assert plain(ours.content) == plain(theirs.content)
+async def test_r88_tenants_have_their_rest_below_the_prefix(
+    both: tuple[httpx.AsyncClient, ...],
+) -> None:
+    ours, _ = both
+    body = {"message": message("work")}
+    sent = await ours.post("/rest/acme/message:send", json=body, headers=HEADERS)
+    task = sent.json()["task"]["id"]
+    statuses = [
+        (await ours.get(f"/rest/{tenant}tasks/{task}", headers=HEADERS)).status_code
+        for tenant in ("acme/", "", "other/")
+    ]
+    assert statuses == [200, 404, 404]
+    streamed = await ours.post("/rest/acme/message:stream", json=body, headers=HEADERS)
+    assert streamed.headers["content-type"].startswith("text/event-stream")
 
 
 async def test_a_retryable_refusal_says_when_to_come_back(
@@ -146,9 +155,41 @@ async def test_a_retryable_refusal_says_when_to_come_back(
         "retryAfterMs": 1000,
         "reason": "storage_unavailable",
     }
-    called = await ours.post("/", content=rpc("SendStreamingMessage", body), headers=HEADERS)
-    assert (called.status_code, called.headers["retry-after"]) == (200, "1")
-    assert called.json()["error"]["code"] == -32603
+    assert rest.json()["error"]["code"] == 503
+    for path in ("/rest/tasks/x", "/rest/tasks", "/rest/tasks/x:subscribe", "/rest/acme/tasks/x"):
+        read = await ours.get(path, headers=HEADERS)
+        assert (read.status_code, read.headers["retry-after"]) == (503, "1"), path
+    for method, params in (
+        ("SendStreamingMessage", body),
+        ("SendMessage", body),
+        ("GetTask", {"id": "x"}),
+    ):
+        called = await ours.post("/", content=rpc(method, params), headers=HEADERS)
+        assert (called.status_code, called.headers["retry-after"]) == (200, "1")
+        assert called.json()["error"]["code"] == -32603
+
+
+async def test_the_sdks_client_hears_that_a_refusal_is_worth_another_try(
+    handler: RequestHandler, both: tuple[httpx.AsyncClient, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over JSON-RPC because the status is 200: of any other it would tell the number alone."""
+
+    async def away(*_: object) -> None:
+        raise StorageAwayError("The server cannot reach its storage; try again shortly.")
+
+    monkeypatch.setattr(handler._entry, "core", away)
+    http, _ = both
+    for transport in (
+        JsonRpcTransport(http, card(), "http://test/"),
+        RestTransport(http, card(), "http://test/rest"),
+    ):
+        with pytest.raises(InternalError, match="try again shortly") as caught:
+            await transport.get_task(GetTaskRequest(id="x"), context=VERSION)
+        assert caught.value.data == {
+            "retryable": True,
+            "retryAfterMs": 1000,
+            "reason": "storage_unavailable",
+        }
 
 
 async def test_what_a_users_own_parts_raise_ends_a_stream_as_the_sdks_routes_end_it() -> None:
@@ -168,9 +209,25 @@ async def test_what_a_users_own_parts_raise_ends_a_stream_as_the_sdks_routes_end
             said = [
                 await client.post("/", content=call, headers=HEADERS),
                 await client.get("/rest/tasks/x:subscribe", headers=HEADERS),
-                await client.post("/rest/message:stream", content=b"\xff", headers=HEADERS),
-                await client.post("/", content="[" * 100_000, headers=HEADERS),
             ]
             answers.append([(answer.status_code, plain(answer.content)) for answer in said])
     assert answers[0] == answers[1]
     await handler.aclose()
+
+
+@pytest.mark.parametrize(("wait", "says"), [(1, "1"), (1000, "1"), (1001, "2"), (2500, "3")])
+async def test_who_waits_as_long_as_told_does_not_come_too_early(
+    handler: RequestHandler,
+    both: tuple[httpx.AsyncClient, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    wait: int,
+    says: str,
+) -> None:
+    async def too_fast(*_: object) -> None:
+        raise RateLimitedError("Too fast.", wait)
+
+    monkeypatch.setattr(handler._entry, "admit", too_fast)
+    ours, _ = both
+    refused = await ours.get("/rest/tasks/x", headers=HEADERS)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, says)
+    assert refused.json()["error"]["details"][0]["metadata"]["retryAfterMs"] == wait
