@@ -18,7 +18,7 @@ run: $(READY) ## see it work: a server, an agent, a crash, nothing lost (20 seco
 	@$(BIN)/actors demo
 
 test: $(READY) ## run all tests
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses auto --dist loadfile
 
 check: $(READY) ## lint, formatting, types, architecture
 	@$(BIN)/ruff check .
@@ -34,6 +34,7 @@ bench: $(READY) ## measure charts, actors, journals and the simulator, beside ot
 	@$(BIN)/python -m tests.bench.actors
 	@$(BIN)/python -m tests.bench.simulation
 	@$(BIN)/python -m tests.bench.journal
+	@$(BIN)/python -m tests.bench.stalled
 
 soak: $(READY) ## random charts, mutants, schedules, kills, damage; up to three hours, resumable
 	@$(BIN)/python -m tests.soak.differential --minutes 50
@@ -42,6 +43,9 @@ soak: $(READY) ## random charts, mutants, schedules, kills, damage; up to three 
 	@$(BIN)/python -m tests.soak.crash --minutes 60
 	@$(BIN)/python -m tests.soak.fuzz --minutes 20
 	@$(BIN)/python -m tests.soak.histories --minutes 10
+	@$(BIN)/python -m tests.soak.handlers --minutes 10
+	@$(BIN)/python -m tests.soak.sockets --minutes 5
+	@$(BIN)/python -m tests.soak.surface --minutes 5
 
 diagrams: $(READY) ## draw the charts again, in diagrams/ and README.md (needs graphviz)
 	@command -v dot >/dev/null || { echo "make diagrams needs graphviz: 'dot' is not on PATH" >&2; exit 1; }

@@ -1,23 +1,22 @@
 """The commands: options and help. What they do is imported when one runs, so that help is quick.
 
-Neighbours: `serve.py`, `send.py`, `tail.py`, `simulate.py`, `actors/demo/tour.py`; the operator's
-commands are declared in `journal_app.py` and `tasks_app.py`.
+Neighbours: `send.py`, `tail.py`, `simulate.py`, `actors/demo/tour.py`; `serve` is declared in
+`serve_app.py`, the operator's commands are in `journal_app.py` and `tasks_app.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from actors.cli import journal_app, tasks_app
+from actors.cli import journal_app, serve_app, tasks_app
 from actors.cli.failure import CommandError
-from actors.cli.options import DEFAULT_DATABASE, Database, Json
-from actors.cli.words import DEFAULT_URL, Binding, Durability, Level, Preset, Recovery, duration
+from actors.cli.options import Json
+from actors.cli.words import DEFAULT_URL, Binding, Preset, Recovery, duration
 
 app = typer.Typer(
     name="actors",
@@ -32,112 +31,7 @@ app = typer.Typer(
 
 Url = Annotated[str, typer.Option(help="Where the server is.", envvar="ACTORS_URL")]
 
-_SERVE_EXAMPLES = """
-Examples:
-
-    actors serve actors.demo.agent:TravelDesk
-
-    actors serve my_agent:MyExecutor --port 9000 --database /var/lib/my-agent.db
-
-    actors serve my_agent:make_executor --recovery rerun --card card.json
-
-    actors serve my_agent:MyExecutor --database postgresql://me@localhost/agents --keep 30d
-"""
-
-
-@app.command(epilog=_SERVE_EXAMPLES)
-def serve(
-    agent: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODULE:EXECUTOR",
-            help="An AgentExecutor: class, instance, or function without arguments that makes one.",
-        ),
-    ],
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=1, max=65535, help="For JSON-RPC (/) and REST (/rest).")
-    ] = 8000,
-    grpc_port: Annotated[
-        int | None,
-        typer.Option(
-            min=0, max=65535, help="For gRPC; 0 serves none.", show_default="the port after --port"
-        ),
-    ] = None,
-    database: Database = DEFAULT_DATABASE,
-    durability: Annotated[
-        Durability, typer.Option(help="Of a file: what an acknowledged event survives.")
-    ] = Durability.PROCESS,
-    policy: Annotated[
-        Preset,
-        typer.Option(help="Behave as clients of a2a-sdk expect, or as the specification says."),
-    ] = Preset.SDK,
-    recovery: Annotated[
-        Recovery,
-        typer.Option(help="After a crash: fail what was running, run it again, or let it wait."),
-    ] = Recovery.FAIL,
-    deduplicate: Annotated[
-        bool | None,
-        typer.Option(
-            "--deduplicate/--no-deduplicate",
-            help="Answer a message id that comes again with its first answer.",
-            show_default="as the policy",
-        ),
-    ] = None,
-    keep: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="How long tasks are kept that have ended: 12h, 30d. Looked at every 10 minutes, "
-            "or each tenth of the time if that is shorter, so they go that much later.",
-            show_default="for ever",
-        ),
-    ] = None,
-    keep_records: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="How long a task at rest keeps the events that led there, for streams to resume; "
-            "looked at as --keep.",
-            show_default="for ever",
-        ),
-    ] = None,
-    card: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Agent card (JSON). By default `agent_card` of the executor or its module, "
-            "else one made from the class.",
-        ),
-    ] = None,
-    drain: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0, help="How long runs may go on at the end.")
-    ] = 10.0,
-    log_level: Annotated[Level, typer.Option(help="How much to log on stderr.")] = Level.WARNING,
-) -> None:
-    """Serve an agent over JSON-RPC, REST and gRPC; its tasks survive a crash."""
-    from actors.a2a import Limit, Policy, Retention
-    from actors.cli import serve as serving
-
-    preset = Policy.sdk if policy is Preset.SDK else Policy.spec
-    chosen = preset(recovery=recovery.value, drain=drain)
-    if deduplicate is not None:
-        chosen = replace(chosen, deduplicate=deduplicate)
-    limit = Limit(age=duration(keep)) if keep is not None else Limit()
-    records = duration(keep_records) if keep_records is not None else None
-    options = serving.Options(
-        agent=agent,
-        host=host,
-        port=port,
-        grpc_port=(port + 1) % 65536 if grpc_port is None else grpc_port,  # 65536: no gRPC
-        database=database,
-        durability=durability.value,
-        policy=chosen,
-        retention=Retention.terminal(limit, records=records),
-        card=card,
-        log_level=log_level.value,
-    )
-    serving.serve(options, Console())
+serve_app.register(app)
 
 
 _SEND_EXAMPLES = """

@@ -1,7 +1,7 @@
 """`actors journal check | export | import | import-sdk`: a whole journal, whatever keeps it.
 
-Neighbours: `journals.py` (which journal), `sdk_rows.py` (a2a-sdk's tables); what is done is done by
-`actors/storage` (`check.py`, `export.py`, `imports.py`, `adopt.py`).
+Neighbours: `journals.py` (which journal), `sdk_rows.py` and `sdk_hooks.py` (a2a-sdk's tables); what
+is done is done by `actors/storage` (`check.py`, `export.py`, `imports.py`, `adopt.py`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from rich.console import Console
 
 from actors.cli.failure import CommandError
 from actors.cli.journals import out, shown, told_in_a_line
+from actors.cli.sdk_hooks import HookTable, decrypting, with_hooks
 from actors.cli.sdk_rows import owned_tasks
-from actors.storage.adopt import adopt
+from actors.cli.webhooks import allowing
+from actors.storage.adopt import Adopted, adopt
 from actors.storage.check import check
 from actors.storage.check_sqlite import check_file
 from actors.storage.choose import is_dsn, journal_at, source_at
@@ -126,33 +128,52 @@ class SdkImport:
     where: str
     tenant: str
     keep: bool
+    push_table: str | None
+    """Of webhooks; None: the usual one, if there is one."""
+    push_key: Path | None
+    """The file that has the key that webhooks are encrypted with."""
+    allow: tuple[str, ...]
+    """As `Delivery.allow`."""
 
 
 async def import_sdk(wanted: SdkImport, console: Console, *, machine: bool) -> int:
-    """Import the tasks of a DatabaseTaskStore; returns the exit code.
+    """Import the tasks of a DatabaseTaskStore and their webhooks; returns the exit code.
 
     Raises:
         CommandError: there is no such store, or the journal cannot be written.
     """
     unreadable: list[str] = []
+    hooks = HookTable(
+        source=wanted.source,
+        name=wanted.push_table,
+        decrypt=None if wanted.push_key is None else decrypting(wanted.push_key),
+        delivery=allowing(wanted.allow),
+        told=unreadable,
+    )
     with told_in_a_line():
         done = await adopt(
-            owned_tasks(wanted.source, wanted.table, unreadable),
+            with_hooks(owned_tasks(wanted.source, wanted.table, unreadable), hooks),
             journal_at(wanted.where),
             tenant=wanted.tenant,
             keep=wanted.keep,
             now=time.time_ns() // 1_000_000,
         )
     unreadable += done.refused
-    counts = {"imported": done.imported, "failed": done.failed, "skipped": done.skipped}
     if machine:
-        out(console, {**counts, "unreadable": unreadable})
+        counts = {"imported": done.imported, "failed": done.failed, "skipped": done.skipped}
+        out(console, {**counts, "webhooks": done.webhooks, "unreadable": unreadable})
     else:
-        text = f"imported {done.imported:,} tasks into {shown(wanted.where)}"
-        lost = f", {done.failed:,} of them as FAILED, as nobody works on them any more"
-        there = f"; {done.skipped:,} were there already" if done.skipped else ""
-        text = f"{text}{lost if done.failed else ''}{there}"
+        text = _said(done, shown(wanted.where))
         console.print(text, markup=False, soft_wrap=True)
         for each in unreadable:
             console.print(each, style="red", markup=False, highlight=False, soft_wrap=True)
     return 1 if unreadable else 0
+
+
+def _said(done: Adopted, where: str) -> str:
+    hooks = f" with {done.webhooks:,} webhooks" if done.webhooks else ""
+    lost = f", {done.failed:,} of them as FAILED, as nobody works on them any more"
+    there = f"; {done.skipped:,} were there already" if done.skipped else ""
+    return (
+        f"imported {done.imported:,} tasks{hooks} into {where}{lost if done.failed else ''}{there}"
+    )

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from actors.cli.options import DEFAULT_DATABASE, Database, Json
+from actors.cli.options import DEFAULT_DATABASE, AllowWebhooks, Database, Json
 
 app = typer.Typer(
     help="Check, export and import a whole journal.",
@@ -90,7 +90,7 @@ Examples:
 
     actors journal import-sdk tasks.sqlite --database a2a-tasks.db
 
-    actors journal import-sdk postgresql://me@host/agents --table my_tasks
+    actors journal import-sdk postgresql://me@host/agents --table my_tasks --push-table my_hooks
 """
 
 
@@ -98,9 +98,7 @@ Examples:
 def import_sdk(
     source: Annotated[
         str,
-        typer.Argument(
-            metavar="FILE|DSN", help="What DatabaseTaskStore of a2a-sdk has written to."
-        ),
+        typer.Argument(metavar="FILE|DSN", help="What the stores of a2a-sdk have written to."),
     ],
     database: Database = DEFAULT_DATABASE,
     table: Annotated[str, typer.Option(metavar="NAME", help="Of its tasks.")] = "tasks",
@@ -111,12 +109,34 @@ def import_sdk(
         bool,
         typer.Option("--keep", help="Leave tasks at work as they are; by default they are FAILED."),
     ] = False,
+    push_table: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Of its webhooks.",
+            show_default="push_notification_configs, if it is there",
+        ),
+    ] = None,
+    push_key_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The key that its webhooks are encrypted with."),
+    ] = None,
+    allow_webhooks: AllowWebhooks = None,
     machine: Json = False,
 ) -> None:
-    """Import the tasks of a2a-sdk's own DatabaseTaskStore; those that are there are skipped."""
+    """Import the tasks and webhooks of a2a-sdk's own stores; tasks that are there are skipped."""
     from actors.cli import journal
 
-    wanted = journal.SdkImport(source=source, table=table, where=database, tenant=tenant, keep=keep)
+    wanted = journal.SdkImport(
+        source=source,
+        table=table,
+        where=database,
+        tenant=tenant,
+        keep=keep,
+        push_table=push_table,
+        push_key=push_key_file,
+        allow=tuple(allow_webhooks or ()),
+    )
     _exit(asyncio.run(journal.import_sdk(wanted, Console(), machine=machine)))
 
 

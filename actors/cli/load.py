@@ -131,7 +131,7 @@ def _made_up(executor: AgentExecutor) -> AgentCard:
         name=name,
         description=summary,
         version="0.1.0",
-        capabilities=AgentCapabilities(streaming=True),
+        capabilities=AgentCapabilities(streaming=True, push_notifications=True),
         default_input_modes=["text/plain"],
         default_output_modes=["text/plain"],
         skills=[AgentSkill(id=kind.__name__, name=name, description=summary, tags=["agent"])],

@@ -20,3 +20,11 @@ Database = Annotated[
         help="Where tasks are kept: a SQLite file, or postgresql://user:password@host/database.",
     ),
 ]
+AllowWebhooks = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NETWORK|HOST",
+        help="Where webhooks may be though it is private: 10.0.0.0/8, hooks.internal; repeatable.",
+        show_default="public addresses only",
+    ),
+]

@@ -90,7 +90,7 @@ def endpoint(card: AgentCard) -> str:
 
 
 def _not_offered(card: AgentCard, binding: Binding) -> CommandError:
-    offered = ", ".join(found.protocol_binding for found in card.supported_interfaces)
+    offered = ", ".join(dict.fromkeys(each.protocol_binding for each in card.supported_interfaces))
     return CommandError(
         f"the card of {card.name!r} offers {offered or 'nothing'}, not {binding.value}"
     )

@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from a2a.types import Message, Part, Role, SendMessageRequest, StreamResponse, Task
+from a2a.types import (
+    Message,
+    Part,
+    Role,
+    SendMessageRequest,
+    StreamResponse,
+    Task,
+    TaskPushNotificationConfig,
+)
 from rich.console import Console
 from rich.text import Text
 
@@ -20,8 +28,9 @@ from actors.runtime.journal.record import Record
 from actors.storage.history import Moment, fold_at, known, moments
 from actors.storage.lines import said, saying
 from actors.storage.source import Kept, TaskSource
+from actors.task.courier import receiver
 from actors.task.fold import Fold
-from actors.task.record import Failure, Kind
+from actors.task.record import Failure, Kind, messages_of
 
 _LONG = 160
 """Characters of a text that are shown in a line."""
@@ -98,7 +107,7 @@ def _changes(record: Record) -> Iterator[str]:
             yield f"message {plain(message.message_id)}: {_short(parts_text(message.parts))}"
         case Kind.STARTED:
             again = " again, after a crash" if facts.get("again") else ""
-            yield f"run {facts.get('run')} for the message in record {facts.get('message')}{again}"
+            yield f"run {facts.get('run')} for {_for(record)}{again}"
         case Kind.ENDED:
             yield f"run {facts.get('run')}: {plain(str(facts.get('outcome', '')))}"
             yield _failure(record)
@@ -109,8 +118,21 @@ def _changes(record: Record) -> Iterator[str]:
             yield f"of run {facts.get('run')}"
         case Kind.EPOCH_CLAIMED:
             yield f"a new server goes on, as epoch {record.epoch}"
+        case Kind.HOOK_SET:
+            config = TaskPushNotificationConfig.FromString(record.payload)
+            yield f"{plain(config.id)} at {plain(receiver(record.payload))}"  # no credentials
+        case Kind.HOOK_DELETED:
+            yield plain(str(facts.get("hook", "")))
         case _:
             yield from _said(record)
+
+
+def _for(record: Record) -> str:
+    """Name the messages that a run is for: several, if it follows upon one that gave way."""
+    *before, last = messages_of(record) or (0,)
+    if not before:
+        return f"the message in record {last}"
+    return f"the messages in records {', '.join(map(str, before))} and {last}"
 
 
 def _failure(record: Record) -> str:

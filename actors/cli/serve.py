@@ -4,7 +4,7 @@ What can go wrong at the start (port, database, gRPC) goes wrong before uvicorn 
 is one line instead of a traceback. At the end the handler drains while uvicorn waits: runs get
 their time, every open request and stream gets an answer, then the sockets close.
 
-Neighbours: `load.py` (the agent), `a2a/app.py` (the application).
+Neighbours: `serve_app.py` (options), `load.py` (the agent), `a2a/app.py` (the application).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -24,11 +24,15 @@ from rich.console import Console
 from rich.text import Text
 from sse_starlette.sse import AppStatus
 
-from actors.a2a import Policy, RequestHandler, Retention
+from actors.a2a import Limits, Policy, RequestHandler, Retention
 from actors.a2a.app import build_app, interfaces
 from actors.cli.failure import CommandError
+from actors.cli.guard import connections, guarded
 from actors.cli.journals import shown, told_in_a_line
 from actors.cli.load import card_of, load
+from actors.cli.logs import log_to_stderr
+from actors.cli.webhooks import allowing_for
+from actors.cli.words import LogFormat
 from actors.runtime.journal.errors import StorageError
 
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - recognised, not bound to
@@ -50,6 +54,14 @@ class Options:
     retention: Retention
     card: Path | None
     log_level: str
+    log_format: LogFormat
+    limits: Limits = field(default_factory=Limits)
+    connections: int = 10_000
+    """At once, over HTTP."""
+    metrics: bool | None
+    """With /metrics; None: if what it needs is installed."""
+    allow_webhooks: tuple[str, ...] = ()
+    """As `Delivery.allow`."""
 
     @property
     def public_host(self) -> str:
@@ -63,13 +75,12 @@ def serve(options: Options, console: Console) -> None:
     Raises:
         CommandError: the agent, a port or the database cannot be had.
     """
-    logging.basicConfig(
-        level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    log_to_stderr(options.log_level, options.log_format)
     loaded = load(options.agent)
     grpc_port = options.grpc_port or None
     where = interfaces(options.public_host, options.port, grpc_port)
     card = card_of(loaded, options.card, where)
+    delivery = allowing_for(card, options.allow_webhooks)
     with told_in_a_line(2):
         handler = RequestHandler(
             loaded.executor,
@@ -79,6 +90,8 @@ def serve(options: Options, console: Console) -> None:
             durability=options.durability,
             policy=options.policy,
             retention=options.retention,
+            limits=options.limits,
+            delivery=delivery,
         )
     asyncio.run(_serve(options, handler, card, console))
 
@@ -87,9 +100,11 @@ async def _serve(
     options: Options, handler: RequestHandler, card: AgentCard, console: Console
 ) -> None:
     grpc_address = f"{options.host}:{options.grpc_port}" if options.grpc_port else None
-    app = build_app(handler, card, grpc_address)
+    app = build_app(handler, card, grpc_address, metrics=options.metrics)
     config = uvicorn.Config(
         app,
+        http=guarded(connections(options.connections)),
+        ws="none",
         log_config=None,
         lifespan="off",  # entered below, so that its errors are ours to tell
         timeout_graceful_shutdown=int(options.policy.drain) + 2,
@@ -156,7 +171,8 @@ async def _until_signalled(server: Server, sock: socket.socket) -> None:
 
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family)
+    # Of TCP by name: else asyncio leaves Nagle's algorithm on, which costs 40 ms for each answer.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))
@@ -181,7 +197,8 @@ def _explained(error: Exception) -> Exception:
 
 def _announce(options: Options, card: AgentCard, console: Console) -> None:
     console.print(Text.assemble((card.name, "bold"), f"  {card.description}"), soft_wrap=True)
-    for interface in card.supported_interfaces:
+    newest = [each for each in card.supported_interfaces if each.protocol_version != "0.3"]
+    for interface in newest:
         console.print(f"  {interface.protocol_binding:<10} {interface.url}", soft_wrap=True)
     policy = f"policy {options.policy.name}, after a crash {options.policy.recovery}"
     console.print(f"  tasks in {shown(options.database)}, {policy}", soft_wrap=True)

@@ -44,6 +44,13 @@ class Durability(StrEnum):
     POWER = "power"
 
 
+class LogFormat(StrEnum):
+    """How lines of the log look."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 class Level(StrEnum):
     """How much is logged, on stderr."""
 

@@ -34,7 +34,7 @@ agent_card = AgentCard(
     name="Travel Desk",
     description="Plans a few days in a city; asks how many if you do not say.",
     version="1.0.0",
-    capabilities=AgentCapabilities(streaming=True),
+    capabilities=AgentCapabilities(streaming=True, push_notifications=True),
     default_input_modes=["text/plain"],
     default_output_modes=["text/plain"],
     skills=[

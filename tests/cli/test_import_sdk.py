@@ -149,7 +149,7 @@ def test_those_that_are_there_are_skipped(store: Path, tmp_path: Path) -> None:
     states = {each["task"]: (each["state"], each["tenant"]) for each in listed(tmp_path / "x.db")}
     assert states["busy"] == ("WORKING", "acme")
     done = call(*command)
-    counts = {"imported": 0, "failed": 0, "skipped": 6, "unreadable": []}
+    counts = {"imported": 0, "failed": 0, "skipped": 6, "webhooks": 0, "unreadable": []}
     assert (done.code, json.loads(done.out)) == (0, counts)
 
 

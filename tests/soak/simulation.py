@@ -2,7 +2,7 @@
 
     python -m tests.soak.simulation [--minutes 20] [--seed 1] [--fresh] [--summary]
 
-Four policies, and under each the task core by itself and two agents behind the production handler,
+Six policies, and under each the task core by itself and two agents behind the production handler,
 with crashes and a journal that fails. All take turns, a batch of seeds each. Progress is kept in
 `.soak/simulation.json`, and a run goes on where the one before it stopped, unless the seed or the
 commit is another. The first failure ends the run: it is explained, written to
@@ -24,7 +24,7 @@ from actors.simulation.generic import conversation
 from actors.simulation.invariants import INVARIANTS
 from actors.simulation.report import explain, write
 from actors.simulation.sandbox import Life
-from actors.simulation.scenarios import SCENARIOS, Scenario
+from actors.simulation.scenarios import HOOKED, SCENARIOS, Scenario
 from actors.simulation.search import Report
 from actors.task.policy import Policy
 from tests.cli.agents import Clerk, HastyDesk
@@ -38,9 +38,13 @@ BATCH = 50
 FAULTS = FaultPlan.only(appends=1, crashes=1)
 """Of an agent's run: whole handlers have crashes and a journal that fails."""
 POLICIES = tuple(
-    preset(recovery=recovery)
+    preset(recovery=recovery, **more)
     for preset in (Policy.sdk, Policy.spec)
-    for recovery in ("fail", "rerun")
+    for recovery, more in (
+        ("fail", {}),
+        ("rerun", {}),
+        ("rerun", {"during_run": "interrupt", "during_auth": "interrupt"}),
+    )
 )
 
 Turn = Callable[[int], tuple[Report, str]]
@@ -96,12 +100,15 @@ def turns(directory: Path) -> dict[str, Turn]:
     clerk = conversation(Clerk, ("hello", "stop"))
     found: dict[str, Turn] = {}
     for policy in POLICIES:
-        name = f"{policy.name}, {policy.recovery}"
+        name = f"{policy.name}, {policy.recovery}, {policy.during_run}"
         found[f"core, {name}"] = core(replace(SCENARIOS["whims"], policy=policy), directory)
         found[f"travel desk, {name}"] = agent(desk, policy, directory)
         found[f"clerk, {name}"] = agent(clerk, policy, directory)
     for name in ("removed", "shortened"):
         found[f"tasks are {name}"] = core(SCENARIOS[name], directory)
+    for hooked in HOOKED:
+        found[hooked.name] = core(hooked, directory)
+    found["several owners"] = core(SCENARIOS["strangers"], directory)
     return found
 
 
