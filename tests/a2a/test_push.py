@@ -167,7 +167,7 @@ async def test_r55_to_r59_configurations(receiver: Receiver) -> None:
 
 
 async def test_r54_without_the_capability_or_anywhere_to_keep_it(receiver: Receiver) -> None:
-    """Where tasks are in a store of the user's, or they send themselves, the store is theirs too."""
+    """Where tasks are in a store of the user's, or they send, the webhooks are theirs too."""
     config = TaskPushNotificationConfig(task_id="x", url="http://hook.test/")
     kept: dict[str, Any] = {"journal": MemoryJournal()}
     theirs: dict[str, Any] = {"task_store": InMemoryTaskStore()}
