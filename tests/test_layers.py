@@ -56,7 +56,7 @@ MAY_IMPORT: list[tuple[str, tuple[str, ...]]] = [
         "actors.a2a",
         (
             *("actors.a2a", "actors.telemetry", *CORE, *MESSAGES, "a2a", "grpc"),
-            *("httpcore", "httpx", "opentelemetry", "sse_starlette", "starlette"),
+            *("httpcore", "httpx", "opentelemetry", "pydantic", "sse_starlette", "starlette"),
         ),
     ),
     ("actors.demo", EVERYTHING),

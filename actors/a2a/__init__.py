@@ -11,6 +11,7 @@ The map, each file importing only those above it:
     queue.py      the EventQueue an agent writes to
     agent.py      AgentPort: awaits user code
     hooks.py      WebhookPort: our own sender      webhook.py  or the user's
+                  (notifying.py: what they share; threads.py: look-ups that block)
     answers.py    forms of answers
     listing.py    ListTasks           push.py     operations on webhooks
     runtime.py    the core on a loop   (alone in knowing actors.storage)
@@ -20,6 +21,7 @@ The map, each file importing only those above it:
     wire/         JSON-RPC and REST, SSE with ids      grpc_server.py  gRPC
     observed.py   operations, observed
     health.py     /healthz, /readyz, /metrics
+    serving.py    start and end of what is served
     app.py        the whole server
 """
 

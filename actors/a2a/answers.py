@@ -88,9 +88,14 @@ async def send_stream(
         yield _task_first(admitted)
     by_state = policy.stream_end == "state"
     mine, visible = False, bool(admitted.task)
-    async for item in _items(pages, admitted.message):
-        if isinstance(item, Sequenced):
-            yield item
+    async for item in _items(pages):
+        if isinstance(item, View):
+            visible = True
+            # The STARTED record may be among those that are no longer kept.
+            mine = mine or item.messages[:1] == (admitted.message,)
+            yield _as_it_is(item)
+            if _over(item, admitted.message) or (by_state and _concludes(item.state, mine=mine)):
+                return
         elif item.public:
             visible = True
             yield Sequenced(item.seq, StreamResponse.FromString(item.payload))
@@ -116,8 +121,8 @@ async def subscription(
     if admitted.task:
         yield _task_first(admitted)
     async for item in _items(pages):
-        if isinstance(item, Sequenced):
-            yield item
+        if isinstance(item, View):
+            yield _as_it_is(item)
         elif item.public:
             yield Sequenced(item.seq, StreamResponse.FromString(item.payload))
         else:
@@ -128,28 +133,28 @@ def _task_first(admitted: Admitted) -> Sequenced:
     return Sequenced(admitted.version, StreamResponse(task=Task.FromString(admitted.task)))
 
 
-async def _items(
-    pages: AsyncGenerator[Page, None], message: int = 0
-) -> AsyncIterator[Record | Sequenced]:
+def _as_it_is(view: View) -> Sequenced:
+    task = Task.FromString(view.task)
+    return Sequenced(view.version, StreamResponse(task=task), snapshot=True)
+
+
+async def _items(pages: AsyncGenerator[Page, None]) -> AsyncIterator[Record | View]:
     """Flatten pages into records, and into the Task where records are no longer kept.
 
-    A failure of the run after its terminal record ends them with an error. So does, without one,
-    the Task with which the run of `message` is over: nothing that follows is of that message.
+    A failure of the run after its terminal record ends them with an error.
     """
     async with aclosing(pages):
         async for page in pages:
             for record in page.records:
                 yield record
             if page.snapshot is not None and page.snapshot.task:
-                task = Task.FromString(page.snapshot.task)
-                yield Sequenced(page.snapshot.version, StreamResponse(task=task), snapshot=True)
-            if message and page.snapshot is not None and _over(page.snapshot, message):
-                return
+                yield page.snapshot
             if page.end is not None and page.end.failure is not None:
                 raise page.end.failure.exception()
 
 
 def _over(snapshot: View, message: int) -> bool:
+    """The run of the message is over: nothing that follows is of it."""
     return snapshot.version >= message and message not in snapshot.messages
 
 
@@ -188,5 +193,9 @@ def _ends(record: Record, *, mine: bool) -> bool:
     if record.kind == Kind.ARTIFACT:
         return False
     status = event.task.status if record.kind == Kind.TASK else event.status_update.status
-    asks = mine and status.state == TaskState.TASK_STATE_INPUT_REQUIRED
-    return asks or status.state in TERMINAL
+    return _concludes(status.state, mine=mine)
+
+
+def _concludes(state: int, *, mine: bool) -> bool:
+    asks = mine and state == TaskState.TASK_STATE_INPUT_REQUIRED
+    return asks or state in TERMINAL

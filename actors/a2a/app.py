@@ -1,12 +1,11 @@
 """The server: an agent behind JSON-RPC, REST and gRPC, with its card.
 
-Neighbours: `handler.py` (what is served), `wire/` (HTTP routes), `grpc_server.py`,
+Neighbours: `handler.py` (what is served), `wire/` (HTTP routes), `serving.py` (start and end),
 `cli/serve.py` (runs this).
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -19,13 +18,18 @@ from a2a.utils.constants import (
 )
 from starlette.applications import Starlette
 
-from actors.a2a.grpc_server import grpc_server
 from actors.a2a.handler import RequestHandler
 from actors.a2a.health import health_routes
+from actors.a2a.serving import serving
 from actors.a2a.wire import jsonrpc_routes, rest_routes
 
 REST_PREFIX = "/rest"
 """REST lives beside JSON-RPC: its tenant routes would swallow any one-segment path at the root."""
+
+
+def address(host: str, port: int) -> str:
+    """Return `host:port`, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def interfaces(host: str, port: int, grpc_port: int | None) -> list[AgentInterface]:
@@ -33,10 +37,10 @@ def interfaces(host: str, port: int, grpc_port: int | None) -> list[AgentInterfa
 
     Clients of version 0.3 find it where the others do.
     """
-    base = f"http://{host}:{port}"
+    base = f"http://{address(host, port)}"
     found = [(TransportProtocol.JSONRPC, base), (TransportProtocol.HTTP_JSON, base + REST_PREFIX)]
     if grpc_port is not None:
-        found.append((TransportProtocol.GRPC, f"{host}:{grpc_port}"))
+        found.append((TransportProtocol.GRPC, address(host, grpc_port)))
     return [
         AgentInterface(url=url, protocol_binding=binding, protocol_version=version)
         for version in (PROTOCOL_VERSION_1_0, PROTOCOL_VERSION_0_3)
@@ -57,23 +61,16 @@ def build_app(
     had interrupted are settled; requests are answered before that, too.
 
     Args:
-        handler: serves the operations; closed when the application shuts down.
+        handler: serves the operations; retired when the application shuts down, or is told to.
         card: served at the well-known path.
         grpc_address: `host:port` to serve gRPC on; None for HTTP alone.
         metrics: with `/metrics`; None: if the packages of the extra `telemetry` are installed.
     """
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await handler.start()  # before gRPC, whose server cannot be left behind half started
-        try:
-            server = None if grpc_address is None else await grpc_server(handler, grpc_address)
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with serving(handler, grpc_address) as app.state.ending:
             yield
-            if server is not None:
-                # Takes no more calls from here on; those under way are answered by the drain.
-                await asyncio.gather(server.stop(grace=handler.policy.drain + 1), handler.aclose())
-        finally:
-            await handler.aclose()
 
     routes = [
         *health_routes(handler, metrics=metrics),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import NamedTuple
 
 from a2a.server.agent_execution import RequestContext, RequestContextBuilder
@@ -23,7 +24,7 @@ from actors.a2a.limits import Limits, Usage
 from actors.a2a.requests import Calls
 from actors.a2a.runtime import RuntimeHolder
 from actors.a2a.sayable import unsayable
-from actors.runtime import Caller, ReplyTo
+from actors.runtime import AskTimeout, Caller, ReplyTo
 from actors.task.core import TaskCore
 from actors.task.messages import Admitted, Send, Settled, View, Wait
 from actors.telemetry.spans import name_task, traceparent
@@ -210,7 +211,6 @@ class Entry:
         """
         name_task(str(request.task_id), str(request.context_id))
         core, usage = await self.core(), await self._usage()
-        key = self.calls.keep(context, request, usage.run(self.caller(context)))
         message = Send(
             request=_with_ids(params, request),
             context=str(request.context_id),
@@ -221,13 +221,17 @@ class Entry:
             stored=keyed.stored if keyed else None,
             hook=hook,
         )
-        try:
-            with client_errors():
-                caller = self.caller(context, key)
-                return await core.send(str(request.task_id), message, caller, traceparent())
-        except Exception:
-            self.calls.forget(key)
-            raise
+        task, caller = str(request.task_id), self.caller(context)
+        key = self.calls.keep(context, request, usage.run(caller))
+        caller, refused = caller._replace(key=key), partial(self.calls.forget, key)
+        with client_errors():
+            try:
+                return await core.send(task, message, caller, traceparent(), refused)
+            except AskTimeout:
+                raise  # the message may go on, and then its run forgets the call
+            except Exception:
+                refused()
+                raise
 
 
 def _with_ids(params: SendMessageRequest, request: RequestContext) -> bytes:

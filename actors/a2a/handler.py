@@ -188,7 +188,11 @@ class RequestHandler(Sending, Reading, RequestHandlerInterface):
         return ActorSystem(LoopClock(loop), loop.create_future)
 
     async def start(self) -> None:
-        """Start on the running loop before the first request, and settle what a crash has left."""
+        """Start on the running loop before the first request, and settle what a crash has left.
+
+        Ends a retirement, too.
+        """
+        self._runtime.reopen()
         await self._entry.core()
 
     async def recovery(self) -> Recovery:
@@ -222,6 +226,13 @@ class RequestHandler(Sending, Reading, RequestHandlerInterface):
         call more than once; the next request starts anew.
         """
         await self._runtime.close(self.policy.drain)
+
+    async def retire(self) -> None:
+        """As `aclose`, at the end of a server: requests on this loop are refused from now on.
+
+        A request that comes late must not open the journal again. Only `start` ends this.
+        """
+        await self._runtime.close(self.policy.drain, for_good=True)
 
     # -- cancel
 

@@ -19,8 +19,9 @@ import httpcore
 import httpx
 
 from actors.a2a.hook_config import Headers
-from actors.a2a.pinned import Pinned, Resolve
+from actors.a2a.pinned import Pinned, Resolve, by_system
 from actors.a2a.targets import TargetError, Targets
+from actors.a2a.threads import Threads
 from actors.a2a.verdicts import Answer
 from actors.task.delivery import Delivery
 
@@ -64,27 +65,32 @@ class HookClient:
     Args:
         delivery: the time for one connection, and how many there may be.
         targets: judges URLs and addresses.
-        tls: trusted certificates.
-        resolver: finds the addresses of a name.
+        tls: trusted certificates; None: the usual ones, loaded when they are first needed.
+        resolver: finds the addresses of a name; None: the system's.
     """
 
     def __init__(
-        self, delivery: Delivery, targets: Targets, tls: ssl.SSLContext, resolver: Resolve
+        self,
+        delivery: Delivery,
+        targets: Targets,
+        tls: ssl.SSLContext | None,
+        resolver: Resolve | None,
     ) -> None:
         self._targets = targets
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls,
-            max_connections=delivery.at_once,
-            max_keepalive_connections=IDLE_CONNECTIONS,
-            keepalive_expiry=IDLE,
-            network_backend=Pinned(targets, delivery.timeout, resolver),
-        )
+        self._tls = tls
+        self._loading = asyncio.Lock()
+        self._threads = Threads()
+        self._most = delivery.at_once
+        self._network = Pinned(targets, delivery.timeout, resolver or by_system(self._threads))
+        self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
+        """By scheme."""
         for name in ("httpcore.connection", "httpcore.http11"):
             logging.getLogger(name).addFilter(_not_of_ours)
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._pool.aclose()
+        for pool in self._pools.values():
+            await pool.aclose()
 
     async def send(self, url: httpx.URL, post: Post, deadline: float) -> tuple[str, Answer]:
         """POST to a URL, or to where it is moved; return the host that answered, and how.
@@ -112,10 +118,10 @@ class HookClient:
         host = url.raw_host.decode()
         try:
             target = self._targets.parse(str(url.join(location)))
-        except httpx.InvalidURL:
-            raise TargetError(f"{host} redirects to what is no URL") from None
         except TargetError as error:
             raise TargetError(f"{host} redirects to where it may not: {error}") from None
+        except (httpx.InvalidURL, ValueError):  # the latter of Python, which joins them
+            raise TargetError(f"{host} redirects to what is no URL") from None
         if target.scheme not in ("https", url.scheme):
             raise TargetError(f"{host} redirects from https to http")
         return target
@@ -126,23 +132,43 @@ class HookClient:
         """POST once and return the head of the answer; an error after that does not count."""
         answer: Answer | None = None
         loop = asyncio.get_running_loop()
-        exchange = self._pool.stream(
-            b"POST",
-            _core(url),
-            headers=[(b"Host", url.netloc), *headers],
-            content=body,
-            extensions={"sni_hostname": url.raw_host.decode().removesuffix(".")},
-        )
         try:
-            async with asyncio.timeout_at(deadline) as bound, exchange as response:
-                answer = Answer.of(response)
-                bound.reschedule(min(deadline, loop.time() + BODY))
-                async for _ in response.aiter_stream():
-                    pass  # only so that the connection can be used again
+            async with asyncio.timeout_at(deadline) as bound:
+                pool = await self._pool(url.scheme)
+                exchange = pool.stream(
+                    b"POST",
+                    _core(url),
+                    headers=[(b"Host", url.netloc), *headers],
+                    content=body,
+                    extensions={"sni_hostname": url.raw_host.decode().removesuffix(".")},
+                )
+                async with exchange as response:
+                    answer = Answer.of(response)
+                    bound.reschedule(min(deadline, loop.time() + BODY))
+                    async for _ in response.aiter_stream():
+                        pass  # only so that the connection can be used again
         except (TimeoutError, httpcore.NetworkError, httpcore.RemoteProtocolError):
             if answer is None:
                 raise
         return answer
+
+    async def _pool(self, scheme: str) -> httpcore.AsyncConnectionPool:
+        tls = await self._trusted() if scheme == "https" else None
+        if scheme not in self._pools:
+            self._pools[scheme] = httpcore.AsyncConnectionPool(
+                ssl_context=tls,
+                max_connections=self._most,
+                max_keepalive_connections=IDLE_CONNECTIONS,
+                keepalive_expiry=IDLE,
+                network_backend=self._network,
+            )
+        return self._pools[scheme]
+
+    async def _trusted(self) -> ssl.SSLContext:
+        async with self._loading:  # once, and not on the loop: it takes some 50 ms
+            if self._tls is None:
+                self._tls = await self._threads.call("", httpx.create_ssl_context)
+            return self._tls
 
 
 def _port(url: httpx.URL) -> int:

@@ -12,7 +12,8 @@ from a2a.types import TaskPushNotificationConfig
 
 from actors.a2a.targets import LONGEST_URL
 
-LONGEST_ID = 200
+LONGEST_ID = 500
+"""Bytes: it is part of the name of a durable consumer, which stands in an index."""
 LONGEST_TOKEN = 4096
 LONGEST_CREDENTIALS = 16 * 1024
 LONGEST_SCHEME = 100
@@ -33,7 +34,8 @@ def check_config(config: TaskPushNotificationConfig) -> None:
     Raises:
         ConfigError: one of them is too long, or cannot be said in a header.
     """
-    _check_length("id", config.id, LONGEST_ID)
+    if (size := len(config.id.encode())) > LONGEST_ID:
+        raise ConfigError(f"the id has {size} bytes, expected at most {LONGEST_ID}")
     if not config.id.isprintable():
         raise ConfigError("the id has control characters in it")
     _check_length("url", config.url, LONGEST_URL)

@@ -5,7 +5,8 @@ OutboxActor's to decide. What is secret (token, credentials, path and query of t
 the request only: never into a log line, an error or `Delivered.why`.
 
 Neighbours: `hook_client.py` (sends), `hook_config.py` (headers), `targets.py` (which addresses),
-`verdicts.py` (what an answer means), `webhook.py` (the port for a sender of the user's own).
+`verdicts.py` (what an answer means), `notifying.py` (what both ports have in common), `webhook.py`
+(the port for a sender of the user's own).
 """
 
 from __future__ import annotations
@@ -14,25 +15,22 @@ import asyncio
 import json
 import logging
 import ssl
-import traceback
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 from urllib.parse import quote
 
-import httpx
 from a2a.types import StreamResponse, TaskPushNotificationConfig
 from google.protobuf.json_format import MessageToDict
 
 from actors.a2a.hook_client import HookClient, Post
 from actors.a2a.hook_config import secrets
-from actors.a2a.pinned import Resolve, resolve
+from actors.a2a.notifying import Notifying, about
+from actors.a2a.pinned import Resolve
 from actors.a2a.targets import Targets
 from actors.a2a.verdicts import Judgement, of_answer, of_failure
-from actors.runtime import ActorRef, ActorSystem
+from actors.runtime import ActorSystem
+from actors.runtime.journal.record import Record
 from actors.task.delivery import Delivery
-from actors.task.orders import OUTBOX, Delivered, Verdict
 from actors.task.ports import Notify
 from actors.telemetry import Observer, Telemetry
 from actors.telemetry.spans import headers as trace_headers
@@ -43,6 +41,8 @@ A2A_JSON = "application/a2a+json"
 """The content type that the specification asks for (R60)."""
 PLAIN_JSON = "application/json"
 """The one that a2a-sdk sends."""
+BODIES = 8 * 1024 * 1024
+"""Bytes of records and their JSON that are kept, beside the latest one."""
 
 
 def _agent() -> bytes:
@@ -55,7 +55,7 @@ def _agent() -> bytes:
 _AGENT = _agent()
 
 
-class Hooks:
+class Hooks(Notifying):
     """Sends notifications by HTTP, as the OutboxActor says.
 
     Args:
@@ -79,36 +79,18 @@ class Hooks:
         *,
         content_type: str = PLAIN_JSON,
         tls: ssl.SSLContext | None = None,
-        resolver: Resolve = resolve,
+        resolver: Resolve | None = None,
         observer: Observer | None = None,
     ) -> None:
+        super().__init__(system, loop, observer or Observer(Telemetry()))
         self._delivery = delivery
         self._targets = Targets(delivery.allow)
-        self._system = system
-        self._loop = loop
         self._content_type = content_type.encode()
         self._tls = tls
         self._resolver = resolver
-        self._observer = observer or Observer(Telemetry())
         self._client: HookClient | None = None
-        self._attempts: set[asyncio.Task[Judgement]] = set()
-        self._closed = False
+        self._bodies = Bodies()
         self._warned = False
-
-    def perform(self, request: Notify, sender: ActorRef[Any]) -> None:
-        """Begin an attempt; Delivered is told when it is over, also when it was given up."""
-        if self._closed:
-            self._tell(request, Judgement(Verdict.RETRY, "the server is shutting down"))
-            return
-        attempt = self._loop.create_task(self._attempt(request))
-        self._attempts.add(attempt)
-        attempt.add_done_callback(partial(self._over, request))
-
-    def close(self) -> None:
-        """Give up what is under way, and begin nothing more."""
-        self._closed = True
-        for attempt in self._attempts:
-            attempt.cancel()
 
     async def aclose(self) -> None:
         """Give up what is under way, and close every connection."""
@@ -117,32 +99,6 @@ class Hooks:
         if self._client is not None:
             await self._client.aclose()
             self._client = None
-
-    def _over(self, request: Notify, attempt: asyncio.Task[Judgement]) -> None:
-        self._attempts.discard(attempt)
-        if attempt.cancelled():
-            judgement = Judgement(Verdict.RETRY, "the attempt was given up")
-        elif (error := attempt.exception()) is not None:  # of the observer: ours are judgements
-            judgement = self._bug(request, error)
-        else:
-            judgement = attempt.result()
-        self._tell(request, judgement)
-
-    def _tell(self, request: Notify, judgement: Judgement) -> None:
-        verdict, why, wait = judgement
-        if verdict is not Verdict.DONE:
-            level = logging.WARNING if verdict is Verdict.REFUSED else logging.INFO
-            logger.log(
-                level,
-                "webhook %r of task %s: record %d, attempt %d: %s",
-                request.hook,
-                request.task,
-                request.record.seq,
-                request.attempt,
-                why,
-                extra=_about(request),
-            )
-        self._system.tell(OUTBOX, Delivered(request.task, request.hook, verdict, why, wait))
 
     async def _attempt(self, request: Notify) -> Judgement:
         with self._observer.attempt(request, self._loop.time) as attempt:
@@ -165,20 +121,6 @@ class Hooks:
             judgement = of_failure(error, host)
             return judgement or self._bug(request, error)
 
-    def _bug(self, request: Notify, error: BaseException) -> Judgement:
-        lines = "".join(traceback.format_tb(error.__traceback__))
-        kind = type(error).__name__
-        logger.error(
-            "webhook %r of task %s: cannot send record %d: %s in\n%s",
-            request.hook,
-            request.task,
-            request.record.seq,
-            kind,
-            lines,
-            extra=_about(request),
-        )
-        return Judgement(Verdict.REFUSED, f"the notification could not be made: {kind}")
-
     def _post(self, request: Notify, config: TaskPushNotificationConfig) -> Post:
         authentication = config.authentication
         if authentication.scheme and not authentication.credentials and not self._warned:
@@ -188,7 +130,7 @@ class Hooks:
                 "Authorization header; neither does any other such webhook",
                 request.hook,
                 request.task,
-                extra=_about(request),
+                extra=about(request),
             )
         public = [
             (b"Content-Type", self._content_type),
@@ -197,20 +139,35 @@ class Hooks:
             (b"X-A2A-Sequence", str(request.record.seq).encode()),
             *((name.encode(), value.encode()) for name, value in trace_headers().items()),
         ]
-        return Post(public, secrets(config), _body(request))
+        return Post(public, secrets(config), self._bodies.of(request.record))
 
     def _connected(self) -> HookClient:
         if self._client is None:
-            tls = self._tls or httpx.create_ssl_context()
-            self._client = HookClient(self._delivery, self._targets, tls, self._resolver)
+            self._client = HookClient(self._delivery, self._targets, self._tls, self._resolver)
         return self._client
 
 
-def _about(request: Notify) -> dict[str, object]:
-    return {"task": request.task, "hook": request.hook, "seq": request.record.seq}
+class Bodies:
+    """Bodies of requests, kept for the other webhooks of a task and for further attempts."""
+
+    def __init__(self) -> None:
+        self._kept: dict[bytes, bytes] = {}
+        """Payload of a record -> JSON; the latest used is last."""
+        self._size = 0
+
+    def of(self, record: Record) -> bytes:
+        """Return what streams carry for a record, as JSON (R60, R93)."""
+        body = self._kept.pop(record.payload, None)
+        if body is None:
+            body = _json(record.payload)
+            self._size += len(record.payload) + len(body)
+        self._kept[record.payload] = body
+        while self._size > BODIES and len(self._kept) > 1:
+            oldest = next(iter(self._kept))
+            self._size -= len(oldest) + len(self._kept.pop(oldest))
+        return body
 
 
-def _body(request: Notify) -> bytes:
-    """Return what streams carry for a record, as JSON (R60, R93)."""
-    told = MessageToDict(StreamResponse.FromString(request.record.payload))
+def _json(payload: bytes) -> bytes:
+    told = MessageToDict(StreamResponse.FromString(payload))
     return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()

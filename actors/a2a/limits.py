@@ -50,6 +50,8 @@ class Limits:
     what a record can carry."""
     parts: int | None = 1_000
     """In one message."""
+    references: int | None = 20
+    """Tasks that one message refers to; each is read for the agent (R10)."""
     history: int | None = 10_000
     """Messages of a task; it takes no further ones from clients."""
     artifacts: int | None = 10_000
@@ -94,7 +96,7 @@ class Limits:
             size: of it, in serialised bytes.
 
         Raises:
-            InvalidParamsError: it has too many bytes or parts.
+            InvalidParamsError: it has too many bytes or parts, or refers to too many tasks.
         """
         most = self.message_bytes or RECORD_BYTES
         if size > most:
@@ -107,6 +109,14 @@ class Limits:
             raise _beyond(
                 "parts",
                 f"The message has {found} parts, {self.parts} are allowed: send several messages.",
+            )
+
+        found = len(params.message.reference_task_ids)
+        if self.references is not None and found > self.references:
+            raise _beyond(
+                "references",
+                f"The message refers to {found} tasks, {self.references} are allowed: name those "
+                "that it is about.",
             )
 
     def check_history(self, task: Task) -> None:

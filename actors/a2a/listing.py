@@ -21,6 +21,9 @@ from actors.task.orders import TaskPage
 DEFAULT_PAGE = 50
 """R72."""
 
+_TIMES = range(-(2**63), 2**63)
+"""That a journal can compare with, in milliseconds; a page token may have been made up."""
+
 
 def query(params: ListTasksRequest, caller: Caller, *, external: bool) -> Query:
     """Return what the journal is asked for a ListTasks request (R67 to R73).
@@ -81,7 +84,7 @@ def _decoded(token: str) -> tuple[int, str]:
         at, task = msgpack.unpackb(packed)
     except (binascii.Error, ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
         raise _not_ours() from error
-    if not isinstance(at, int) or not isinstance(task, str):
+    if not isinstance(at, int) or not isinstance(task, str) or at not in _TIMES:
         raise _not_ours()
     return at, task
 

@@ -4,20 +4,22 @@ The name is resolved where the connection is made, and the very addresses that w
 connected to, so a name server has no second chance to answer otherwise. TLS and the Host header
 keep the name. A connection that is used again goes where it went.
 
-Neighbours: `targets.py` (judges), `hook_client.py` (sends over these connections).
+Neighbours: `targets.py` (judges), `threads.py` (where the system's resolver is asked),
+`hook_client.py` (sends over these connections).
 """
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import httpcore
 
 from actors.a2a.targets import Address, TargetError, Targets, literal
+from actors.a2a.threads import Threads
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Returns the addresses of a host, as text. Raises OSError when there are none."""
@@ -28,11 +30,25 @@ ANSWER = 32 * 1024
 CHUNK = 4096
 
 
-async def resolve(host: str, port: int) -> Sequence[str]:
-    """Ask the system's resolver."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(info[4][0]) for info in found]
+def by_system(threads: Threads) -> Resolve:
+    """Return how to ask the system's resolver, which gives few threads to the names of a domain."""
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        return [str(info[4][0]) for info in await threads.call(domain(host), ask)]
+
+    return resolve
+
+
+def domain(host: str) -> str:
+    """Return the part of a name that somebody has registered, as far as it can be guessed.
+
+    It is what the name's servers, and so their failures, depend on: two labels, or three where the
+    last two are as those of co.uk.
+    """
+    labels = host.lower().removesuffix(".").split(".")
+    shared = len(labels) > 2 and len(labels[-1]) == 2 and len(labels[-2]) <= 3
+    return ".".join(labels[-3 if shared else -2 :])
 
 
 class Pinned(httpcore.AsyncNetworkBackend):
@@ -44,7 +60,7 @@ class Pinned(httpcore.AsyncNetworkBackend):
         resolver: finds the addresses of a name.
     """
 
-    def __init__(self, targets: Targets, timeout: float, resolver: Resolve = resolve) -> None:
+    def __init__(self, targets: Targets, timeout: float, resolver: Resolve) -> None:
         self._targets = targets
         self._timeout = timeout
         self._resolve = resolver

@@ -7,6 +7,7 @@ Neighbours: `handler.py` (uses it where the user passes no builder), `entry.py` 
 
 from __future__ import annotations
 
+import logging
 from typing import Any, cast
 
 from a2a.server.agent_execution import RequestContextBuilder, SimpleRequestContextBuilder
@@ -16,6 +17,9 @@ from a2a.types import Task
 from a2a.utils.errors import TaskNotFoundError
 
 from actors.a2a.entry import Entry
+from actors.a2a.errors import RetryableError
+
+logger = logging.getLogger("actors.a2a")
 
 
 class Referred:
@@ -31,6 +35,11 @@ class Referred:
         try:
             return await self.entry.task(task, context)
         except TaskNotFoundError:
+            return None
+        except RetryableError as error:
+            # Also asked for a run that begins again, or while the server drains: it is better run
+            # without them than not at all.
+            logger.warning("task %s, which a message refers to, cannot be read: %s", task, error)
             return None
 
 

@@ -189,6 +189,12 @@ class RuntimeHolder:
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self._runtime: Runtime | None = None
+        self._retired: asyncio.AbstractEventLoop | None = None
+
+    def reopen(self) -> None:
+        """Serve again on a loop where it was closed for good, once that is done."""
+        if self._mine() is None:
+            self._retired = None
 
     async def usage(self) -> Usage:
         """Return what owners have of the runtime of the running loop; raises as `core`."""
@@ -201,9 +207,11 @@ class RuntimeHolder:
 
         Raises:
             RuntimeError: the handler is in use on another loop that still runs.
-            ActorStopped: the handler is closing.
+            ActorStopped: the handler is closing, or closed for good on this loop.
         """
         loop = asyncio.get_running_loop()
+        if self._retired is loop:
+            raise ActorStopped("the handler is closed")
         runtime = self._mine()
         if runtime is None or runtime.loop is not loop:
             runtime = self._replace(runtime, loop)
@@ -238,8 +246,15 @@ class RuntimeHolder:
         old.discard()
         self._runtime = None
 
-    async def close(self, drain: float) -> None:
-        """Close the runtime, once, however many ask; nobody's patience cuts the drain short."""
+    async def close(self, drain: float, *, for_good: bool = False) -> None:
+        """Close the runtime, once, however many ask; nobody's patience cuts the drain short.
+
+        Args:
+            drain: seconds that runs have.
+            for_good: nothing on the running loop begins anew.
+        """
+        if for_good:
+            self._retired = asyncio.get_running_loop()
         runtime = self._mine()
         if runtime is None:
             return

@@ -177,17 +177,18 @@ def _url(text: str) -> httpx.URL:
         raise TargetError("the URL has blanks, control characters or backslashes in it")
     try:
         url = httpx.URL(text)
-    except httpx.InvalidURL:
+        host = url.raw_host.decode()
+    except (httpx.InvalidURL, UnicodeError):  # the latter of a host that is not ASCII, in brackets
         raise TargetError("that is no URL; expected one as https://host/path") from None
     if url.scheme not in ("http", "https"):
         raise TargetError(f"the URL's scheme is {_short(url.scheme)}, expected http or https")
-    if not url.raw_host:
+    if not host:
         raise TargetError("the URL has no host; expected one as https://host/path")
     if "@" in _AUTHORITY.sub(r"\1", text):
         raise TargetError("the URL has a user or password in it; use token or authentication")
     if url.port is not None and not 1 <= url.port <= 0xFFFF:
         raise TargetError(f"the URL's port is {url.port}, expected 1 to 65535")
-    if "%" in url.raw_host.decode():
+    if "%" in host:
         raise TargetError("the URL's host has a zone or an escaped character, expected neither")
     return url
 

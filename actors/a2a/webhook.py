@@ -1,21 +1,23 @@
 """The WebhookPort for real: the `PushNotificationSender` that the user passed.
 
-A sender that raises is logged and never heard of by the task (R62 is the sender's to keep).
+A sender that raises is logged and never heard of by the task (R62 is the sender's to keep); one
+that is cancelled is called again.
 
-Neighbours: `task/outbox.py` (commands this), `runtime.py` (wires it).
+Neighbours: `notifying.py` (what both ports have in common), `runtime.py` (wires it).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
 
 from a2a.server.tasks import PushNotificationSender
 from a2a.types import StreamResponse
 
-from actors.runtime import ActorRef, ActorSystem
-from actors.task.orders import OUTBOX, Delivered, Verdict
+from actors.a2a.notifying import Notifying, about
+from actors.a2a.verdicts import Judgement
+from actors.runtime import ActorSystem
+from actors.task.orders import Verdict
 from actors.task.ports import Notify
 from actors.telemetry import Observer
 
@@ -25,7 +27,7 @@ RAISED = "raised"
 """What metrics say of an attempt whose sender raised; its task is told that it is done."""
 
 
-class Webhooks:
+class Webhooks(Notifying):
     """Sends one notification at a time for each task, as the OutboxActor says."""
 
     def __init__(
@@ -35,33 +37,21 @@ class Webhooks:
         loop: asyncio.AbstractEventLoop,
         observer: Observer,
     ) -> None:
+        super().__init__(system, loop, observer)
         self._sender = sender
-        self._observer = observer
-        self._system = system
-        self._loop = loop
-        self._sending: set[asyncio.Task[None]] = set()
 
-    def perform(self, request: Notify, sender: ActorRef[Any]) -> None:
-        """Begin to send; Delivered is told when it is over, well or not."""
-        sending = self._loop.create_task(self._send(request))
-        self._sending.add(sending)
-        sending.add_done_callback(self._sending.discard)
+    async def _attempt(self, request: Notify) -> Judgement:
+        with self._observer.attempt(request, self._loop.time) as attempt:
+            attempt.verdict = await self._send(request)
+        return Judgement(Verdict.DONE)
 
-    async def _send(self, request: Notify) -> None:
+    async def _send(self, request: Notify) -> str:
         response = StreamResponse.FromString(request.record.payload)
         event = getattr(response, str(response.WhichOneof("payload")))
         try:
-            with self._observer.attempt(request, self._loop.time) as attempt:
-                attempt.verdict = RAISED
-                await self._sender.send_notification(request.task, event)
-                attempt.verdict = Verdict.DONE.value
+            await self._sender.send_notification(request.task, event)
         except Exception:
-            about = {"task": request.task, "seq": request.record.seq}
-            logger.exception("could not notify about task %s", request.task, extra=about)
-        finally:  # also when the sender is cancelled, by us or by itself
-            self._system.tell(OUTBOX, Delivered(request.task))
-
-    def close(self) -> None:
-        """Give up what is under way; for a system that shuts down."""
-        for sending in self._sending:
-            sending.cancel()
+            said = about(request)
+            logger.exception("could not notify about task %s", request.task, extra=said)
+            return RAISED
+        return Verdict.DONE.value

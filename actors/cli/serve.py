@@ -22,10 +22,10 @@ import uvicorn
 from a2a.types import AgentCard
 from rich.console import Console
 from rich.text import Text
-from sse_starlette.sse import AppStatus
 
 from actors.a2a import Limits, Policy, RequestHandler, Retention
-from actors.a2a.app import build_app, interfaces
+from actors.a2a.app import address, build_app, interfaces
+from actors.a2a.serving import Ending
 from actors.cli.failure import CommandError
 from actors.cli.guard import connections, guarded
 from actors.cli.journals import shown, told_in_a_line
@@ -35,7 +35,8 @@ from actors.cli.webhooks import allowing_for
 from actors.cli.words import LogFormat
 from actors.runtime.journal.errors import StorageError
 
-_WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - recognised, not bound to
+_ANY = "0.0.0.0"  # noqa: S104 - what an empty host means, which gRPC does not take
+_WILDCARDS = frozenset({"", _ANY, "::"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,7 @@ def serve(options: Options, console: Console) -> None:
 async def _serve(
     options: Options, handler: RequestHandler, card: AgentCard, console: Console
 ) -> None:
-    grpc_address = f"{options.host}:{options.grpc_port}" if options.grpc_port else None
+    grpc_address = address(options.host or _ANY, options.grpc_port) if options.grpc_port else None
     app = build_app(handler, card, grpc_address, metrics=options.metrics)
     config = uvicorn.Config(
         app,
@@ -109,15 +110,14 @@ async def _serve(
         lifespan="off",  # entered below, so that its errors are ours to tell
         timeout_graceful_shutdown=int(options.policy.drain) + 2,
     )
-    # By default streams would be cut off without a word; the drain gives each its last event.
-    AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call] # it has none
     if options.grpc_port:
         _bound(options.host, options.grpc_port).close()  # gRPC says it in lines of its own
     with _bound(options.host, options.port) as sock:
         try:
             await _start(handler)
             async with app.router.lifespan_context(app):
-                server = Server(config, handler, lambda: _announce(options, card, console))
+                ending: Ending = app.state.ending
+                server = Server(config, ending, lambda: _announce(options, card, console))
                 await _until_signalled(server, sock)
         except Exception as error:
             raise _explained(error) from error
@@ -135,13 +135,11 @@ async def _start(handler: RequestHandler) -> None:
 
 
 class Server(uvicorn.Server):
-    """uvicorn, draining the handler while it waits for open connections."""
+    """uvicorn, draining while it waits for open connections."""
 
-    def __init__(
-        self, config: uvicorn.Config, handler: RequestHandler, ready: Callable[[], None]
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, ending: Ending, ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self._handler = handler
+        self._ending = ending
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -151,10 +149,10 @@ class Server(uvicorn.Server):
             self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let runs end; begins once uvicorn has closed the intake, before its first await."""
-        draining = asyncio.create_task(self._handler.aclose())
+        """End the intake over gRPC with that over HTTP, and let runs end meanwhile."""
+        self._ending.begin()
         await super().shutdown(sockets)
-        await draining
+        await self._ending.over()
 
 
 async def _until_signalled(server: Server, sock: socket.socket) -> None:
@@ -179,8 +177,8 @@ def _bound(host: str, port: int) -> socket.socket:
     except OSError as error:
         sock.close()
         raise CommandError(
-            f"cannot serve on {host}:{port}: {error.strerror}; choose another with --port or "
-            "--grpc-port"
+            f"cannot serve on {address(host, port)}: {error.strerror}; choose another with --port "
+            "or --grpc-port"
         ) from error
     return sock
 

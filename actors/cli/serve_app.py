@@ -5,6 +5,8 @@ Neighbours: `app.py` (adds it), `serve.py` (what it does).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from actors.cli.failure import CommandError
 from actors.cli.options import DEFAULT_DATABASE, AllowWebhooks, Database
 from actors.cli.words import Durability, Level, LogFormat, Preset, Recovery, duration
 
@@ -153,12 +156,25 @@ def serve(
     from actors.a2a import Limit, Limits, Policy, Retention
     from actors.cli import serve as serving
 
+    if grpc_port == port:
+        raise CommandError(f"--port and --grpc-port are both {port}: give each its own", 2)
     preset = Policy.sdk if policy is Preset.SDK else Policy.spec
-    chosen = preset(recovery=recovery.value, drain=drain)
+    with _judging("--drain"):
+        chosen = preset(recovery=recovery.value, drain=drain)
     if deduplicate is not None:
         chosen = replace(chosen, deduplicate=deduplicate)
-    limit = Limit(age=duration(keep)) if keep is not None else Limit()
-    records = duration(keep_records) if keep_records is not None else None
+    with _judging("--keep, --keep-records"):
+        limit = Limit(age=duration(keep)) if keep is not None else Limit()
+        records = duration(keep_records) if keep_records is not None else None
+        retention = Retention.terminal(limit, records=records)
+    with _judging("--rate"):
+        limits = Limits(
+            message_bytes=max_message_bytes,
+            body_bytes=2 * max_message_bytes,  # a character may take more in JSON
+            streams=streams_per_owner or None,
+            runs=runs_per_owner or None,
+            rate=rate,
+        )
     options = serving.Options(
         agent=agent,
         host=host,
@@ -167,15 +183,9 @@ def serve(
         database=database,
         durability=durability.value,
         policy=chosen,
-        retention=Retention.terminal(limit, records=records),
+        retention=retention,
         card=card,
-        limits=Limits(
-            message_bytes=max_message_bytes,
-            body_bytes=2 * max_message_bytes,  # a character may take more in JSON
-            streams=streams_per_owner or None,
-            runs=runs_per_owner or None,
-            rate=rate,
-        ),
+        limits=limits,
         connections=connections,
         allow_webhooks=tuple(allow_webhooks or ()),
         log_level=log_level.value,
@@ -183,3 +193,16 @@ def serve(
         metrics=metrics,
     )
     serving.serve(options, Console())
+
+
+@contextmanager
+def _judging(option: str) -> Iterator[None]:
+    """Tell what is refused of an option's value.
+
+    Raises:
+        CommandError: in place of a ValueError.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise CommandError(f"{option}: {error}", 2) from error

@@ -29,7 +29,7 @@ class Promise:
         ask: for words.
         deadline: monotonic seconds after which no answer is waited for.
         dead_letter: told (answer, reason) of each answer that comes too late, or twice.
-        undelivered: told a result that did not reach the asker.
+        undelivered: told a result, or an error, that did not reach the asker.
     """
 
     __slots__ = ("_ask", "_dead_letter", "_over", "_timer", "_undelivered", "deadline", "future")
@@ -80,6 +80,15 @@ class Promise:
             self._over = "second answer"
         else:
             self._missed(error)
+            if self._undelivered is not None:
+                self._give_back(self._undelivered, error)
+
+    def lapsed(self) -> None:
+        """The ask was not handled before its deadline, of which the asker has been told."""
+        if self._undelivered is not None:
+            ref, message, _ = self._ask
+            lapsed = AskTimeout(f"{type(message).__qualname__} was not handled by {ref} in time")
+            self._give_back(self._undelivered, lapsed)
 
     def abandoned(self) -> None:
         """The asker was cancelled; an answer that has come already has not reached it."""
@@ -87,8 +96,13 @@ class Promise:
         if self._timer is not None:
             self._timer.cancel()
         answered, self._over = self._over == "second answer", "asker gone"
-        if answered and not future.cancelled() and future.exception() is None:
+        if not answered or future.cancelled():
+            return
+        error = future.exception()
+        if error is None:
             self.resolve(future.result())
+        elif isinstance(error, Exception):
+            self.reject(error)
 
     def _expired(self) -> None:
         if self._over:

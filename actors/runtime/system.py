@@ -140,7 +140,8 @@ class ActorSystem(AddressBook):
             caller: on whose behalf.
             timeout: seconds until `AskTimeout`.
             undelivered: told the answer when it comes and the asker has gone, for answers that
-                hold something that must be given back.
+                hold something that must be given back; told an error when that is the answer, or
+                the message was not handled before its deadline.
             trace: W3C traceparent.
 
         Raises:
@@ -216,6 +217,8 @@ class ActorSystem(AddressBook):
             reason = "stale timer"
         elif envelope.deadline and envelope.deadline < self._monotonic():
             reason = "deadline passed"  # its asker has been told so
+            if isinstance(envelope.reply_to, Promise):
+                envelope.reply_to.lapsed()
         elif timer is not None:
             del cell.timers[timer.name]
         if reason:

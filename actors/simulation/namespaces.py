@@ -40,7 +40,8 @@ class Swap:
         """Swap in all modules; modules named in `seen` only in their variables."""
         modules: list[tuple[str, object]] = list(sys.modules.items())  # may hold None
         for name, module in modules:
-            if not isinstance(module, ModuleType) or not _open(name):
+            # By its type: what only says that it is a module (libraries of cffi) has no namespace.
+            if not issubclass(type(module), ModuleType) or not _open(name):
                 continue
             space = ModuleType.__getattribute__(module, "__dict__")  # wakes no lazy module
             self._space(space)

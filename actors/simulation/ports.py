@@ -262,8 +262,8 @@ def _looking(asked: Asked) -> str:
     match asked:
         case NextRecords(_, place, limit, consumer):
             return f"{place.log} after {place.seq} at most {limit} {consumer}"
-        case WholeLog(_, log, consumer):
-            return f"all of {log} {consumer}"
+        case WholeLog(_, log):
+            return f"all of {log}"
         case Heads(_, after, limit, active):
             return f"{limit} heads after {after!r} {active=}"
         case Unconsumed(_, consumer, after, limit):

@@ -230,7 +230,10 @@ class TaskCore:
         """
         ref = task_ref(task)
         if self._theirs(ref, caller):
-            await self.system.ask(JOURNAL, ReadLog(task), caller)
+            try:
+                await self.system.ask(JOURNAL, ReadLog(task), caller)
+            except AskTimeout:
+                raise StorageUnavailable("the journal did not answer in time") from None
             raise Rules.unknown()
         return await self.system.ask(ref, message, caller, timeout, undelivered, trace)
 
@@ -248,7 +251,12 @@ class TaskCore:
         return found
 
     async def send(
-        self, task: str, message: Send, caller: Caller, trace: str = ""
+        self,
+        task: str,
+        message: Send,
+        caller: Caller,
+        trace: str = "",
+        refused: Callable[[], None] | None = None,
     ) -> Admitted | Settled:
         """Hand a message in: `Admitted` for Wait.STREAM, to be `reading` then, else `Settled`.
 
@@ -257,9 +265,20 @@ class TaskCore:
             message: what is sent.
             caller: who sends.
             trace: W3C traceparent of the request; the run goes on with it, after a crash too.
+            refused: told when the message is refused, and its sender is not there to hear so.
+
+        Raises:
+            AskTimeout: the deadline passed; the message may go on.
         """
+
+        def undelivered(answer: object) -> None:
+            self.let_out(task, answer)
+            if refused is not None and isinstance(answer, Exception):
+                refused()
+
+        deadline = self.policy.request_deadline
         answer: Admitted | Settled = await self.ask(
-            task, message, caller, self.policy.request_deadline, partial(self.let_out, task), trace
+            task, message, caller, deadline, undelivered, trace
         )
         return answer
 

@@ -17,6 +17,8 @@ from actors.runtime.journal.record import Record
 from actors.task.orders import Hook
 from actors.task.record import Kind
 
+_PORTS = {"http": "80", "https": "443"}
+
 READ = 64
 """Records that are read at a time."""
 
@@ -29,6 +31,8 @@ QUEUE = 256
 class Doing(Enum):
     """What a courier is about."""
 
+    LEFT = "left"
+    """By an earlier process; its turn is still to come."""
     NOTHING = "nothing"
     READING = "reading"
     WAITING = "waiting"
@@ -49,19 +53,9 @@ class Courier:
     """
 
     __slots__ = (
-        *(
-            "_asked",
-            "_first",
-            "_handed",
-            "attempt",
-            "began",
-            "behind",
-            "checked",
-            "closed",
-            "doing",
-        ),
-        *("failed_at", "failing", "hook", "id", "known", "noting", "queue", "receiver"),
-        *("sent", "why"),
+        *("_asked", "_first", "_handed", "_told", "attempt", "began", "behind", "checked"),
+        *("closed", "doing", "failed_at", "failing", "hook", "id", "known", "noting", "queue"),
+        *("receiver", "sent", "unread", "why"),
     )
 
     def __init__(self, hook: str, known: int, *, behind: bool) -> None:
@@ -92,12 +86,27 @@ class Courier:
         """The journal is being told that all up to here is done with."""
         self.checked = False
         """The journal had nothing after `known` when it was asked last."""
+        self.unread = 0
+        """How often in a row the journal could not be read."""
+        self._told = b""
+        """Its configuration when the latest attempt began."""
         self._first = self._handed = self._asked = 0
 
     @property
     def busy(self) -> bool:
         """Something is under way that will be reported."""
-        return self.doing is not Doing.NOTHING
+        return self.doing not in (Doing.NOTHING, Doing.LEFT)
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing is under way, or will be before its turn comes, or a timer is over."""
+        stuck = self.doing is Doing.NOTHING and self.unread > 0
+        return stuck or self.doing in (Doing.RESTING, Doing.LEFT)
+
+    @property
+    def unserved(self) -> bool:
+        """It is not known whom it notifies, if anybody."""
+        return self.hook is None and self.closed == NOTHING
 
     @property
     def done(self) -> bool:
@@ -114,6 +123,11 @@ class Courier:
         """What is being sent is for a webhook that was deleted meanwhile."""
         since = 0 if self.hook is None else self.hook.since
         return self.closed != NOTHING or (self.sent is not None and self.sent.seq <= since)
+
+    @property
+    def replaced(self) -> bool:
+        """What is being sent is sent by a configuration that was replaced meanwhile."""
+        return self.hook is not None and self.hook.config != self._told
 
     @property
     def lost(self) -> bool:
@@ -184,7 +198,8 @@ class Courier:
         """Take over records that were just committed, in order."""
         self._first = self._first or records[0].seq
         self._handed, self.checked = records[-1].seq, False
-        self.behind = self.behind or len(self.queue) >= QUEUE
+        full = len(self.queue) >= QUEUE or self.doing in (Doing.WAITING, Doing.RESTING)
+        self.behind = self.behind or full
         if not self.behind:
             self.queue.extend(record for record in records if record.seq > self.known)
             self.known = max(self.known, records[-1].seq)
@@ -212,7 +227,8 @@ class Courier:
         elif self.closed == NOTHING and record.kind in pushed:
             self.queue.append(record)
         elif self.closed != NOTHING and self._sets_it(record):
-            self.serve(Hook(self.id, record.seq, record.payload))
+            owner = ("", "") if self.hook is None else self.hook.owner
+            self.serve(Hook(self.id, record.seq, record.payload, owner))
 
     def _sets_it(self, record: Record) -> bool:
         return record.kind == Kind.HOOK_SET and _id(record.payload) == self.id
@@ -221,18 +237,35 @@ class Courier:
 
     def send(self) -> Record:
         """Return what is to be sent now."""
-        self.doing = Doing.SENDING
-        if self.sent is None:
-            self.sent = self.queue.popleft()
+        record = self._next()
+        self.doing, self._told = Doing.SENDING, b"" if self.hook is None else self.hook.config
         self.attempt += 1
-        return self.sent
+        return record
+
+    def wait(self) -> None:
+        """Wait for room to send."""
+        self._hold(Doing.WAITING)
 
     def rest(self) -> None:
-        """Wait for the next attempt; what is to come after it waits in the journal."""
-        self.doing = Doing.RESTING
-        if self.queue and self.sent is not None:
+        """Wait for the next attempt."""
+        self._hold(Doing.RESTING)
+
+    def again(self) -> None:
+        """Begin anew with what was sent."""
+        self.doing = Doing.NOTHING
+        self.attempt = self.began = 0
+
+    def _hold(self, doing: Doing) -> None:
+        """Keep one record; what is to come after it waits in the journal."""
+        record, self.doing = self._next(), doing
+        if self.queue:
             self.queue.clear()
-            self.known, self.behind, self.checked = self.sent.seq, True, False
+            self.known, self.behind, self.checked = record.seq, True, False
+
+    def _next(self) -> Record:
+        if self.sent is None:
+            self.sent = self.queue.popleft()
+        return self.sent
 
     def finish(self) -> None:
         """Be done with what was sent."""
@@ -246,8 +279,14 @@ def _id(config: bytes) -> str:
 
 
 def receiver(config: bytes) -> str:
-    """Return scheme, host and port of a webhook; "" for the sender that the user passed."""
+    """Return scheme, host and port of a webhook, spelt in one way; "" for the user's sender."""
     if not config:
         return ""
-    url = urlsplit(TaskPushNotificationConfig.FromString(config).url)
-    return f"{url.scheme}://{url.netloc.rpartition('@')[2]}".lower()
+    url = urlsplit(TaskPushNotificationConfig.FromString(config).url.lower())
+    host, _, port = url.netloc.rpartition("@")[2].partition(":")
+    if host.startswith("["):
+        host, _, port = url.netloc.rpartition("@")[2].partition("]")
+        host, port = f"{host}]", port.removeprefix(":")
+    port = port.lstrip("0")
+    known = f":{port}" if port and port != _PORTS.get(url.scheme) else ""
+    return f"{url.scheme}://{host.rstrip('.')}{known}"

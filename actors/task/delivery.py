@@ -30,7 +30,7 @@ class Delivery:
     give_up: float = 3600.0
     """After the first attempt of a record; 0 tries each record once."""
     at_once: int = 256
-    """Attempts under way, over all webhooks."""
+    """Attempts under way, over all webhooks; the last eighth is for owners who have none."""
     per_receiver: int = 16
     """Attempts under way to one scheme, host and port."""
     allow: tuple[str, ...] = ()

@@ -60,12 +60,14 @@ def unconfigure(rules: Rules, draft: Draft, envelope: Envelope, message: Unconfi
     if not draft.task_exists:
         draft.reject(envelope, rules.unknown())
         return
-    # Apart from the deletion itself, which is told however late that is. And also where there is
-    # none: somebody else has deleted it, and may not have been answered yet.
-    answer = Tell(OUTBOX, Unhooked(state.task, message.hook, 0), envelope.reply_to)
     if message.hook in state.hooks:
+        deleted = Unhooked(state.task, message.hook, state.seq + 1)
         draft.set(hooks=tuple(hook for hook in state.hooks if hook != message.hook))
-        told = Tell(OUTBOX, Unhooked(state.task, message.hook, state.seq + 1))
-        draft.record(Kind.HOOK_DELETED, b"", {"hook": message.hook}, then=(told, answer))
+        # Who asked is answered apart, if that still waits; the outbox is told in any case.
+        then = (Tell(OUTBOX, deleted), Tell(OUTBOX, deleted, envelope.reply_to))
+        draft.record(Kind.HOOK_DELETED, b"", {"hook": message.hook}, then=then)
     elif envelope.reply_to is not None:
+        # It was deleted before, and the outbox may not have heard: whoever asked for that was not
+        # answered yet, or its actor was lost before it heard that it is stored.
+        answer = Tell(OUTBOX, Unhooked(state.task, message.hook, state.seq), envelope.reply_to)
         draft.once_stored(answer)

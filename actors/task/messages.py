@@ -6,7 +6,7 @@ in turn tells the standing actors), `ports.py` (what goes out to the world).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar, NamedTuple, TypeAlias
 
@@ -60,8 +60,8 @@ class Send(TaskMessage):
     """Idempotency key; empty where messages may repeat."""
     stored: ReplyTo[None] | None = None
     """Resolved once the message is stored: from then on the journal leads from its key to it."""
-    hook: bytes = b""
-    """TaskPushNotificationConfig to keep with the message; empty for none."""
+    hook: bytes = field(default=b"", repr=False)
+    """TaskPushNotificationConfig to keep with the message; empty for none. It has credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ class Configure(TaskMessage):
     """Keep a webhook. Answered with None once it is stored."""
 
     revives: ClassVar[bool] = True
-    config: bytes
-    """TaskPushNotificationConfig, with its id."""
+    config: bytes = field(repr=False)
+    """TaskPushNotificationConfig, with its id and credentials."""
 
 
 @dataclass(frozen=True, slots=True)

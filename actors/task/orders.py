@@ -46,6 +46,8 @@ class Hook(NamedTuple):
     """It hears of records after this one."""
     config: bytes = b""
     """TaskPushNotificationConfig; empty for the user's sender."""
+    owner: tuple[str, str] = ("", "")
+    """Of its task, with the tenant: places for attempts are shared out among owners."""
 
     def __repr__(self) -> str:
         """Say nothing of the configuration, which has credentials in it."""
@@ -130,12 +132,14 @@ class Hooked(Internal):
 
 @dataclass(frozen=True, slots=True)
 class Unhooked(Internal):
-    """A webhook is deleted, by record `seq`: no attempt begins any more. Answered with None."""
+    """A webhook is deleted, by record `seq` at the latest: no attempt begins any more.
+
+    Answered with None.
+    """
 
     task: str
     hook: str
     seq: int
-    """0: it is deleted, and what deleted it was told before; for who wants to be answered."""
 
 
 @dataclass(frozen=True, slots=True)

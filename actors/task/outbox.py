@@ -37,12 +37,12 @@ from actors.runtime.journal.messages import (
     Unconsumed,
     WholeLog,
 )
-from actors.runtime.journal.port import Place, Stored
+from actors.runtime.journal.port import Place
 from actors.task import rounds
 from actors.task.attempts import Attempts, Target
 from actors.task.courier import NOTHING, UNKNOWN, Courier, Doing
 from actors.task.delivery import Delivery
-from actors.task.leftover import PAGE
+from actors.task.leftover import PAGE, hooks_in
 from actors.task.orders import (
     Deliver,
     Delivered,
@@ -55,12 +55,8 @@ from actors.task.orders import (
     Unhooked,
     hook_of,
 )
-from actors.task.revive import folded
-from actors.task.rounds import Effects, Outbox
+from actors.task.rounds import RETRY, Effects, Outbox
 from actors.task.traffic import Traffic
-
-RETRY = 5.0
-"""Seconds before a journal that could not be read is asked again."""
 
 
 class OutboxActor(Actor[Outbox]):
@@ -115,12 +111,14 @@ class OutboxActor(Actor[Outbox]):
             if to is not None:
                 effects.append(Reply(to, None))
         elif isinstance(message, Drain) and to is not None:
+            state.leaving = True
             state.drained.append(to)
         elif isinstance(message, HowDelivered) and to is not None:
             told = state.attempts.told(state.couriers, state.traffic.under_way)
             effects = [Reply(to, told)]
         else:
             effects = [DeadLetter(message, "not for the outbox")]
+        effects += rounds.more_work(state)
         if state.drained and state.quiet:
             effects += [Reply(waiting, True) for waiting in state.drained]
             state.drained.clear()
@@ -133,7 +131,7 @@ class OutboxActor(Actor[Outbox]):
             state.leftover.early.append(message)
             return []
         effects: Effects = []
-        for hook in message.hooks:
+        for hook in filter(self._mine, message.hooks):
             records = tuple(record for record in message.records if record.seq > hook.since)
             if not records:
                 continue
@@ -151,13 +149,17 @@ class OutboxActor(Actor[Outbox]):
             state.leftover.early.append(message)
             return []
         effects: Effects = []
-        for hook in message.hooks:
+        for hook in filter(self._mine, message.hooks):
             target = (message.task, hook.id)
             courier = state.courier(target, UNKNOWN)
             courier.serve(hook)
             courier.behind, courier.checked = True, False
             effects += rounds.go_on(state, target, courier)
         return effects
+
+    def _mine(self, hook: Hook) -> bool:
+        """What is for a server with a sender is no business of one without, and vice versa."""
+        return self._sender is not bool(hook.id)
 
     def _hooked(self, state: Outbox, message: Hooked, now: int) -> Effects:
         """Go on with the webhook as it is now, at once: it may have been corrected."""
@@ -173,12 +175,11 @@ class OutboxActor(Actor[Outbox]):
 
     def _unhooked(self, state: Outbox, message: Unhooked, now: int) -> Effects:
         """Begin no attempt any more; what the webhook has yet to hear of is left to nobody."""
-        if not message.seq:
-            return []  # the outbox has heard of that before
         target = (message.task, message.hook)
         courier = state.courier(target, message.seq)
-        courier.close(message.seq)
-        courier.forget_failures()
+        if courier.closed < message.seq:
+            courier.close(message.seq)
+            courier.forget_failures()
         if state.leftover.scanning:
             state.leftover.early.append(message)
             return []
@@ -194,33 +195,39 @@ class OutboxActor(Actor[Outbox]):
                 return self._noted(state, (place.log, hook_of(name)), place.seq, answer.error)
             case NextRecords(_, Place(log), _, name):
                 return self._read(state, (log, hook_of(name)), answer)
-            case NextPlace(_, name, log) | WholeLog(_, log, name):
+            case NextPlace(_, name, log):
                 return self._read(state, (log, hook_of(name)), answer)
+            case WholeLog(_, log):
+                return self._learn(state, log, answer)
             case _:
                 return [DeadLetter(answer, "not asked by the outbox")]
 
     def _read(self, state: Outbox, target: Target, answer: Answered) -> Effects:
         courier = state.couriers[target]
-        courier.doing = Doing.NOTHING
         if answer.error is not None:
-            return [StartTimer(f"read {target}", RETRY, LookAgain(*target))]
+            return [rounds.unread(target, courier)]
+        courier.doing, courier.unread = Doing.NOTHING, 0
         if isinstance(answer.asked, NextPlace):
             return rounds.found(state, target, courier, answer.result)
-        if isinstance(answer.asked, WholeLog):
-            self._learn(courier, answer.result)
-        else:
-            courier.take(answer.result, self._pushed)
+        courier.take(answer.result, self._pushed)
         return rounds.go_on(state, target, courier)
 
-    def _learn(self, courier: Courier, stored: Stored | None) -> None:
-        """Hear from the log which webhook it is, unless that is known by now."""
-        if courier.hook is not None or courier.closed != NOTHING:
-            return
-        known = None if stored is None else folded(stored).hooks.get(courier.id)
-        if known is not None and not self._sender:
-            courier.serve(Hook(courier.id, *known))
-        else:
-            courier.close(courier.known)  # deleted, or of a server that was set up otherwise
+    def _learn(self, state: Outbox, task: str, answer: Answered) -> Effects:
+        """Hear from the log of a task which webhooks it has."""
+        asking = {target: state.couriers[target] for target in state.asking.pop(task, ())}
+        known, effects = hooks_in(answer)
+        if known is None:
+            return effects + [rounds.unread(*each) for each in asking.items()]
+        for hook in known:
+            courier = state.couriers.get((task, hook.id))
+            if courier is not None and courier.unserved:
+                courier.serve(hook)
+        for target, courier in asking.items():
+            courier.doing, courier.unread = Doing.NOTHING, 0
+            if courier.unserved:
+                courier.close(courier.known)  # it is deleted
+            effects += rounds.go_on(state, target, courier)
+        return effects
 
     def _noted(self, state: Outbox, target: Target, seq: int, error: Exception | None) -> Effects:
         """Hear that the journal has taken down how far a webhook is, or could not."""
@@ -248,18 +255,24 @@ class OutboxActor(Actor[Outbox]):
         if answer.error is not None:
             return [StartTimer("scan", RETRY, LookAgain(""))]
         for left in answer.result:
-            target = (left.place.log, hook_of(left.consumer))
-            if target not in state.couriers:
-                courier = state.couriers[target] = Courier(target[1], left.place.seq, behind=True)
-                if self._sender and not courier.id:
-                    courier.serve(Hook(""))
-            state.leftover.add(target)
             state.leftover.after = (left.consumer, left.place.log)
+            hook, task = Hook(hook_of(left.consumer)), left.place.log
+            if self._mine(hook):
+                self._add(state, (task, hook.id), left.place.seq)
+            else:
+                state.leftover.alien += 1
         if len(answer.result) == PAGE:
             return [rounds.scan(state)]
-        state.leftover.scanning = False
+        effects = state.leftover.found()
         early, state.leftover.early = state.leftover.early, []
-        effects = rounds.more_work(state)
         for message in early:
             effects += self._by_type[type(message)](state, message, now)
         return effects
+
+    def _add(self, state: Outbox, target: Target, known: int) -> None:
+        if target not in state.couriers:
+            courier = state.couriers[target] = Courier(target[1], known, behind=True)
+            courier.doing = Doing.LEFT
+            if not courier.id:
+                courier.serve(Hook(""))
+        state.leftover.add(target)

@@ -8,9 +8,10 @@ apart.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +19,8 @@ class Policy:
     """One answer to every open question. Times are in seconds; None means no limit.
 
     Raises:
-        ValueError: a time is infinite, negative or not a number; or 0 where that means never.
+        ValueError: a choice is not one of those that its field names; a time is infinite, negative
+            or not a number; or 0 where that means never.
     """
 
     name: str
@@ -90,7 +92,12 @@ class Policy:
     """How long a task may stay open with nobody at work on it before it is FAILED."""
 
     def __post_init__(self) -> None:
-        """See that times are times."""
+        """See that choices are among those that there are, and times are times."""
+        for name, choices in _CHOICES.items():
+            if (value := getattr(self, name)) not in choices:
+                raise ValueError(f"{name} is {value!r}, expected one of {', '.join(choices)}")
+        if self.deduplicate not in (True, False):
+            raise ValueError(f"deduplicate is {self.deduplicate!r}, expected True or False")
         for name in ("execution_deadline", "parked_life", "request_deadline"):
             value = getattr(self, name)
             if (value is None and name != "request_deadline") or (_finite(value) and value > 0):
@@ -125,6 +132,13 @@ def _finite(value: object) -> bool:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return number and isfinite(value) and abs(value) < 1e12  # type: ignore[arg-type] # a number
 
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    name: get_args(hint)
+    for name, hint in get_type_hints(Policy).items()
+    if get_origin(hint) is Literal
+}
+"""Field -> what it may be."""
 
 _SDK = Policy(
     name="sdk",

@@ -45,8 +45,9 @@ def release(draft: Draft, upto: int, policy: Policy, pushed: frozenset[int]) -> 
 
 def hooks_of(state: TaskState) -> tuple[Hook, ...]:
     """Whoever is to hear of what was just committed."""
-    everyone = (Hook("") for hook in state.hooks if not hook)
-    its_own = (Hook(hook, *known) for hook, known in state.fold.hooks.items())
+    owner = (state.owner, state.tenant)
+    everyone = (Hook("", owner=owner) for hook in state.hooks if not hook)
+    its_own = (Hook(hook, *known, owner) for hook, known in state.fold.hooks.items())
     return (*everyone, *its_own)
 
 
@@ -85,7 +86,7 @@ def _commit(draft: Draft, entry: Pending, policy: Policy) -> None:
         then = tuple(effect for effect in then if isinstance(effect, Reply | Reject))
     if record.kind == Kind.HOOK_SET:
         hook, known = next(reversed(state.fold.hooks.items()))
-        draft.do(Tell(OUTBOX, Hooked(state.task, Hook(hook, *known))))
+        draft.do(Tell(OUTBOX, Hooked(state.task, Hook(hook, *known, (state.owner, state.tenant)))))
     draft.do(*then)
     if state.waiters and (record.kind in _DECISIVE or record.public):
         _settle(draft, record, running, policy)

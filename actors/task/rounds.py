@@ -26,9 +26,22 @@ from actors.runtime.journal.port import Place
 from actors.task.attempts import Attempts, Target, delivery_id
 from actors.task.courier import NOTHING, READ, UNKNOWN, Courier, Doing
 from actors.task.leftover import PAGE, Leftover
-from actors.task.orders import OUTBOX, WEBHOOKS, Delivered, TryAgain, consumer
+from actors.task.orders import (
+    OUTBOX,
+    WEBHOOKS,
+    Delivered,
+    LookAgain,
+    TryAgain,
+    Verdict,
+    consumer,
+)
 from actors.task.ports import Notify
 from actors.task.traffic import Traffic
+
+RETRY = 5.0
+"""Seconds before a journal that could not be read is asked again; doubled with each time."""
+
+LONGEST_RETRY = 300.0
 
 RECENT = 1024
 """Webhooks to remember that were done with."""
@@ -48,6 +61,10 @@ class Outbox:
     recent: dict[Target, int] = field(default_factory=dict)
     """Webhooks that were done with lately, and up to where: a record may have been read, and sent,
     before it is handed over."""
+    asking: dict[str, list[Target]] = field(default_factory=dict)
+    """Tasks whose log is being read, and the webhooks that it is to say something of."""
+    leaving: bool = False
+    """The process is about to end: what was left is begun by the next one."""
     drained: list[ReplyTo[Any]] = field(default_factory=list)
 
     def courier(self, target: Target, known: int) -> Courier:
@@ -66,9 +83,8 @@ class Outbox:
 
     @property
     def quiet(self) -> bool:
-        """Nothing is under way, or will be before a webhook is tried again."""
-        resting = (courier.doing is Doing.RESTING for courier in self.couriers.values())
-        return not self.leftover.scanning and all(resting)
+        """Nothing is under way, or will be before a timer is over."""
+        return not self.leftover.scanning and all(each.quiet for each in self.couriers.values())
 
 
 # -- one webhook
@@ -78,9 +94,9 @@ def go_on(state: Outbox, target: Target, courier: Courier) -> Effects:
     """Send the next notification, look whether there are more, or be done with a webhook."""
     if courier.busy:
         return []
-    if courier.closed == NOTHING and courier.hook is None:
-        courier.doing = Doing.READING
-        return [Tell(JOURNAL, WholeLog(OUTBOX, target[0], consumer(target[1])))]
+    courier.doing = Doing.NOTHING
+    if courier.unserved:
+        return _ask_whom(state, target, courier)
     if courier.ready:
         return _send(state, target, courier)
     if not courier.checked:
@@ -93,11 +109,23 @@ def go_on(state: Outbox, target: Target, courier: Courier) -> Effects:
 
 
 def wake(state: Outbox, target: Target, courier: Courier) -> Effects:
-    """Go on at once, also where the next attempt was still to come."""
-    if courier.doing is not Doing.RESTING:
-        return go_on(state, target, courier)
+    """Go on at once, also where the next attempt was still to come, or room for it."""
+    effects: Effects = []
+    if courier.doing is Doing.RESTING:
+        effects.append(CancelTimer(f"try {target}"))
+        courier.doing = Doing.NOTHING
+    elif courier.doing is Doing.WAITING:
+        state.traffic.forget(target)
+        courier.doing = Doing.NOTHING
+    return effects + go_on(state, target, courier)
+
+
+def unread(target: Target, courier: Courier) -> Effect:
+    """Ask the journal again in a while: it could not be read."""
     courier.doing = Doing.NOTHING
-    return [CancelTimer(f"try {target}"), *go_on(state, target, courier)]
+    delay = min(RETRY * 2.0 ** min(courier.unread, 30), LONGEST_RETRY)
+    courier.unread += 1
+    return StartTimer(f"read {target}", delay, LookAgain(*target))
 
 
 def noted(state: Outbox, target: Target, courier: Courier) -> Effects:
@@ -125,16 +153,17 @@ def found(state: Outbox, target: Target, courier: Courier, place: Place | None) 
 def done_with(state: Outbox, target: Target) -> Effects:
     """Forget a webhook until there is something for it again."""
     del state.couriers[target]
-    return more_work(state, target)
+    return []
 
 
 # -- attempts
 
 
 def _send(state: Outbox, target: Target, courier: Courier) -> Effects:
-    if state.traffic.enter(target, courier.receiver):
+    owner = courier.hook.owner if courier.hook is not None else ("", "")
+    if state.traffic.enter(target, courier.receiver, owner):
         return [_notify(target, courier)]
-    courier.doing = Doing.WAITING
+    courier.wait()
     return []
 
 
@@ -147,12 +176,15 @@ def delivered(state: Outbox, message: Delivered, now: int) -> Effects:
     state.traffic.leave(target)
     effects, delay = more_traffic(state), None
     current = not courier.outdated
+    if current and courier.replaced and message.verdict is not Verdict.DONE:
+        # What the old configuration met with says nothing of the new one.
+        courier.again()
+        return effects + go_on(state, target, courier)
     if current:
         told, delay = state.attempts.judge(target, courier, message, now)
         effects += told
     if delay is not None:
         courier.rest()
-        effects += more_work(state, target)
         return [*effects, StartTimer(f"try {target}", delay, TryAgain(*target))]
     seq = courier.sent.seq
     courier.finish()
@@ -193,20 +225,38 @@ def scan(state: Outbox) -> Effect:
     return Tell(JOURNAL, Unconsumed(OUTBOX, WEBHOOKS, state.leftover.after, PAGE))
 
 
-def more_work(state: Outbox, done: Target = ("", "")) -> Effects:
-    """Begin with further webhooks that were left, a few at a time."""
-    state.leftover.leave(done)
-    effects: Effects = []
-    for target in state.leftover.more():
+def more_work(state: Outbox) -> Effects:
+    """Begin with further webhooks that were left: reads are bounded, as is the user's sender.
+
+    Attempts to notify webhooks have bounds of their own.
+    """
+    if state.leaving:
+        return []
+
+    def busy(target: Target) -> bool:
         courier = state.couriers.get(target)
-        if courier is not None:
+        if courier is None:
+            return False
+        sending = courier.doing is Doing.SENDING and not courier.id
+        return sending or courier.doing is Doing.READING
+
+    effects: Effects = []
+    for target in state.leftover.more(busy):
+        courier = state.couriers.get(target)
+        if courier is not None and courier.doing is Doing.LEFT:
             effects += go_on(state, target, courier)
-        else:
-            state.leftover.leave(target)
     return effects
 
 
 # -- messages
+
+
+def _ask_whom(state: Outbox, target: Target, courier: Courier) -> Effects:
+    """Ask the log of a task for its webhooks, once for all of them."""
+    courier.doing = Doing.READING
+    asking = state.asking.setdefault(target[0], [])
+    asking.append(target)
+    return [Tell(JOURNAL, WholeLog(OUTBOX, target[0]))] if len(asking) == 1 else []
 
 
 def _ask(target: Target, courier: Courier) -> Effect:

@@ -19,6 +19,10 @@ from actors.task.rules import Rules
 from actors.task.state import Draft, Queued
 from statechart import Answer, Outcome
 
+BYTES = 16 * 1024 * 1024
+"""Serialised messages that are put together for one run; all of them are gone through for each
+further one."""
+
 
 def start_next(rules: Rules, draft: Draft, *, again: bool = False) -> None:
     """Start the run of the first message that waits, if no run is going on.
@@ -45,10 +49,14 @@ def interrupt(rules: Rules, draft: Draft) -> None:
     """Call the run off for the message that has just come; both are then one in the queue.
 
     Whatever else waits goes along, since it came before. The agent is not asked to cancel: its run
-    is fenced, and what it emits from here on is a dead letter.
+    is fenced, and what it emits from here on is a dead letter. Where all of them together would be
+    too much for one run, the message waits for the end of this one instead.
     """
     state, caller = draft.state, draft.caller
     if state.running is None or state.holding:
+        return
+    together = (*state.running.taken, state.running, *state.queue)
+    if sum(len(each.request) for each in together) > BYTES:
         return
     outcome = rules.table.step(state.configuration, CALLED_OFF, state)
     if outcome.answer is not Answer.GO:

@@ -34,16 +34,11 @@ class Exposition:
     """
 
     def __init__(self, observer: Observer) -> None:
-        self._registry = REGISTRY
         given = observer.telemetry.meter_provider
         if given is None and not isinstance(get_meter_provider(), MeterProvider):
-            self._registry = CollectorRegistry()
-            for collector in PROCESS:
-                collector(registry=self._registry)
-            reader = PrometheusMetricReader(scope_info_enabled=False, registry=self._registry)
-            # Nothing is sent anywhere, so there is nothing to do at the end of the process.
-            provider = MeterProvider(metric_readers=[reader], shutdown_on_exit=False)
-            observer.report_to(replace(observer.telemetry, meter_provider=provider))
+            given = _Own()
+            observer.report_to(replace(observer.telemetry, meter_provider=given))
+        self._registry = given.registry if isinstance(given, _Own) else REGISTRY
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """Return the metrics as they are now, and their content type.
@@ -53,3 +48,15 @@ class Exposition:
         """
         encode, kind = choose_encoder(accept)
         return encode(self._registry), kind
+
+
+class _Own(MeterProvider):
+    """A provider of ours: of one handler, however many applications show its metrics."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        for collector in PROCESS:
+            collector(registry=self.registry)
+        reader = PrometheusMetricReader(scope_info_enabled=False, registry=self.registry)
+        # Nothing is sent anywhere, so there is nothing to do at the end of the process.
+        super().__init__(metric_readers=[reader], shutdown_on_exit=False)

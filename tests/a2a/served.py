@@ -16,7 +16,6 @@ from pathlib import Path
 import uvicorn
 from a2a.server.agent_execution import AgentExecutor
 from a2a.types import AgentCard
-from sse_starlette.sse import AppStatus
 from starlette.authentication import (
     AuthCredentials,
     AuthenticationBackend,
@@ -123,11 +122,10 @@ async def serving(agent: AgentExecutor, policy: Policy, database: Path) -> Async
         handler.systems = []
         app = build_app(handler, described, f"127.0.0.1:{grpc_port}")
         app.add_middleware(AuthenticationMiddleware, backend=ByHeader())
-        AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call] # it has none
         config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=5)
         ready = asyncio.Event()
         async with app.router.lifespan_context(app):
-            server = Server(config, handler, ready.set)
+            server = Server(config, app.state.ending, ready.set)
             running = asyncio.create_task(server.serve([listening]))
             await ready.wait()
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextvars
 import gc
 import inspect
@@ -10,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
 from a2a.server.context import ServerCallContext
 from a2a.server.request_handlers import DefaultRequestHandler
@@ -331,6 +333,14 @@ class TestErrors:
         ):
             with pytest.raises(InvalidParamsError, match=text):
                 await call
+
+    @pytest.mark.parametrize("after", [(2**63, "x"), (2**64 - 1, "x"), (1, 2), (1.5, "x"), 7])
+    async def test_r69_a_page_token_that_was_made_up(
+        self, handler: RequestHandler, after: object
+    ) -> None:
+        token = base64.urlsafe_b64encode(msgpack.packb(after)).decode().rstrip("=")
+        with pytest.raises(InvalidParamsError, match="pageToken is not valid"):
+            await handler.on_list_tasks(ListTasksRequest(page_token=token), ME)
 
     async def test_r46_no_streaming_without_the_capability(self, agent: Actor) -> None:
         plain = RequestHandler(agent, None, card(streaming=False), journal=MemoryJournal())

@@ -165,6 +165,18 @@ class TestMetrics:
         assert counts == [1, 0]
         await other.aclose()
 
+    async def test_two_applications_of_one_handler_show_the_same(
+        self, handler: RequestHandler
+    ) -> None:
+        apps = [build_app(handler, card()), Starlette(routes=health_routes(handler))]
+        await handler.on_message_send(ask("work"), ME)
+        counts = []
+        for app in apps:
+            async with client_of(app) as client:
+                text = (await client.get(METRICS)).text
+            counts.append(text.count("a2a_request_duration_seconds_count"))
+        assert counts == [1, 1]
+
     async def test_a_provider_of_the_users_is_honoured(self, agent: Actor) -> None:
         reader = PrometheusMetricReader(prefix="mine")
         provider = MeterProvider(metric_readers=[reader], shutdown_on_exit=False)

@@ -14,17 +14,21 @@ from typing import Any, cast
 
 import pytest
 import trustme
+from a2a.server.tasks import PushNotificationSender
 from a2a.types import StreamResponse, TaskPushNotificationConfig
 from google.protobuf.json_format import MessageToDict, ParseDict
 
-from actors.a2a import hook_client
-from actors.a2a.hooks import A2A_JSON, Hooks
+from actors.a2a import hook_client, hooks
+from actors.a2a.hooks import A2A_JSON, Bodies, Hooks
 from actors.a2a.verdicts import Answer, of_answer, wait_of
+from actors.a2a.webhook import Webhooks
 from actors.runtime import ActorRef, ActorSystem
 from actors.runtime.journal.record import Record
 from actors.task.delivery import Delivery
+from actors.task.messages import Configure, Send, Wait
 from actors.task.orders import OUTBOX, Delivered, Verdict
 from actors.task.ports import Notify
+from actors.telemetry import Observer, Telemetry
 from tests.a2a.receivers import endless, raw, receiving, status
 
 DONE, RETRY, REFUSED = Verdict.DONE, Verdict.RETRY, Verdict.REFUSED
@@ -161,6 +165,45 @@ async def test_proxies_of_the_environment_are_ignored(monkeypatch: pytest.Monkey
         assert (await sender.send(receiver.url())).verdict is DONE
 
 
+def test_a_record_becomes_json_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[bytes] = []
+
+    def to_json(payload: bytes) -> bytes:
+        made.append(payload)
+        return b"j" * 5
+
+    def said(payload: bytes) -> Record:
+        return Record(1, 1, 0, 2, payload)
+
+    monkeypatch.setattr(hooks, "_json", to_json)
+    monkeypatch.setattr(hooks, "BODIES", 30)
+    bodies = Bodies()
+    a, b, c, large = b"a" * 10, b"b" * 10, b"c" * 10, b"d" * 100
+    for payload in (a, b, bytes(bytearray(a)), c, a):
+        assert bodies.of(said(payload)) == b"jjjjj"
+    assert made == [a, b, c]
+    bodies.of(said(b))
+    assert made == [a, b, c, b], "the one that was not used for longest is let go"
+    for payload in (large, large, b):
+        bodies.of(said(payload))
+    assert made == [a, b, c, b, large, b], "however large, it is kept for those who come next"
+
+
+async def test_webhooks_of_one_task_share_the_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[StreamResponse] = []
+
+    def to_dict(message: StreamResponse) -> Any:
+        made.append(message)
+        return MessageToDict(message)
+
+    monkeypatch.setattr(hooks, "MessageToDict", to_dict)
+    async with receiving(status(503)) as receiver, sending() as sender:
+        for _ in range(3):
+            await sender.send(receiver.url())
+    assert made == [EVENT]
+    assert [json.loads(got.body) for got in receiver.got] == [MessageToDict(EVENT)] * 3
+
+
 # -- verdicts
 
 
@@ -215,10 +258,13 @@ async def test_busy_then_fine_over_one_connection() -> None:
     assert [got.headers["x-a2a-delivery-id"] for got in receiver.got] == ["d-1", "d-1"]
 
 
-async def test_gone_is_refused() -> None:
+async def test_gone_is_refused(caplog: pytest.LogCaptureFixture) -> None:
     async with receiving(status(410)) as receiver, sending() as sender:
         told = await sender.send(receiver.url())
     assert told == Delivered("t", "h", REFUSED, "127.0.0.1 answered 410")
+    assert not [record for record in caplog.records if record.levelno > logging.INFO], (
+        "the outbox warns of what is given up"
+    )
 
 
 async def test_a_change_of_protocols_is_no_success() -> None:
@@ -383,6 +429,8 @@ async def test_other_redirects_are_not_followed(code: int) -> None:
         "http://hooks.test:99999/",
         "http://user:" + QUERY + "@hooks.test/",
         "http://[::",
+        "http://[2606::1%\xe9]/",
+        "http:////hooks.test]",
     ],
 )
 async def test_a_redirect_to_where_it_may_not(location: str) -> None:
@@ -636,6 +684,54 @@ async def test_no_secret_is_logged_however_much_is_logged(
     assert "webhook 'h' of task t: record 8, attempt 1: 127.0.0.1 answered 503" in logged
     for secret in (TOKEN, CREDENTIALS, QUERY):
         assert secret not in logged + caplog.text + "".join(whys) + repr(sender.hooks)
+
+
+def test_an_attempt_that_ctrl_c_ends_is_to_be_made_again() -> None:
+    async def interrupted(host: str, port: int) -> Sequence[str]:
+        raise KeyboardInterrupt
+
+    async def begin() -> Sender:
+        sender = Sender(Delivery(), resolver=interrupted)
+        sender.begin("http://hooks.test/")
+        return sender
+
+    async def told() -> Delivered:
+        return await sender.told()
+
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        sender = loop.run_until_complete(begin())
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_forever()
+        assert loop.run_until_complete(told()).verdict is RETRY
+        loop.run_until_complete(sender.hooks.aclose())
+
+
+@pytest.mark.parametrize(
+    ("raised", "verdict"),
+    [(asyncio.CancelledError(), RETRY), (OSError("down"), DONE), (None, DONE)],
+)
+async def test_a_sender_of_the_users_that_is_cancelled_is_to_be_called_again(
+    raised: BaseException | None, verdict: Verdict
+) -> None:
+    class Theirs(PushNotificationSender):
+        async def send_notification(self, task_id: str, event: object) -> None:
+            if raised is not None:
+                raise raised
+
+    ear, loop = Ear(), asyncio.get_running_loop()
+    port = Webhooks(Theirs(), cast(ActorSystem, ear), loop, Observer(Telemetry()))
+    port.perform(
+        Notify("t", "", b"", Record(1, 1, 0, 2, EVENT.SerializeToString()), "d", 1), OUTBOX
+    )
+    async with asyncio.timeout(5):
+        assert (await ear.told.get()).verdict is verdict
+
+
+def test_what_carries_a_configuration_does_not_show_it() -> None:
+    secret = CREDENTIALS.encode()
+    send = Send(b"", "c", (), Wait.FIRST, new=True, hook=secret)
+    assert CREDENTIALS not in repr(Configure(secret)) + repr(send)
 
 
 def test_nothing_is_opened_before_the_first_notification() -> None:

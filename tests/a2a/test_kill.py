@@ -21,7 +21,7 @@ from tests import sse
 from tests.a2a.victim import EVENTS
 from tests.servers import ROOT, Server, free_port, start
 
-ROUNDS = 50
+ROUNDS = 20
 SEED = 20261
 WAYS = ("before", "after", "outside")
 """Killed by itself before the commit, by itself between commit and acknowledgement, by us."""

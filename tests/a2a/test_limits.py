@@ -68,6 +68,14 @@ class TestMessages:
         assert agent.contexts == []
         await serve(message_bytes=size).on_message_send(params, ME)
 
+    async def test_r100_too_many_references(self, serve: Serve, agent: Maker) -> None:
+        """Each would be read for the agent."""
+        params = ask("work")
+        params.message.reference_task_ids.extend(["x"] * 3)
+        await self.refused(serve(references=2), params, "refers to 3 tasks, 2 are allowed")
+        assert not agent.contexts
+        await serve(references=3).on_message_send(params, ME)
+
     async def test_r100_too_many_parts(self, serve: Serve, agent: Maker) -> None:
         params = ask("work")
         params.message.parts.extend([Part(text="more")] * 2)

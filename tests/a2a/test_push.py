@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -141,6 +142,39 @@ async def test_a_sender_that_raises_is_logged_once_for_each_record(
     assert [record.message for record in caplog.records] == [
         f"could not notify about task {answer.id}"
     ] * 3
+
+
+def test_what_a_sender_has_not_done_as_the_loop_ends_is_told_by_the_next(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    class Stuck(PushNotificationSender):
+        def __init__(self) -> None:
+            self.stuck = asyncio.Event()
+            self.hangs = True
+
+        async def send_notification(self, task_id: str, event: object) -> None:
+            told.append(type(event).__name__)
+            self.stuck.set()
+            if self.hangs:
+                await asyncio.Event().wait()
+
+    sender = Stuck()
+    database = tmp_path / "t.db"
+    handler = RequestHandler(Actor(), None, card(), push_sender=sender, database=database)
+
+    async def begin() -> None:
+        await handler.on_message_send(ask("work"), ME)
+        await sender.stuck.wait()
+
+    async def go_on() -> None:
+        sender.hangs = False
+        await handler.webhooks()
+        await handler.aclose()
+
+    asyncio.run(begin())
+    assert told == ["Task"]
+    asyncio.run(go_on())
+    assert told == ["Task", "Task", "TaskStatusUpdateEvent", "TaskStatusUpdateEvent"]
 
 
 async def test_r55_to_r59_configurations(receiver: Receiver) -> None:

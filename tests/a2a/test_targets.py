@@ -157,6 +157,8 @@ BAD = [
     ("https://hooks\u00ad.example/", "control"),
     ("https://[fe80::1%25eth0]/", "zone"),
     ("https://[fe80::1%eth0]/", "zone"),
+    ("https://[fe80::1%é]/", "no URL"),
+    ("https://[é]/", "no URL"),
     ("https://127%2e0.0.1/", "escaped"),
     ("https://[::", "no URL"),
     ("https://[8.8.8.8]/", "no URL"),
@@ -281,7 +283,7 @@ def test_configurations_that_are_fine() -> None:
         config(
             scheme="s" * 100,
             credentials="c" * 16384,
-            identity="ü" * 200,
+            identity="ü" * 250,
             url="u" * 2048,
             token="t" * 4096,
         )
@@ -291,7 +293,7 @@ def test_configurations_that_are_fine() -> None:
 @pytest.mark.parametrize(
     ("bad", "why"),
     [
-        (config(identity="i" * 201), "id has 201"),
+        (config(identity="ü" * 250 + "i"), "id has 501 bytes"),
         (config(identity="a\nb"), "control"),
         (config(url="u" * 2049), "url has 2049"),
         (config(token="t" * 4097), "token has 4097"),

@@ -133,6 +133,23 @@ async def test_a_body_that_does_not_come(port: int, path: str, so_far: bytes, ag
     assert agent.contexts == []
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/rest/v1/card"),
+        ("GET", "/rest/v1/tasks/x"),
+        ("GET", "/rest/tasks/x"),
+        ("DELETE", "/rest/tasks/x/pushNotificationConfigs/y"),
+    ],
+)
+async def test_r100_a_body_where_none_is_expected(port: int, method: str, path: str) -> None:
+    asked = head(path, "Transfer-Encoding: chunked").replace(b"POST", method.encode(), 1)
+    raw = await exchange(port, asked + b"%x\r\n%b\r\n" % (MOST + 1, b"x" * (MOST + 1)))
+    check(raw, path, 413, f"{MOST} are allowed")
+    raw = await exchange(port, asked + b"1\r\nx\r\n")
+    check(raw, path, 408, "not complete after 0.1 s")
+
+
 async def test_a_body_that_comes_a_byte_now_and_then(port: int) -> None:
     """Each byte is in time; all of them are not."""
     peer = await connect(port)

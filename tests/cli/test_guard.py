@@ -1,4 +1,4 @@
-"""Connections that ask nothing, or ask it too slowly, and too many of them; on real sockets."""
+"""Connections that ask nothing, ask it too slowly or read no answer, and too many of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from actors.cli.guard import HEADER_BYTES, connections, guarded
+from actors.cli.guard import HEADER_BYTES, UNREAD_BYTES, connections, guarded
 from actors.cli.serve import _bound as bound
 from tests.sockets import PATIENCE, Peer, connect, exchange, listening
 
@@ -110,6 +110,75 @@ async def test_too_many(port: int, gate: asyncio.Event) -> None:
     for peer in waiting:
         assert (await closed(peer)).endswith(b"here")
     assert (await exchange(port, LAST)).endswith(b"here")
+
+
+LARGE = b"x" * 8_000_000
+
+
+async def large(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(LARGE if request.url.path == "/" else "here")
+
+
+@pytest.mark.parametrize("asked", [REQUEST, LAST, REQUEST * 2])
+async def test_who_reads_no_answer_is_cut_off(asked: bytes) -> None:
+    """Kept alive, about to be closed, or asking for more meanwhile."""
+    ended = asyncio.Event()
+
+    class Watched(guarded(3, PATIENCE, 0.05)):  # type: ignore[misc] # a class made at run time
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            ended.set()
+
+    app = Starlette(routes=[Route("/", large)])
+    async with listening(app, send_buffer=2**16, http=Watched, timeout_keep_alive=60) as port:
+        peer = await connect(port)
+        peer.transport.pause_reading()
+        peer.transport.write(asked)
+        async with asyncio.timeout(PATIENCE):
+            await ended.wait()
+        peer.transport.resume_reading()
+        assert len(await closed(peer)) < len(LARGE)
+
+
+class Scripted:
+    """A transport that says how much is unread as it is told to; at the end, nothing."""
+
+    def __init__(self, transport: asyncio.Transport, unread: list[int]) -> None:
+        self._transport, self._unread = transport, unread
+
+    def get_write_buffer_size(self) -> int:
+        return self._unread.pop(0) if self._unread else 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._transport, name)
+
+
+@pytest.mark.parametrize(
+    ("unread", "left"),
+    [
+        ([0, 5 * UNREAD_BYTES, 4 * UNREAD_BYTES, 3 * UNREAD_BYTES, 2 * UNREAD_BYTES, 9, 0], 0),
+        ([0, 9, 8, 7], 1),
+        ([0, 5 * UNREAD_BYTES, 4 * UNREAD_BYTES + 1, 7], 1),
+    ],
+)
+async def test_who_reads_slowly_is_waited_for(unread: list[int], left: int) -> None:
+    """The first is asked for as the request comes; then at the end of the answer, and each time."""
+
+    class Judging(guarded(3, PATIENCE, 0.01)):  # type: ignore[misc] # a class made at run time
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            super().connection_made(Scripted(transport, unread))
+
+    app = Starlette(routes=[Route("/{path:path}", large)])
+    async with listening(app, http=Judging, timeout_keep_alive=60) as port:
+        peer = await connect(port)
+        peer.transport.write(REQUEST.replace(b"/", b"/small", 1))
+        async with asyncio.timeout(PATIENCE):
+            while len(unread) > left:
+                await asyncio.wait({peer.closed}, timeout=0.01)
+        if not left:
+            peer.transport.write(LAST.replace(b"/", b"/small", 1))
+        assert (await closed(peer)).count(b"HTTP/1.1 200 OK") == (1 if left else 2)
+        assert len(unread) == left
 
 
 async def test_no_answer_waits_for_the_client_to_acknowledge_the_half_of_it() -> None:

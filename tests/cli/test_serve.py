@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from actors.a2a.app import address, interfaces
+from tests.cli.journals import call
 from tests.cli.processes import ROOT, run, started
 from tests.servers import free_port
 
@@ -92,6 +94,48 @@ def test_a_port_in_use(taken: str, tmp_path: Path) -> None:
     done = run("serve", CLERK, "--port", str(free_port()), "--grpc-port", taken, *database)
     assert done.code == 1
     assert f"cannot serve on 127.0.0.1:{taken}: Address already in use" in done.complaint
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--drain", "inf", "drain is inf, expected a finite number"),
+        ("--drain", "1e300", "drain is 1e+300, expected a finite number"),
+        ("--rate", "inf", "rate is inf, expected a number above 0"),
+        ("--keep", "99999999999d", "age is 8639999999913600.0, expected a number"),
+        ("--keep-records", "99999999999d", "records is 8639999999913600.0, expected a number"),
+        ("--grpc-port", "8000", "--port and --grpc-port are both 8000: give each its own"),
+    ],
+)
+def test_a_value_that_is_none(option: str, value: str, said: str) -> None:
+    done = call("serve", CLERK, option, value)
+    assert done.code == 2
+    assert option in done.complaint
+    assert said in done.complaint
+
+
+def test_an_address_of_version_6_has_brackets() -> None:
+    said = [(each.protocol_binding, each.url) for each in interfaces("::1", 80, 81)][:3]
+    assert said == [
+        ("JSONRPC", "http://[::1]:80"),
+        ("HTTP+JSON", "http://[::1]:80/rest"),
+        ("GRPC", "[::1]:81"),
+    ]
+    assert address("localhost", 80) == "localhost:80"
+
+
+@pytest.mark.parametrize("host", ["::1", ""])
+def test_serves_grpc_on_every_kind_of_host(host: str, tmp_path: Path) -> None:
+    if host and not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    port, other = str(free_port()), str(free_port())
+    places = ("--port", port, "--grpc-port", other, "--database", str(tmp_path / "t.db"))
+    with started("serve", CLERK, "--host", host, *places) as server:
+        server.line("ready")
+        socket.create_connection((host or "127.0.0.1", int(other)), timeout=5).close()
+        server.signal(signal.SIGTERM)
+        done = server.done()
+    assert (done.code, done.err) == (0, "")
 
 
 def test_a_database_in_use(tmp_path: Path) -> None:

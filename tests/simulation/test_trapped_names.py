@@ -254,3 +254,17 @@ def test_traps_are_set_once_at_a_time(untouched: dict[tuple[str, str], int]) -> 
     with outer, pytest.raises(NotRepeatable):
         time.time()
     assert outer.found == [Trapped("time.time", *outer.found[0][1:])]
+
+
+class SaysModule:
+    """As libraries of cffi do, which are among the modules too."""
+
+    @property  # type: ignore[misc] # it lies, as they do
+    def __class__(self) -> type:
+        return ModuleType
+
+
+def test_what_only_says_that_it_is_a_module_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tests.simulation.lib", SaysModule())
+    with traps():
+        pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from a2a.types import TaskPushNotificationConfig
 from a2a.utils.errors import InvalidParamsError, TaskNotFoundError
 
@@ -12,26 +13,32 @@ from actors.runtime import (
     CancelTimer,
     Effect,
     Envelope,
+    Log,
     Message,
     Perform,
+    Reply,
     StartTimer,
     Tell,
 )
+from actors.runtime.journal.errors import JournalCorrupt
 from actors.runtime.journal.messages import (
     Answered,
+    Asked,
     Consumed,
+    Drain,
     NextPlace,
     NextRecords,
     Unconsumed,
     WholeLog,
 )
-from actors.runtime.journal.port import Left, Place
+from actors.runtime.journal.port import Head, Left, Place, Stored
 from actors.runtime.journal.record import Record
 from actors.task.attempts import delivery_id
-from actors.task.courier import READ
+from actors.task.courier import READ, Doing, receiver
 from actors.task.delivery import Delivery
 from actors.task.hooks import HOOKS_BOUND, unconfigure
-from actors.task.leftover import PAGE
+from actors.task.leftover import BACKLOG, PAGE
+from actors.task.listing import TaskRow
 from actors.task.messages import Configure, Unconfigure, Wait, task_ref
 from actors.task.orders import (
     OUTBOX,
@@ -54,6 +61,7 @@ from actors.task.record import Kind
 from actors.task.rounds import Outbox
 from actors.task.rules import Rules
 from actors.task.state import Draft, TaskState
+from actors.task.traffic import Traffic
 from tests.manual import Answer
 from tests.task.harness import TASK, Bench, status, task
 
@@ -86,6 +94,10 @@ class Desk:
         self.state: Outbox = self.actor.start().state
         self.now = 1_000_000
         self.log: tuple[Record, ...] = ()
+        self.hooks: tuple[Hook, ...] = ()
+        """What the logs of tasks tell."""
+        self.damaged: set[str] = set()
+        """Tasks whose logs cannot be read."""
         self.places: dict[str, Place] = {}
         self.asked: list[Message] = []
         self.effects: list[Effect] = []
@@ -103,8 +115,14 @@ class Desk:
             for effect in effects:
                 if isinstance(effect, Tell):
                     self.asked.append(effect.message)
-                    waiting.append(Answered(effect.message, self.answer(effect.message), None))
+                    waiting.append(self.answered(effect.message))
         return sent
+
+    def answered(self, asked: Message) -> Answered:
+        assert isinstance(asked, Asked)
+        if isinstance(asked, WholeLog) and asked.log in self.damaged:
+            return Answered(asked, None, JournalCorrupt("damaged"))
+        return Answered(asked, self.answer(asked), None)
 
     def answer(self, asked: Message) -> Any:
         if isinstance(asked, NextRecords):
@@ -114,7 +132,10 @@ class Desk:
             return self.places.get(asked.consumer)
         if isinstance(asked, Consumed):
             self.places.pop(asked.consumer, None)
-        assert isinstance(asked, Consumed | WholeLog)
+        if isinstance(asked, WholeLog):
+            sets = (Record(hook.since, 1, 0, Kind.HOOK_SET, hook.config) for hook in self.hooks)
+            return Stored(Head(asked.log), TaskRow("me", "", "c1"), None, tuple(sets))
+        assert isinstance(asked, Consumed)
         return None
 
     def deliver(self, *seqs: int, hooks: tuple[Hook, ...], task: str = TASK) -> list[Notify]:
@@ -257,10 +278,100 @@ class TestTraffic:
         hooks = tuple(Hook(f"h{n}", 2, config(f"h{n}")) for n in (1, 2, 3))
         desk.deliver(3, hooks=hooks)
         assert desk.tell(Unhooked(TASK, "h2", 4)) == []
+        assert (TASK, "h2") not in desk.state.couriers, "it waits for nobody's place"
         (third,) = desk.over(Verdict.DONE)
         assert third.hook == "h3"
         desk.over(Verdict.DONE, "h3")
         assert desk.state.couriers == {}
+
+    def test_a_webhook_that_is_corrected_while_it_waits_is_told_at_once(self) -> None:
+        desk = Desk()
+        hooks = tuple(Hook(f"h{n}", 2, config(f"h{n}")) for n in (1, 2, 3))
+        desk.deliver(3, hooks=hooks)
+        corrected = hooks[1]._replace(config=config("h2", "2.example"))
+        (sent,) = desk.tell(Hooked(TASK, corrected))
+        assert (sent.hook, sent.config) == ("h2", corrected.config)
+
+    def test_one_that_waits_keeps_one_record_and_reads_the_others_when_its_turn_comes(
+        self,
+    ) -> None:
+        desk = Desk()
+        hooks = tuple(Hook(f"h{n}", 2, config(f"h{n}")) for n in (1, 2))
+        desk.log = records(*range(3, 40))
+        desk.deliver(*range(3, 30), hooks=hooks)
+        desk.deliver(*range(30, 40), hooks=hooks)
+        waiting = desk.state.couriers[TASK, "h2"]
+        assert waiting.doing is Doing.WAITING
+        assert not waiting.queue
+        heard = [each.record.seq for each in desk.tell(Unhooked(TASK, "h1", 40))]
+        for hook in ("h1", *["h2"] * 37):
+            heard += [each.record.seq for each in desk.over(Verdict.DONE, hook)]
+        assert heard == list(range(3, 40))
+
+    def test_nor_does_one_that_rests(self) -> None:
+        desk = Desk()
+        desk.deliver(3, hooks=(HOOK,))
+        desk.over(Verdict.RETRY)
+        desk.deliver(*range(4, 30), hooks=(HOOK,))
+        assert not desk.state.couriers[TASK, "h1"].queue
+
+    def test_one_owner_cannot_take_all_places(self) -> None:
+        """However many receivers there are: the last eighth is for others."""
+        traffic = Traffic[int](16, 1)
+        mine, other = ("me", ""), ("you", "")
+        entered = [traffic.enter(number, f"{number}.example", mine) for number in range(20)]
+        assert entered == [True] * 14 + [False] * 6
+        assert traffic.enter(100, "good.example", other)
+        assert not traffic.enter(101, "better.example", other), "it has one"
+        assert traffic.enter(102, "good.example", ("she", "")) is False, "that receiver is busy"
+        assert traffic.next() is None
+        traffic.leave(0)
+        traffic.leave(1)
+        assert traffic.next() == 14
+        traffic.leave(100)
+        assert traffic.next() == 101, "who waits has a turn by owner"
+        assert traffic.next() == 102
+
+    def test_whoever_waits_has_a_turn_by_owner_then_by_receiver(self) -> None:
+        traffic = Traffic[str](0, 1)
+        for who in ("a1", "a2", "b1"):
+            assert traffic.enter(f"{who} first", who, (who[0], ""))
+        for who in ("a1", "a2", "b1"):
+            for turn in (1, 2):
+                assert not traffic.enter(f"{who} {turn}", who, (who[0], ""))
+        for who in ("a1", "a2", "b1"):
+            traffic.leave(f"{who} first")
+        assert [traffic.next() for _ in range(4)] == ["a1 1", "b1 1", "a2 1", None]
+
+    def test_who_waits_is_not_looked_at_while_there_is_no_place_at_all(self) -> None:
+        traffic = Traffic[int](8, 1)
+        asked: list[str] = []
+
+        class Name(str):
+            def __hash__(self) -> int:
+                asked.append(self)
+                return super().__hash__()
+
+        for number in range(300):
+            traffic.enter(number, Name(f"{number}.example"), (Name(number), ""))
+        asked.clear()
+        assert traffic.next() is None
+        assert asked == []
+
+    @pytest.mark.parametrize(
+        ("url", "expected"),
+        [
+            ("HTTPS://u:p@A.example:443/x", "https://a.example"),
+            ("http://a.example.:0080/", "http://a.example"),
+            ("http://a.example.:8080/", "http://a.example:8080"),
+            ("https://[2001:DB8::1]:443/", "https://[2001:db8::1]"),
+            ("https://[2001:db8::1]:44/", "https://[2001:db8::1]:44"),
+            ("http://[2001:db8::1]", "http://[2001:db8::1]"),
+        ],
+    )
+    def test_a_receiver_has_one_name(self, url: str, expected: str) -> None:
+        made = TaskPushNotificationConfig(id="h1", url=url)
+        assert receiver(made.SerializeToString()) == expected
 
 
 class TestWhatIsDeleted:
@@ -340,6 +451,108 @@ class TestWhatIsReplaced:
         (sent,) = desk.tell(Hooked(TASK, mended))
         assert (sent.record.seq, sent.config, sent.attempt) == (3, mended.config, 1)
         assert desk.told().failing == ()
+
+    @pytest.mark.parametrize("verdict", [Verdict.REFUSED, Verdict.RETRY])
+    def test_what_the_old_one_met_with_says_nothing_of_the_new_one(self, verdict: Verdict) -> None:
+        desk = Desk()
+        desk.deliver(3, hooks=(HOOK,))
+        mended = HOOK._replace(config=config(host="b.example"))
+        assert desk.tell(Hooked(TASK, mended)) == [], "one attempt at a time"
+        (sent,) = desk.over(verdict)
+        assert (sent.record.seq, sent.config, sent.attempt) == (3, mended.config, 1)
+        assert (desk.told().letters, desk.told().failing, desk.told().retried) == ((), (), 0)
+        assert desk.over(Verdict.REFUSED) == []
+        assert desk.told().dead == 1, "but what the new one meets with does"
+
+    def test_what_the_old_one_has_taken_is_taken(self) -> None:
+        desk = Desk()
+        desk.deliver(3, hooks=(HOOK,))
+        desk.tell(Hooked(TASK, HOOK._replace(config=config(host="b.example"))))
+        assert desk.over(Verdict.DONE) == []
+        assert desk.state.couriers == {}
+
+
+class TestWhatIsLeft:
+    """By an earlier process."""
+
+    def desk(self, *places: tuple[str, str], damaged: Sequence[str] = (), hooks: int = 0) -> Desk:
+        """Tell of places (webhook and task) once the journal says what it is to say."""
+        desk = Desk(Delivery(at_once=1000, per_receiver=1))
+        desk.state = desk.actor.start().state
+        desk.damaged |= set(damaged)
+        desk.hooks = tuple(Hook(f"h{n}", n + 1, config(f"h{n}")) for n in range(hooks))
+        desk.log = records(100)
+        left = tuple(Left(consumer(hook), Place(task, 4)) for hook, task in places)
+        scanned = Unconsumed(OUTBOX, WEBHOOKS, ("", ""), PAGE)
+        desk.sent = desk.tell(Answered(scanned, left, None))
+        return desk
+
+    def test_those_that_wait_for_their_receiver_keep_no_others_from_theirs(self) -> None:
+        many = BACKLOG * 3
+        desk = self.desk(*((f"h{n}", TASK) for n in range(many)), hooks=many)
+        doing = [courier.doing for courier in desk.state.couriers.values()]
+        assert (doing.count(Doing.SENDING), doing.count(Doing.WAITING)) == (1, many - 1)
+
+    def test_the_log_of_a_task_is_read_once_for_all_its_webhooks(self) -> None:
+        many = BACKLOG * 3
+        desk = self.desk(*((f"h{n}", TASK) for n in range(many)), hooks=many)
+        assert sum(isinstance(each, WholeLog) for each in desk.asked) == 1
+
+    def test_those_whose_log_cannot_be_read_neither(self) -> None:
+        tasks = [f"t{n:02}" for n in range(BACKLOG + 1)]
+        desk = self.desk(*(("h0", task) for task in tasks), damaged=tasks[:-1], hooks=1)
+        assert [each.task for each in desk.sent] == tasks[-1:]
+        desk.tell(Delivered(tasks[-1], "h0"))
+        assert desk.state.quiet, "they do not hold up the end of the process"
+
+    def test_a_log_that_cannot_be_read_is_asked_for_less_and_less_often(self) -> None:
+        desk, delays = self.desk(("h0", TASK), damaged=[TASK], hooks=1), []
+        for _ in range(8):
+            (timer,) = [each for each in desk.effects if isinstance(each, StartTimer)]
+            delays.append(timer.delay)
+            assert desk.tell(timer.message) == []
+        assert delays == [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0]
+        desk.damaged.clear()
+        (sent,) = desk.tell(timer.message)
+        assert sent.record.seq == 100
+
+    def test_a_log_that_is_not_understood_is_as_good_as_not_read(self) -> None:
+        desk = self.desk()
+        desk.answer = lambda _: Stored(Head(TASK), None, None, ())  # type: ignore[method-assign,assignment] # the journal of this test: no row
+        scanned = Unconsumed(OUTBOX, WEBHOOKS, ("", ""), PAGE)
+        desk.tell(Answered(scanned, (Left(consumer("h0"), Place(TASK, 4)),), None))
+        assert [type(each) for each in desk.effects if not isinstance(each, Tell)] == [
+            Log,
+            StartTimer,
+        ]
+        assert desk.state.quiet
+
+    def test_a_process_that_ends_begins_none(self) -> None:
+        desk = self.desk()
+        desk.state = desk.actor.start().state
+        ended = Answer()
+        desk.actor.step(desk.state, Envelope(Drain(), ended), 0)
+        scanned = Unconsumed(OUTBOX, WEBHOOKS, ("", ""), PAGE)
+        desk.asked.clear()
+        desk.tell(Answered(scanned, (Left(consumer("h0"), Place(TASK, 4)),), None))
+        assert desk.asked == []
+        assert any(isinstance(each, Reply) and each.to is ended for each in desk.effects)
+
+    @pytest.mark.parametrize("sender", [False, True])
+    def test_for_a_server_that_is_set_up_otherwise_it_is_left_alone(self, sender: bool) -> None:
+        desk = Desk()
+        desk.actor = OutboxActor(STATES, PATIENT, sender=sender)
+        desk.state = desk.actor.start().state
+        alien = "h1" if sender else ""
+        scanned = Unconsumed(OUTBOX, WEBHOOKS, ("", ""), PAGE)
+        desk.asked.clear()
+        assert desk.tell(Answered(scanned, (Left(consumer(alien), Place(TASK, 2)),), None)) == []
+        (line,) = desk.effects
+        assert isinstance(line, Log)
+        assert line.text.startswith("1 webhooks")
+        assert desk.tell(LookAfter(TASK, (Hook(alien, 2, config()),))) == []
+        assert desk.deliver(3, hooks=(Hook(alien, 2, config()),)) == []
+        assert desk.asked == []
 
 
 class TestWhatIsKept:
@@ -434,8 +647,19 @@ class TestAsks:
         asked = Envelope(Unconfigure("h1"), reply_to=late)
         unconfigure(Rules(Policy.sdk(), pushed=STATES), draft, asked, Unconfigure("h1"))
         deleted = Unhooked(TASK, "h1", state.seq + 1)
-        answered = Unhooked(TASK, "h1", 0)
-        assert draft.pending[-1].then == (Tell(OUTBOX, deleted), Tell(OUTBOX, answered, late))
+        assert draft.pending[-1].then == (Tell(OUTBOX, deleted), Tell(OUTBOX, deleted, late))
+        made.deliver_all()
+
+    def test_deleted_again_it_is_told_though_the_first_deletion_was_not(self) -> None:
+        """Its actor was lost before it heard that the deletion is stored."""
+        made = self.bench()
+        self.configure(made)
+        state = made.system.cells[task_ref(TASK)].state
+        assert isinstance(state, TaskState)
+        draft, late = Draft(state._replace(hooks=()), 0, STATES), Answer()
+        asked = Envelope(Unconfigure("h1"), reply_to=late)
+        unconfigure(Rules(Policy.sdk(), pushed=STATES), draft, asked, Unconfigure("h1"))
+        assert draft.effects == [Tell(OUTBOX, Unhooked(TASK, "h1", state.seq), late)]
         made.deliver_all()
 
     def test_also_when_the_task_is_over(self) -> None:

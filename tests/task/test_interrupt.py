@@ -286,6 +286,21 @@ class TestWaits:
         assert len(refused) == 5
         assert all(isinstance(answer.error, MailboxFull) for answer in refused)
 
+    def test_what_would_be_too_much_for_one_run_waits(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each further message would go through all of it again."""
+        monkeypatch.setattr("actors.task.turns.BYTES", 4_000)
+        bench.send("a" * 900, Wait.FIRST, new=True)
+        bench.emit(task("WORKING"))
+        bench.send("b" * 900, Wait.FIRST)
+        assert outcomes(bench) == ["interrupted"]
+        bench.send("c" * 900, Wait.FIRST)
+        assert outcomes(bench) == ["interrupted"]
+        bench.emit(status("INPUT_REQUIRED"))
+        bench.returned()
+        assert said(bench) == "c" * 900
+
     def test_each_call_is_forgotten_once_nobody_needs_it(self, bench: Bench) -> None:
         bench.send("one", new=True, key=1)
         bench.emit(task("WORKING"))

@@ -25,11 +25,11 @@ from actors.task.courier import QUEUE, READ
 from actors.task.leftover import BACKLOG, PAGE
 from actors.task.messages import Wait
 from actors.task.orders import OUTBOX, WEBHOOKS, Deliver, Delivered, Hook
-from actors.task.outbox import RETRY, OutboxActor
+from actors.task.outbox import OutboxActor
 from actors.task.policy import Policy
 from actors.task.ports import Notify
 from actors.task.record import Kind
-from actors.task.rounds import Outbox
+from actors.task.rounds import RETRY, Outbox
 from tests.task.harness import TASK, Bench, artifact, status, task
 from tests.task.lossy import Lossy, broken
 
@@ -342,9 +342,11 @@ class TestTheNextProcess:
         for _ in range(4):
             assert drained.given == 0
             after.clock.advance(RETRY)
+        assert drained.value is True
+        assert after.hook.sent == [], "a process that ends begins nothing that was left"
+        after = killed(after)
         after.deliver_all()
         assert after.hook.sent == expected
-        assert drained.value is True
 
     def test_what_recovery_says_comes_last(self) -> None:
         before = bench()

@@ -20,11 +20,12 @@ Refuse = Callable[[InvalidRequestError, int], Response]
 
 _TOO_LARGE = 413
 _TOO_SLOW = 408
-_WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})
 
 
 class BoundedBody:
     """Reads bodies before the application does, and refuses some; then nothing more is read.
+
+    Those of any method: nothing keeps a client from sending one with a GET.
 
     Args:
         app: gets requests whose body is here.
@@ -39,11 +40,10 @@ class BoundedBody:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "http":
-            scope = with_short_version(scope)
-        if scope["type"] != "http" or scope["method"] in _WITHOUT_BODY:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope = with_short_version(scope)
         try:
             async with asyncio.timeout(self._limits.body_seconds):
                 body = await self._read(scope, receive)

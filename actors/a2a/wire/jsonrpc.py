@@ -29,6 +29,7 @@ from starlette.routing import BaseRoute, Route
 from actors.a2a.errors import UnauthenticatedError
 from actors.a2a.handler import RequestHandler
 from actors.a2a.wire.bodies import BoundedBody
+from actors.a2a.wire.discreet import keep_secrets
 from actors.a2a.wire.frames import KEEP_ALIVE, EventsResponse, let_in, log, retry_after
 from actors.a2a.wire.methods import METHODS, STREAMS, check_version, take_version
 from actors.a2a.wire.readable import UNREADABLE, repeatable
@@ -57,6 +58,7 @@ def jsonrpc_routes(
         enable_v0_3_compat: answer methods of version 0.3, too.
         keep_alive: seconds of silence after which a stream sends a comment.
     """
+    keep_secrets()
     contexts = context_builder or DefaultServerCallContextBuilder()
     ours = JsonRpc(handler, contexts, keep_alive)
     sdks = JsonRpcDispatcher(handler, contexts, enable_v0_3_compat)

@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from actors.a2a.errors import RetryableError
 from actors.a2a.handler import RequestHandler
 from actors.a2a.wire.bodies import BoundedBody
+from actors.a2a.wire.discreet import keep_secrets
 from actors.a2a.wire.frames import KEEP_ALIVE, EventsResponse, let_in, log, retry_after
 from actors.a2a.wire.methods import METHODS, STREAMS, check_version, take_version
 from actors.a2a.wire.readable import UNREADABLE, is_text
@@ -101,6 +102,7 @@ def rest_routes(
         enable_v0_3_compat: answer the paths of version 0.3 (`/v1/...`), too.
         keep_alive: seconds of silence after which a stream sends a comment.
     """
+    keep_secrets()
     contexts = context_builder or DefaultServerCallContextBuilder()
     rest = Rest(handler, contexts, keep_alive)
     bounded = Middleware(BoundedBody, limits=handler.limits, refuse=_refusal)

@@ -195,8 +195,6 @@ class WholeLog(Asked):
     """All that the journal has of a log; `Stored | None`."""
 
     log: str
-    consumer: str = ""
-    """For whom; it comes back with the answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,7 @@ def _looked_after(journal: Journal, asked: Message) -> MaybeAwaitable[Any]:
             return journal.consumed(consumer, place)
         case Unconsumed(_, family, after, limit):
             return journal.unconsumed(family, after, limit)
-        case WholeLog(_, log, _):
+        case WholeLog(_, log):
             return journal.read(log)
         case NextPlace(_, consumer, log):
             return journal.place(consumer, log)

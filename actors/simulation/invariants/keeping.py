@@ -138,10 +138,12 @@ def _needed(
         yield f"{what} and removed, and it was not at rest"
     # Who has read a final log to its end needs nothing more, whether or not he has left by then.
     more_to_come = isinstance(write, Drop) and not fold.final
+    public = [record.seq for record in history.log[:upto] if record.public]
+    needed = public[-1] if isinstance(write, Drop) and public else upto
     for request in known.requests.values():
         if request.asked.task == write.log and request.asked.node == done.node:
             cursor = _cursor(known, request, asked)
-            if cursor is not None and (more_to_come or cursor < upto):
+            if cursor is not None and (more_to_come or cursor < needed):
                 yield f"{what}, and {request} had got to {cursor}"
     heard = {
         (each.notify.hook, each.notify.record.seq)
