@@ -35,6 +35,7 @@ bench: $(READY) ## measure charts, actors, journals and the simulator, beside ot
 	@$(BIN)/python -m tests.bench.simulation
 	@$(BIN)/python -m tests.bench.journal
 	@$(BIN)/python -m tests.bench.stalled
+	@$(BIN)/python -m tests.bench.webhooks
 
 soak: $(READY) ## random charts, mutants, schedules, kills, damage; up to three hours, resumable
 	@$(BIN)/python -m tests.soak.differential --minutes 50

@@ -8,18 +8,21 @@ The map, each file importing only those above it:
     limits.py     what a request, a task, an owner may have
     requests.py   calls by key
     sayable.py    what has a form in JSON
-    queue.py      the EventQueue an agent writes to
+    emission.py   what an event says                   queue.py       what an agent writes to
     agent.py      AgentPort: awaits user code
-    hooks.py      WebhookPort: our own sender      webhook.py  or the user's
-                  (notifying.py: what they share; threads.py: look-ups that block)
-    answers.py    forms of answers
-    listing.py    ListTasks           push.py     operations on webhooks
+    hooks.py      WebhookPort: our own sender          webhook.py     or the user's
+                  (notifying.py, hook_client.py, hook_config.py, targets.py, pinned.py,
+                  threads.py, verdicts.py)
+    answers.py    forms of answers                     listing.py     ListTasks
     runtime.py    the core on a loop   (alone in knowing actors.storage)
+    declared.py   versions, extensions                 observed.py    operations, observed
     once.py       one after another with the same key
-    entry.py      who asks, about which task       configs.py  where webhooks are kept
+    entry.py      who asks, about which task           referring.py   which others it may see
+    configs.py    where webhooks are kept              streams.py     one reader's events
+    push.py       operations on webhooks
+    sending.py    operations that send                 reading.py     and that read
     handler.py    RequestHandler
-    wire/         JSON-RPC and REST, SSE with ids      grpc_server.py  gRPC
-    observed.py   operations, observed
+    wire/         JSON-RPC and REST, SSE with ids      grpc_server.py gRPC
     health.py     /healthz, /readyz, /metrics
     serving.py    start and end of what is served
     app.py        the whole server
