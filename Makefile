@@ -37,14 +37,14 @@ bench: $(READY) ## measure charts, actors, journals and the simulator, beside ot
 	@$(BIN)/python -m tests.bench.stalled
 	@$(BIN)/python -m tests.bench.webhooks
 
-soak: $(READY) ## random charts, mutants, schedules, kills, damage; up to three hours, resumable
+soak: $(READY) ## random charts, mutants, schedules, kills, damage; up to four hours, resumable
 	@$(BIN)/python -m tests.soak.differential --minutes 50
 	@$(BIN)/python -m tests.soak.mutants
 	@$(BIN)/python -m tests.soak.simulation --minutes 20
 	@$(BIN)/python -m tests.soak.crash --minutes 60
 	@$(BIN)/python -m tests.soak.fuzz --minutes 20
 	@$(BIN)/python -m tests.soak.histories --minutes 10
-	@$(BIN)/python -m tests.soak.handlers --minutes 10
+	@$(BIN)/python -m tests.soak.handlers --minutes 30
 	@$(BIN)/python -m tests.soak.sockets --minutes 5
 	@$(BIN)/python -m tests.soak.surface --minutes 5
 

@@ -24,11 +24,9 @@ from random import Random
 
 from tests.crash.matrix import Kill, Zygote, all_points, chosen, run_all, zygotes
 from tests.crash.power import cuts
-from tests.soak.differential import ROOT
+from tests.soak import program
 from tests.soak.progress import Kept
 
-PROGRESS = ROOT / ".soak" / "crash.json"
-SUMMARY = Path(__file__).parent / "SUMMARY.md"
 BATCH = 20
 """Runs of one turn."""
 SHARES = {"kills, process": 5, "kills, power": 3, "cuts, power": 1, "cuts, process": 1}
@@ -149,26 +147,13 @@ def summary(progress: Progress, command: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = program.parser(__doc__, "crash", 60.0)
     parser.add_argument("--runs", type=int, default=1000)
-    parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--fresh", action="store_true", help="forget the progress")
-    parser.add_argument("--progress", type=Path, default=PROGRESS)
-    parser.add_argument("--summary", action="store_true", help="add the figures to SUMMARY.md")
-    options = parser.parse_args(arguments)
-    if options.fresh:
-        options.progress.unlink(missing_ok=True)
-    progress = Progress.load(options.progress, options.seed)
-    said = asyncio.run(soak(progress, options.runs, options.minutes * 60, options.progress))
-    given = " ".join(arguments if arguments is not None else sys.argv[1:])
-    told = summary(progress, f"python -m tests.soak.crash {given}".rstrip())
-    print(told)
-    print(said)
-    if options.summary:
-        with SUMMARY.open("a") as file:
-            file.write(f"\n## Kills and power cuts\n\n{told}\n")
-    return int(bool(said))
+
+    def go_on(progress: Progress, options: argparse.Namespace) -> str:
+        return asyncio.run(soak(progress, options.runs, options.minutes * 60, options.progress))
+
+    return program.run(parser, arguments, Progress, go_on, summary, "Kills and power cuts")
 
 
 if __name__ == "__main__":

@@ -25,11 +25,9 @@ from actors.simulation import FaultPlan, SimulationFailed, simulate
 from actors.simulation.search import Report
 from actors.task.policy import Policy
 from tests.a2a.random_simulated import conversation
-from tests.soak.differential import ROOT
+from tests.soak import program
 from tests.soak.progress import Kept
 
-PROGRESS = ROOT / ".soak" / "handlers.json"
-SUMMARY = Path(__file__).parent / "SUMMARY.md"
 BATCH = 500
 """Schedules of one turn."""
 SECONDS = 60.0
@@ -158,25 +156,13 @@ def summary(progress: Progress, command: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--fresh", action="store_true", help="forget the progress")
-    parser.add_argument("--progress", type=Path, default=PROGRESS)
-    parser.add_argument("--summary", action="store_true", help="add the figures to SUMMARY.md")
-    options = parser.parse_args(arguments)
-    if options.fresh:
-        options.progress.unlink(missing_ok=True)
-    progress = Progress.load(options.progress, options.seed)
-    said = soak(progress, options.minutes * 60, options.progress)
-    given = " ".join(arguments if arguments is not None else sys.argv[1:])
-    told = summary(progress, f"python -m tests.soak.handlers {given}".rstrip())
-    print(told)
-    print(said)
-    if options.summary:
-        with SUMMARY.open("a") as file:
-            file.write(f"\n## Random agents and clients in simulation\n\n{told}\n")
-    return int(bool(said))
+    parser = program.parser(__doc__, "handlers", 10.0)
+
+    def go_on(progress: Progress, options: argparse.Namespace) -> str:
+        return soak(progress, options.minutes * 60, options.progress)
+
+    title = "Random agents and clients in simulation"
+    return program.run(parser, arguments, Progress, go_on, summary, title)
 
 
 if __name__ == "__main__":

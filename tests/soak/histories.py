@@ -25,12 +25,10 @@ from pathlib import Path
 from actors.runtime.journal.port import Journal
 from actors.storage import MemoryJournal, SqliteJournal
 from actors.storage.postgres import PostgresJournal
-from tests.soak.differential import ROOT
+from tests.soak import program
 from tests.soak.progress import Kept
 from tests.storage.histories import DEEDS, Deed, live
 
-PROGRESS = ROOT / ".soak" / "histories.json"
-SUMMARY = Path(__file__).parent / "SUMMARY.md"
 BATCH = 100
 LONGEST = 40
 """Steps of a history."""
@@ -113,26 +111,13 @@ def summary(progress: Progress, command: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--fresh", action="store_true", help="forget the progress")
-    parser.add_argument("--progress", type=Path, default=PROGRESS)
+    parser = program.parser(__doc__, "histories", 10.0)
     parser.add_argument("--postgres", default="", metavar="DSN", help="a database for schemas")
-    parser.add_argument("--summary", action="store_true", help="add the figures to SUMMARY.md")
-    options = parser.parse_args(arguments)
-    if options.fresh:
-        options.progress.unlink(missing_ok=True)
-    progress = Progress.load(options.progress, options.seed)
-    said = soak(progress, options.minutes * 60, options.postgres, options.progress)
-    given = " ".join(arguments if arguments is not None else sys.argv[1:])
-    told = summary(progress, f"python -m tests.soak.histories {given}".rstrip())
-    print(told)
-    print(said)
-    if options.summary:
-        with SUMMARY.open("a") as file:
-            file.write(f"\n## Random histories of tasks\n\n{told}\n")
-    return int(bool(said))
+
+    def go_on(progress: Progress, options: argparse.Namespace) -> str:
+        return soak(progress, options.minutes * 60, options.postgres, options.progress)
+
+    return program.run(parser, arguments, Progress, go_on, summary, "Random histories of tasks")
 
 
 if __name__ == "__main__":

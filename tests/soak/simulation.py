@@ -28,11 +28,9 @@ from actors.simulation.scenarios import HOOKED, SCENARIOS, Scenario
 from actors.simulation.search import Report
 from actors.task.policy import Policy
 from tests.cli.agents import Clerk, HastyDesk
-from tests.soak.differential import ROOT
+from tests.soak import program
 from tests.soak.progress import Kept
 
-PROGRESS = ROOT / ".soak" / "simulation.json"
-SUMMARY = Path(__file__).parent / "SUMMARY.md"
 BATCH = 50
 """Seeds of one turn."""
 FAULTS = FaultPlan.only(appends=1, crashes=1)
@@ -160,25 +158,12 @@ def summary(progress: Progress, command: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--minutes", type=float, default=20.0)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--fresh", action="store_true", help="forget the progress")
-    parser.add_argument("--progress", type=Path, default=PROGRESS)
-    parser.add_argument("--summary", action="store_true", help="add the figures to SUMMARY.md")
-    options = parser.parse_args(arguments)
-    if options.fresh:
-        options.progress.unlink(missing_ok=True)
-    progress = Progress.load(options.progress, options.seed)
-    said = soak(progress, options.minutes * 60, options.progress)
-    given = " ".join(arguments if arguments is not None else sys.argv[1:])
-    told = summary(progress, f"python -m tests.soak.simulation {given}".rstrip())
-    print(told)
-    print(said)
-    if options.summary:
-        with SUMMARY.open("a") as file:
-            file.write(f"\n## Random schedules and faults\n\n{told}\n")
-    return int(bool(said))
+    parser = program.parser(__doc__, "simulation", 20.0)
+
+    def go_on(progress: Progress, options: argparse.Namespace) -> str:
+        return soak(progress, options.minutes * 60, options.progress)
+
+    return program.run(parser, arguments, Progress, go_on, summary, "Random schedules and faults")
 
 
 if __name__ == "__main__":

@@ -23,11 +23,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.a2a.battered import battery
-from tests.soak.differential import ROOT
+from tests.soak import program
 from tests.soak.progress import Kept
 
-PROGRESS = ROOT / ".soak" / "surface.json"
-SUMMARY = Path(__file__).parent / "SUMMARY.md"
 BATCH = 2_000
 """Requests of one turn, to one server."""
 
@@ -82,26 +80,14 @@ def summary(progress: Progress, command: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--fresh", action="store_true", help="forget the progress")
-    parser.add_argument("--progress", type=Path, default=PROGRESS)
-    parser.add_argument("--summary", action="store_true", help="add the figures to SUMMARY.md")
-    options = parser.parse_args(arguments)
-    if options.fresh:
-        options.progress.unlink(missing_ok=True)
     logging.disable(logging.CRITICAL)  # every refusal is logged
-    progress = Progress.load(options.progress, options.seed)
-    said = asyncio.run(soak(progress, options.minutes * 60, options.progress))
-    given = " ".join(arguments if arguments is not None else sys.argv[1:])
-    told = summary(progress, f"python -m tests.soak.surface {given}".rstrip())
-    print(told)
-    print(said)
-    if options.summary:
-        with SUMMARY.open("a") as file:
-            file.write(f"\n## Requests that nobody should send\n\n{told}\n")
-    return int(bool(said))
+    parser = program.parser(__doc__, "surface", 10.0)
+
+    def go_on(progress: Progress, options: argparse.Namespace) -> str:
+        return asyncio.run(soak(progress, options.minutes * 60, options.progress))
+
+    title = "Requests that nobody should send"
+    return program.run(parser, arguments, Progress, go_on, summary, title)
 
 
 if __name__ == "__main__":
