@@ -369,6 +369,8 @@ class TaskCore:
                 continue  # nothing new for so long: ask again
             if page.gap:
                 page = Page((), snapshot=await self.system.ask(task_ref(task), Get(), caller))
+            if not (page.records or page.end or page.snapshot):  # asking again would never end
+                raise StorageUnavailable("the journal no longer has what the task's actor knows of")
             yield page
             if page.end is not None:
                 return

@@ -10,6 +10,7 @@ Neighbours: `retention.py` (chooses), `decide.py` (calls these).
 from __future__ import annotations
 
 from actors.runtime import Caller, Envelope, Perform, Stop, Tell, Unstash
+from actors.runtime.journal.errors import StorageUnavailable
 from actors.runtime.journal.messages import JOURNAL, Answered, Compact, KeepSnapshot, Remove
 from actors.runtime.journal.port import Place, Snapshot
 from actors.task.messages import LetGo, Shorten, task_ref
@@ -28,9 +29,15 @@ def let_go(_: Rules, draft: Draft, __: Envelope, message: LetGo) -> None:
 
 
 def removed(rules: Rules, draft: Draft, _: Envelope, answer: Answered) -> None:
-    """Go, if the journal has forgotten this task; whoever waits finds that there is none."""
+    """Go, if the journal has forgotten this task; whoever waits finds that there is none.
+
+    Where the journal could not say whether it has, there may be no log any more that this actor
+    knows the end of: it goes, too, and the next one reads what there is.
+    """
     draft.set(leaving=False)
-    if answer.error is None and answer.result:
+    if answer.error is not None:
+        draft.do(Stop(StorageUnavailable("the journal did not say whether the task is removed")))
+    elif answer.result:
         draft.do(Stop(rules.unknown()))
         if rules.removals:
             state = draft.state

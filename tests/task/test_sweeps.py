@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from a2a.types import TaskState
+from a2a.utils.errors import TaskNotFoundError
 
 from actors.runtime.journal.errors import StorageUnavailable
 from actors.runtime.journal.port import Head
 from actors.runtime.journal.projection import Keep
 from actors.storage import MemoryJournal
 from actors.task.listing import TaskRow
+from actors.task.messages import Attach, task_ref
 from actors.task.policy import Policy
 from actors.task.retention import Limit, Retention
-from tests.task.harness import TASK, Bench, status, task
+from tests.manual import Answer
+from tests.task.harness import ALICE, TASK, Bench, status, task
 from tests.task.test_retention import DAY, POLICY, bench, logs, sweep, work
 
 
@@ -117,3 +120,27 @@ def test_impossible_limits(wrong: Any) -> None:
 def test_impossible_retentions(wrong: Any) -> None:
     with pytest.raises(ValueError, match="expected a"):
         Retention(**wrong)
+
+
+class Wordless(MemoryJournal):
+    """Removes a log, and does not say so; `meanwhile` somebody asks for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def remove(self, head: Head) -> bool:
+        super().remove(head)
+        self.meanwhile()
+        raise StorageUnavailable("connection broke")
+
+
+def test_whoever_comes_while_it_is_not_known_whether_a_task_is_removed_hears_what_is() -> None:
+    """An actor that went on would show what the journal has not any more (law L3)."""
+    journal = Wordless()
+    made = Bench(POLICY, journal)
+    work(made)
+    reader = Answer()
+    journal.meanwhile = lambda: made.system.tell(task_ref(TASK), Attach(0), reader, ALICE)
+    sweep(made, Retention(completed=Limit(count=0)))
+    assert isinstance(reader.error, TaskNotFoundError)
