@@ -87,7 +87,11 @@ async def refused(grpc_port: int) -> None:
         stub = A2AServiceStub(channel)  # type: ignore[no-untyped-call] # generated, has no types
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stub.SendMessage(ask("work"), metadata=(("a2a-version", "1.0"),))
-    assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+    # The server that is no more, or the handler that ends before it: whichever comes first.
+    codes = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL)
+    assert caught.value.code() in codes
+    said = str(caught.value.details())
+    assert caught.value.code() == codes[0] or "try again shortly" in said
 
 
 async def test_a_signal_stops_the_intake_and_who_is_there_is_answered(tmp_path: Path) -> None:
