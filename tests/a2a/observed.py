@@ -170,7 +170,9 @@ class Observed:
 
     def _failures(self, request: Request) -> set[str]:
         """What its client may hear of agents."""
-        found = {unfinished().message}
+        # An agent may cancel itself, of which we say so in our own words, also where no task of the
+        # request was ever seen.
+        found = {unfinished().message, "The agent's execute was cancelled."}
         for history in self._about(request):
             found |= history.failures(Kind.ENDED, Kind.REFUSED)
         return found
