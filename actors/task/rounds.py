@@ -146,14 +146,9 @@ def found(state: Outbox, target: Target, courier: Courier, place: Place | None) 
         courier.checked = courier.checked and place is None
     if place is None and courier.done:
         state.remember(target, courier.known)
-        return done_with(state, target)
+        del state.couriers[target]  # until there is something for it again
+        return []
     return go_on(state, target, courier)
-
-
-def done_with(state: Outbox, target: Target) -> Effects:
-    """Forget a webhook until there is something for it again."""
-    del state.couriers[target]
-    return []
 
 
 # -- attempts

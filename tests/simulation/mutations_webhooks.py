@@ -125,7 +125,7 @@ MUTATIONS = (
         invariants={25},
         module="actors.task.rounds",
         old="    return [Tell(JOURNAL, NextPlace(OUTBOX, consumer(target[1]), target[0]))]\n",
-        new="    courier.doing = Doing.NOTHING\n    return done_with(state, target)\n",
+        new="    courier.doing = Doing.NOTHING\n    del state.couriers[target]\n    return []\n",
         why="a place is left behind a private record",
         scenario=told_of_all,
         seeds=100,

@@ -31,7 +31,7 @@ from actors.a2a.handler import RequestHandler
 from actors.a2a.wire.bodies import BoundedBody
 from actors.a2a.wire.discreet import keep_secrets
 from actors.a2a.wire.frames import KEEP_ALIVE, EventsResponse, let_in, log, retry_after
-from actors.a2a.wire.methods import METHODS, STREAMS, check_version, take_version
+from actors.a2a.wire.methods import METHODS, check_version, params_of, take_version
 from actors.a2a.wire.readable import UNREADABLE, repeatable
 
 _MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
@@ -127,7 +127,7 @@ def _call(call: Any) -> tuple[Id, str, Any] | None:
     """Return the request id, method and parameters of a well-formed call of ours, or None."""
     try:
         method, request_id = call["method"], call.get("id")
-        params = (METHODS[method].params if method in METHODS else STREAMS[method])()
+        params = params_of(method)
         if not call.keys() <= _MEMBERS or call["jsonrpc"] != "2.0" or not _is_id(request_id):
             return None
         given = call.get("params", {})

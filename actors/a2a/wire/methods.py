@@ -111,6 +111,15 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
 """Methods with one answer, by their name over JSON-RPC."""
 
 
+def params_of(method: str) -> Any:
+    """Return the parameters of a method of ours, still empty.
+
+    Raises:
+        KeyError: it is none of ours.
+    """
+    return (METHODS[method].params if method in METHODS else STREAMS[method])()
+
+
 def _json(message: Proto) -> dict[str, Any]:
     said: dict[str, Any] = MessageToDict(message)
     return said

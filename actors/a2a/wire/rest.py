@@ -26,7 +26,7 @@ from actors.a2a.handler import RequestHandler
 from actors.a2a.wire.bodies import BoundedBody
 from actors.a2a.wire.discreet import keep_secrets
 from actors.a2a.wire.frames import KEEP_ALIVE, EventsResponse, let_in, log, retry_after
-from actors.a2a.wire.methods import METHODS, STREAMS, check_version, take_version
+from actors.a2a.wire.methods import METHODS, check_version, params_of, take_version
 from actors.a2a.wire.readable import UNREADABLE, is_text
 
 _CODES: Final = MappingProxyType(
@@ -180,7 +180,7 @@ def _readable(endpoint: Endpoint) -> Endpoint:
 
 async def _params(operation: Operation, request: Request) -> Any:
     method = operation.method
-    params = (METHODS[method].params if method in METHODS else STREAMS[method])()
+    params = params_of(method)
     if operation.source == "body":
         if not is_text(body := await request.body()):
             raise InvalidRequestError(UNREADABLE)
