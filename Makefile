@@ -9,10 +9,10 @@ CHARTS := task-sdk=actors.task.chart:sdk_chart task-spec=actors.task.chart:spec_
 	traffic-light=statechart.examples:TRAFFIC_LIGHT order=statechart.examples:ORDER
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check diagrams w3c bench soak
+.PHONY: help run test check diagrams w3c bench bench-quick bench-plot bench-parts soak
 
 help: ## say what there is (the default)
-	@sed -n 's/^\([a-z0-9]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: $(READY) ## see it work: a server, an agent, a crash, nothing lost (20 seconds)
 	@$(BIN)/actors demo
@@ -29,7 +29,16 @@ check: $(READY) ## lint, formatting, types, architecture
 w3c: $(READY) ## run the W3C's SCXML tests that need no scripting (downloads them)
 	@$(BIN)/python -m tests.w3c
 
-bench: $(READY) ## measure charts, actors, journals and the simulator, beside others; ten minutes
+bench: $(READY) ## measure the task core beside a2a-sdk, against its targets; forty minutes
+	@$(BIN)/python -m tests.bench.suite.program $(BENCH)
+
+bench-quick: $(READY) ## the same, a few rows of it; two minutes
+	@$(BIN)/python -m tests.bench.suite.program --quick $(BENCH)
+
+bench-plot: $(READY) ## draw what the last `make bench` has found, in diagrams/
+	@$(BIN)/python -m tests.bench.suite.plots
+
+bench-parts: $(READY) ## measure charts, actors, journals and the simulator, beside others; ten minutes
 	@$(BIN)/python -m tests.bench.step
 	@$(BIN)/python -m tests.bench.actors
 	@$(BIN)/python -m tests.bench.simulation
@@ -37,7 +46,7 @@ bench: $(READY) ## measure charts, actors, journals and the simulator, beside ot
 	@$(BIN)/python -m tests.bench.stalled
 	@$(BIN)/python -m tests.bench.webhooks
 
-soak: $(READY) ## random charts, mutants, schedules, kills, damage; up to four hours, resumable
+soak: $(READY) ## random charts, mutants, schedules, kills, damage, load; up to four hours, resumable
 	@$(BIN)/python -m tests.soak.differential --minutes 50
 	@$(BIN)/python -m tests.soak.mutants
 	@$(BIN)/python -m tests.soak.simulation --minutes 20
@@ -47,6 +56,7 @@ soak: $(READY) ## random charts, mutants, schedules, kills, damage; up to four h
 	@$(BIN)/python -m tests.soak.handlers --minutes 30
 	@$(BIN)/python -m tests.soak.sockets --minutes 5
 	@$(BIN)/python -m tests.soak.surface --minutes 5
+	@$(BIN)/python -m tests.soak.load --minutes 30
 
 diagrams: $(READY) ## draw the charts again, in diagrams/ and README.md (needs graphviz)
 	@command -v dot >/dev/null || { echo "make diagrams needs graphviz: 'dot' is not on PATH" >&2; exit 1; }

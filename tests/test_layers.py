@@ -52,6 +52,7 @@ MAY_IMPORT: list[tuple[str, tuple[str, ...]]] = [
     ),
     ("actors.telemetry", ("actors.telemetry", *CORE, *MESSAGES, "opentelemetry")),
     ("actors.a2a.runtime", ("actors.a2a", "actors.storage", "actors.telemetry", *CORE, "a2a")),
+    ("actors.a2a.validation", ("a2a", "google.api", "google.protobuf")),
     (
         "actors.a2a",
         (

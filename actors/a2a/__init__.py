@@ -13,6 +13,8 @@ The map, each file importing only those above it:
     hooks.py      WebhookPort: our own sender          webhook.py     or the user's
                   (notifying.py, hook_client.py, hook_config.py, targets.py, pinned.py,
                   threads.py, verdicts.py)
+    said.py       in JSON                              chunks.py      many artifact updates
+    sequenced.py  one event of a stream
     answers.py    forms of answers                     listing.py     ListTasks
     runtime.py    the core on a loop   (alone in knowing actors.storage)
     declared.py   versions, extensions                 observed.py    operations, observed

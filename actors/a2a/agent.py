@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from a2a.server.agent_execution import AgentExecutor, RequestContext, RequestContextBuilder
@@ -22,9 +23,9 @@ from a2a.types import SendMessageRequest, Task
 
 from actors.a2a.limits import RECORD_BYTES
 from actors.a2a.queue import RunQueue
-from actors.a2a.requests import Calls
+from actors.a2a.requests import Call, Calls
 from actors.runtime import ActorRef, ActorSystem
-from actors.task.messages import Emitted, task_ref
+from actors.task.messages import task_ref
 from actors.task.orders import RUNNER, RunReported
 from actors.task.ports import (
     AbandonRun,
@@ -49,13 +50,14 @@ class Active:
     """A run: its queue and the asyncio tasks in which user code runs."""
 
     run: RunId
+    call: StartRun | CancelRun
+    """What has begun it."""
     queue: RunQueue
-    about: Mapping[str, object]
-    """What log lines about it name."""
     seen: RunSeen
+    reported: bool = False
+    """It has been told how `execute` ended."""
     executing: asyncio.Task[None] | None = None
     cancelling: asyncio.Task[None] | None = None
-    warned: bool = False
 
 
 class Agent:
@@ -113,17 +115,25 @@ class Agent:
     # -- execute
 
     def _start(self, start: StartRun) -> None:
-        active = self._activate(start)
-        active.executing = self._spawn(self._execute(start, active.queue), active, start)
-        active.executing.add_done_callback(lambda done: self._executed(active, done))
-
-    async def _execute(self, start: StartRun, queue: RunQueue) -> None:
         call = self._calls.get(start.caller.key)
         request = call.request if call is not None and not start.combined else None
+        variables = _variables(call)
+        active = self._activate(start, variables)
+        work = self._execute(start, request, active)
+        active.executing = self._loop.create_task(work, context=variables)
+        active.executing.add_done_callback(partial(self._executed, active))
+
+    async def _execute(
+        self, start: StartRun, request: RequestContext | None, active: Active
+    ) -> None:
         if request is None:
             request = await self._rebuilt(start)
         request.current_task = Task.FromString(start.task) if start.task else None
-        await self._executor.execute(request, queue)
+        await self._executor.execute(request, active.queue)
+        if active.cancelling is None and self._active.get(active.run.task) is active:
+            # Said at once, not when the asyncio task is done, a turn of the loop later: so the end
+            # of a short run is decided, and stored, together with what it has emitted last.
+            self._report(active, None, cancel=False)
 
     async def _rebuilt(self, start: StartRun) -> RequestContext:
         """Make the RequestContext of a request that no entry has resolved as it is.
@@ -139,6 +149,8 @@ class Agent:
         )
 
     def _executed(self, active: Active, done: asyncio.Task[None]) -> None:
+        if active.reported:
+            return
         if done.cancelled() and done.cancelling() and active.cancelling is None:
             # Cancelled by somebody else: the loop, most likely, which is about to end. Then this
             # never fires, and the run counts as lost; otherwise it has failed.
@@ -159,10 +171,14 @@ class Agent:
 
     def _cancel(self, cancel: CancelRun) -> None:
         active = self._active.get(cancel.run.task)
+        variables = _variables(self._calls.get(cancel.caller.key))
         if active is None or active.run != cancel.run:
-            active = self._activate(cancel)
-        active.cancelling = self._spawn(self._call_off(cancel, active), active, cancel)
-        active.cancelling.add_done_callback(lambda done: self._called_off(active, done))
+            active = self._activate(cancel, variables)
+        else:
+            variables.run(active.seen.enter)
+        work = self._call_off(cancel, active)
+        active.cancelling = self._loop.create_task(work, context=variables)
+        active.cancelling.add_done_callback(partial(self._called_off, active))
 
     async def _call_off(self, cancel: CancelRun, active: Active) -> None:
         """Call the agent's `cancel` first, so that it finds its queue open; then unwind it."""
@@ -192,49 +208,30 @@ class Agent:
 
     # -- both
 
-    def _activate(self, call: StartRun | CancelRun) -> Active:
-        run = call.run
-        ref = task_ref(run.task)
-
-        def tell(event: Emitted) -> None:
-            self._system.tell(ref, event)
-
-        def late(event: object) -> None:
-            if not active.warned:
-                active.warned = True
-                logger.warning(
-                    "task %s: the agent emits after its run has ended, and nobody hears it; await "
-                    "in execute whatever emits",
-                    run.task,
-                    extra=active.about,
-                )
-            self._system.dead_letter(event, "event after the end of the run")
-
-        seen = self._observer.run(call, self._variables(call.caller.key), self._loop.time)
-        checked = self._checked
-        queue = RunQueue(run, call.context, tell, late, self._event_bytes, checked=checked)
-        active = self._active[run.task] = Active(run, queue, _about(call), seen)
+    def _activate(self, call: StartRun | CancelRun, variables: contextvars.Context) -> Active:
+        """Let a run have a queue, and a span in the variables that its user code will have."""
+        run, system = call.run, self._system
+        seen = variables.run(self._observer.run, call, self._loop.time)
+        queue = RunQueue(
+            run,
+            call.context,
+            partial(system.tell, task_ref(run.task)),
+            system.scheduler.soon,
+            self._loop.time,
+            Late(system, call),
+            self._event_bytes,
+            checked=self._checked,
+        )
+        active = self._active[run.task] = Active(run, call, queue, seen)
         return active
 
-    def _variables(self, key: int) -> contextvars.Context:
-        """Return the context variables of a request, nobody's if it is of an earlier process."""
-        call = self._calls.get(key)
-        # A copy, since two asyncio tasks of one request must not enter the same context.
-        return (call.variables if call is not None else contextvars.copy_context()).copy()
-
-    def _spawn(
-        self, work: Coroutine[Any, Any, None], active: Active, call: StartRun | CancelRun
-    ) -> asyncio.Task[None]:
-        """Run user code in the context variables of the request that caused it (detail 11)."""
-        variables = self._variables(call.caller.key)
-        variables.run(active.seen.enter)
-        return self._loop.create_task(work, context=variables)
-
     def _report(self, active: Active, failure: Failure | None, *, cancel: bool) -> None:
+        active.queue.flush()  # what the agent has emitted comes before how it has ended
         outcome = "raised" if failure is not None else "cancelled" if cancel else "returned"
         active.seen.end(outcome, failure.error if failure is not None else "")
         if not cancel:
             # The core decides what the end of execute means; a cancel may still reach this run.
+            active.reported = True
             self._retire(active)
         self._system.tell(RUNNER, RunReported(active.run, failure, cancel))
 
@@ -259,7 +256,45 @@ class Agent:
             self._abandon(active.run)
 
 
+class Late:
+    """What becomes of an event that comes after the end of its run: a dead letter, and a warning.
+
+    Args:
+        system: counts it.
+        call: what began the run.
+    """
+
+    __slots__ = ("_call", "_system", "_warned")
+
+    def __init__(self, system: ActorSystem, call: StartRun | CancelRun) -> None:
+        self._system = system
+        self._call = call
+        self._warned = False
+
+    def __call__(self, event: object) -> None:
+        """Take note of an event; one line of the log for all of a run."""
+        if not self._warned:
+            self._warned = True
+            logger.warning(
+                "task %s: the agent emits after its run has ended, and nobody hears it; await "
+                "in execute whatever emits",
+                self._call.run.task,
+                extra=_about(self._call),
+            )
+        self._system.dead_letter(event, "event after the end of the run")
+
+
+def _variables(call: Call | None) -> contextvars.Context:
+    """Return the context variables for user code: those of the request that caused it (detail 11).
+
+    Nobody's if that came to an earlier process. A copy, since two asyncio tasks of one request
+    must not enter the same context.
+    """
+    return call.variables.copy() if call is not None else contextvars.copy_context()
+
+
 def _about(call: StartRun | CancelRun) -> Mapping[str, object]:
+    """Return what log lines about a run name."""
     named: dict[str, object] = {"task": call.run.task, "owner": call.caller.owner}
     if isinstance(call, StartRun):
         named["seq"] = call.seq
@@ -274,5 +309,5 @@ def _failure_of(done: asyncio.Task[None], active: Active, what: str) -> Failure 
     if error is None:
         return None
     says = "agent raised in %s of task %s"
-    logger.error(says, what, active.run.task, exc_info=error, extra=active.about)
+    logger.error(says, what, active.run.task, exc_info=error, extra=_about(active.call))
     return Failure.of(error)

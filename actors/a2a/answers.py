@@ -4,33 +4,29 @@ The core settles facts and stores records; which of them end a stream, and wheth
 failure is an error or a FAILED Task, is a matter of form and decided here, by the policy, for
 every binding alike.
 
-Neighbours: `handler.py` (asks the core, hands out what this makes), `wire/` (frames it).
+Neighbours: `handler.py` (asks the core, hands out what this makes), `sequenced.py` (one event),
+`streams.py` (a telling that has been let in), `wire/` (frames it).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
-from typing import NamedTuple
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from a2a.types import Message, StreamResponse, Task, TaskState
 from a2a.utils.errors import TaskNotCancelableError, UnsupportedOperationError
 
-from actors.runtime.journal.record import Record
+from actors.a2a.sequenced import Sequenced, of_record, of_task
+from actors.runtime.journal.record import CLAIM, PRIVATE, Record
 from actors.task.fold import TERMINAL
+from actors.task.kept import Kept
 from actors.task.messages import Admitted, Settled, View
-from actors.task.orders import Page
+from actors.task.orders import End, Page
 from actors.task.policy import Policy
+from actors.task.reader import Reader
 from actors.task.record import CALLED_OFF, CANCEL_RAISED, Failure, Kind, messages_of
 
-
-class Sequenced(NamedTuple):
-    """One event of a stream and its place in the task's log, the SSE id."""
-
-    seq: int
-    event: StreamResponse
-    snapshot: bool = False
-    """The Task as it is stands for records that are no longer kept."""
+_ARTIFACT = Kind.ARTIFACT
 
 
 def sent(policy: Policy, settled: Settled) -> Task | Message:
@@ -76,81 +72,145 @@ def cursor(policy: Policy, admitted: Admitted) -> int:
     return admitted.version if policy.follow_up_first == "task" else admitted.message
 
 
-async def send_stream(
-    policy: Policy, admitted: Admitted, pages: AsyncGenerator[Page, None]
-) -> AsyncGenerator[Sequenced, None]:
-    """Yield what the stream of one message carries, until that stream ends (A1).
+class Telling(ABC):
+    """What one reader is told of the records that it reads.
 
-    Raises:
-        A2AError: the message was refused after all (A2), or a run failed (A5 as error).
+    Args:
+        policy: has the forms.
+        admitted: what the reader was let in with.
+        reader: brings the records.
     """
-    if admitted.task and policy.follow_up_first == "task":
-        yield _task_first(admitted)
-    by_state = policy.stream_end == "state"
-    mine, visible = False, bool(admitted.task)
-    async for item in _items(pages):
-        if isinstance(item, View):
-            visible = True
-            # The STARTED record may be among those that are no longer kept.
-            mine = mine or item.messages[:1] == (admitted.message,)
-            yield _as_it_is(item)
-            if _over(item, admitted.message) or (by_state and _concludes(item.state, mine=mine)):
-                return
-        elif item.public:
-            visible = True
-            yield Sequenced(item.seq, StreamResponse.FromString(item.payload))
-            if by_state and _ends(item, mine=mine):
-                return
+
+    __slots__ = ("_admitted", "_begun", "_failure", "_over", "_policy", "_reader")
+
+    def __init__(self, policy: Policy, admitted: Admitted, reader: Reader) -> None:
+        self._policy = policy
+        self._admitted = admitted
+        self._reader = reader
+        self._begun = False
+        self._over = False
+        self._failure: Failure | None = None
+        """What ends it, behind the events that have been told."""
+
+    async def batch(self) -> Sequence[Sequenced]:
+        """Return the events that are there, once there is one; none when it is over.
+
+        Raises:
+            A2AError: the message was refused after all (A2), or a run failed (A5 as error).
+        """
+        if not self._begun:
+            self._begun, first = True, self._first()
+            self._admitted = self._admitted._replace(task=b"")  # it may be large
+            if first:
+                return first
+        while self._failure is None and not self._over:
+            page = await self._reader.next()
+            if page is None:
+                return ()
+            if told := self._told(page):
+                return told
+        if self._failure is not None:
+            raise self._failure.exception()
+        return ()
+
+    def _first(self) -> Sequence[Sequenced]:
+        """The Task, if it comes first."""
+        admitted = self._admitted
+        return (of_task(admitted.version, admitted.task),) if admitted.task else ()
+
+    @abstractmethod
+    def _told(self, page: Page) -> Sequence[Sequenced]:
+        """Return the events of a page; sets `_over` or `_failure` where nothing more is told."""
+
+
+class Subscription(Telling):
+    """A subscription: the Task unless resumed, then every public record."""
+
+    __slots__ = ()
+
+    def _told(self, page: Page) -> Sequence[Sequenced]:
+        if page.snapshot is not None:
+            return (_as_it_is(page.snapshot),) if page.snapshot.task else ()
+        kept = page.kept
+        if kept is None:
+            told, failure = self._of(page.records, None)
         else:
-            mine = mine or (item.kind == Kind.STARTED and _own(item, admitted))
-            _raise_failure(policy, item, admitted.message)
-            ended = item.kind == Kind.ENDED and _own(item, admitted)
-            ended = ended and item.facts.get("outcome") != CALLED_OFF  # the next is ours too (A2)
-            if ended and not (by_state and visible):  # where there is no Task, no state will end it
-                return
+            told, failure = kept.of_page(page.records, lambda records: self._of(records, kept))
+        self._failure = failure or _late(page.end)
+        return told
+
+    def _of(
+        self, records: Sequence[Record], kept: Kept | None
+    ) -> tuple[Sequence[Sequenced], Failure | None]:
+        """Return the events of some records, and what ended a run; the same for every reader."""
+        told = []
+        for record in records:
+            if CLAIM < record.kind < PRIVATE:  # as `record.public`, in half the time
+                told.append(of_record(record, kept))
+            elif failure := _failure(self._policy, record, 0):
+                return told, failure
+        return told, None
 
 
-async def subscription(
-    policy: Policy, admitted: Admitted, pages: AsyncGenerator[Page, None]
-) -> AsyncGenerator[Sequenced, None]:
-    """Yield what a subscription carries: the Task unless resumed, then every public record.
+class SendStream(Telling):
+    """What the stream of one message carries, until that stream ends (A1)."""
 
-    Raises:
-        A2AError: a run failed (A5 as error).
-    """
-    if admitted.task:
-        yield _task_first(admitted)
-    async for item in _items(pages):
-        if isinstance(item, View):
-            yield _as_it_is(item)
-        elif item.public:
-            yield Sequenced(item.seq, StreamResponse.FromString(item.payload))
-        else:
-            _raise_failure(policy, item, 0)
+    __slots__ = ("_by_state", "_mine", "_visible")
 
+    def __init__(self, policy: Policy, admitted: Admitted, reader: Reader) -> None:
+        super().__init__(policy, admitted, reader)
+        self._by_state = policy.stream_end == "state"
+        self._mine = False
+        """The run of the message has begun."""
+        self._visible = bool(admitted.task)
 
-def _task_first(admitted: Admitted) -> Sequenced:
-    return Sequenced(admitted.version, StreamResponse(task=Task.FromString(admitted.task)))
+    def _first(self) -> Sequence[Sequenced]:
+        return super()._first() if self._policy.follow_up_first == "task" else ()
+
+    def _told(self, page: Page) -> Sequence[Sequenced]:
+        told, kept = [], page.kept
+        for record in page.records:
+            kind = record.kind
+            if kind == _ARTIFACT:  # which ends nothing, and is what bursts are of
+                self._visible = True
+                told.append(of_record(record, kept))
+                continue
+            if CLAIM < kind < PRIVATE:
+                self._visible = True
+                told.append(of_record(record, kept))
+                self._over = self._by_state and _ends(record, mine=self._mine)
+            else:
+                self._hear(record)
+            if self._over or self._failure is not None:
+                return told
+        if page.snapshot is not None and page.snapshot.task:
+            told.append(self._shown(page.snapshot))
+        if not self._over:
+            self._failure = _late(page.end)
+        return told
+
+    def _hear(self, record: Record) -> None:
+        """Learn from a record that is not told."""
+        admitted = self._admitted
+        self._mine = self._mine or (record.kind == Kind.STARTED and _own(record, admitted))
+        self._failure = _failure(self._policy, record, admitted.message)
+        ended = record.kind == Kind.ENDED and _own(record, admitted)
+        ended = ended and record.facts.get("outcome") != CALLED_OFF  # the next is ours too (A2)
+        # Where there is no Task, no state will end it.
+        self._over = ended and not (self._by_state and self._visible)
+
+    def _shown(self, view: View) -> Sequenced:
+        """Tell the Task where records are no longer kept."""
+        message, self._visible = self._admitted.message, True
+        # The STARTED record may be among those that are no longer kept.
+        self._mine = self._mine or view.messages[:1] == (message,)
+        concludes = self._by_state and _concludes(view.state, mine=self._mine)
+        self._over = concludes or _over(view, message)
+        return _as_it_is(view)
 
 
 def _as_it_is(view: View) -> Sequenced:
-    task = Task.FromString(view.task)
-    return Sequenced(view.version, StreamResponse(task=task), snapshot=True)
-
-
-async def _items(pages: AsyncGenerator[Page, None]) -> AsyncIterator[Record | View]:
-    """Flatten pages into records, and into the Task where records are no longer kept.
-
-    A failure of the run after its terminal record ends them with an error.
-    """
-    async with aclosing(pages):
-        async for page in pages:
-            for record in page.records:
-                yield record
-            if page.snapshot is not None and page.snapshot.task:
-                yield page.snapshot
-            if page.end is not None and page.end.failure is not None:
-                raise page.end.failure.exception()
+    return of_task(view.version, view.task, snapshot=True)
 
 
 def _over(snapshot: View, message: int) -> bool:
@@ -158,22 +218,20 @@ def _over(snapshot: View, message: int) -> bool:
     return snapshot.version >= message and message not in snapshot.messages
 
 
-def _raise_failure(policy: Policy, record: Record, message: int) -> None:
-    """Raise what ended a run, for every open stream; a refusal only for the message refused."""
+def _failure(policy: Policy, record: Record, message: int) -> Failure | None:
+    """Return what ended a run, for every open stream; a refusal only for the message refused."""
     if record.kind == Kind.REFUSED and record.number("message") == message:
-        _raise(record)
-    if record.facts.get("outcome") == CANCEL_RAISED:
-        return  # streams see the FAILED Task; the caller of the cancel hears what it raised
-    if record.kind == Kind.ENDED and policy.raised == "error":
-        _raise(record)
-    if record.kind == Kind.ENDED and not record.number("final"):
-        _raise(record)  # no Task says it, so an error must
+        return Failure.unpack(record.payload)
+    if record.kind != Kind.ENDED or record.facts.get("outcome") == CANCEL_RAISED:
+        return None  # streams see the FAILED Task; the caller of the cancel hears what it raised
+    # Where no Task says it, an error must.
+    told = policy.raised == "error" or not record.number("final")
+    return Failure.unpack(record.payload) if told else None
 
 
-def _raise(record: Record) -> None:
-    failure = Failure.unpack(record.payload)
-    if failure is not None:
-        raise failure.exception()
+def _late(end: End | None) -> Failure | None:
+    """Return what went wrong with the run after its terminal record, if anything did."""
+    return None if end is None else end.failure
 
 
 def _own(record: Record, admitted: Admitted) -> bool:
@@ -187,11 +245,9 @@ def _ends(record: Record, *, mine: bool) -> bool:
     A question that a run before ours has asked (`mine` is False) ends nothing: our message is
     the next to run.
     """
-    event = StreamResponse.FromString(record.payload)
     if record.kind == Kind.REPLY:
         return True
-    if record.kind == Kind.ARTIFACT:
-        return False
+    event = StreamResponse.FromString(record.payload)
     status = event.task.status if record.kind == Kind.TASK else event.status_update.status
     return _concludes(status.state, mine=mine)
 

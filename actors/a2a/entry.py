@@ -7,10 +7,9 @@ by key), `errors.py` (what callers hear of our own troubles).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from a2a.server.agent_execution import RequestContext, RequestContextBuilder
 from a2a.server.context import ServerCallContext
@@ -20,14 +19,14 @@ from a2a.utils.errors import InvalidParamsError, TaskNotFoundError
 
 from actors.a2a.declared import Declared
 from actors.a2a.errors import client_error
-from actors.a2a.limits import Limits, Usage
+from actors.a2a.limits import Limits
 from actors.a2a.requests import Calls
-from actors.a2a.runtime import RuntimeHolder
+from actors.a2a.runtime import Runtime, RuntimeHolder
 from actors.a2a.sayable import unsayable
 from actors.runtime import AskTimeout, Caller, ReplyTo
 from actors.task.core import TaskCore
 from actors.task.messages import Admitted, Send, Settled, View, Wait
-from actors.telemetry.spans import name_task, traceparent
+from actors.telemetry.spans import name_task
 
 
 class Keyed(NamedTuple):
@@ -66,10 +65,17 @@ class Entry:
         self._limits = limits
         self._declared = declared
 
+    async def serving(self) -> Runtime:
+        """Return the runtime, started."""
+        runtime = self._runtime.running()
+        if runtime is not None:
+            return runtime
+        with client_errors():
+            return await self._runtime.serving()
+
     async def core(self) -> TaskCore:
         """Return the task core, started."""
-        with client_errors():
-            return await self._runtime.core()
+        return (await self.serving()).core
 
     async def admit(self, context: ServerCallContext) -> None:
         """Count a request; every operation begins with this.
@@ -81,22 +87,10 @@ class Entry:
         """
         self._declared.check(context)
         if self._limits.rate is not None:
-            usage = await self._usage()
+            usage = (await self.serving()).usage
             usage.request(self.caller(context), asyncio.get_running_loop().time())
 
-    async def streaming(self, context: ServerCallContext) -> AbstractContextManager[None]:
-        """Return what counts a stream while it is open; entering it may raise.
-
-        Raises:
-            TooManyStreamsError: its owner has as many as allowed.
-        """
-        return (await self._usage()).stream(self.caller(context))
-
-    async def _usage(self) -> Usage:
-        with client_errors():
-            return await self._runtime.usage()
-
-    def caller(self, context: ServerCallContext, key: int = 0) -> Caller:
+    def caller(self, context: ServerCallContext) -> Caller:
         """Return who asks, as envelopes carry it (law L6).
 
         An empty owner is one like any other: that of everybody whom the resolver gives no name.
@@ -110,16 +104,11 @@ class Entry:
                 f"owner_resolver returned {type(owner).__qualname__}, expected str: who may see "
                 "what a caller creates must be known before anything is done"
             )
-        return Caller(owner, context.tenant, key)
+        return Caller(owner, context.tenant)
 
-    @contextmanager
-    def call(self, context: ServerCallContext) -> Iterator[Caller]:
+    def call(self, context: ServerCallContext) -> AbstractContextManager[Caller]:
         """Keep a call for as long as one request of it lasts."""
-        key = self.calls.keep(context)
-        try:
-            yield self.caller(context, key)
-        finally:
-            self.calls.forget(key)
+        return _Call(self.calls, context, self.caller(context))
 
     async def task(self, task: str, context: ServerCallContext) -> Task:
         """Return a task that the caller may see (R87).
@@ -198,6 +187,7 @@ class Entry:
         params: SendMessageRequest,
         request: RequestContext,
         context: ServerCallContext,
+        caller: Caller,
         wait: Wait,
         *,
         new: bool,
@@ -209,11 +199,12 @@ class Entry:
         Raises:
             TooManyRunsError: its owner has as many messages under way as allowed.
         """
-        name_task(str(request.task_id), str(request.context_id))
-        core, usage = await self.core(), await self._usage()
+        task, context_id = str(request.task_id), str(request.context_id)
+        trace = name_task(task, context_id)
+        runtime = await self.serving()
         message = Send(
-            request=_with_ids(params, request),
-            context=str(request.context_id),
+            request=_as_stored(params, task, context_id),
+            context=context_id,
             extensions=tuple(sorted(context.requested_extensions)),
             wait=wait,
             new=new,
@@ -221,12 +212,11 @@ class Entry:
             stored=keyed.stored if keyed else None,
             hook=hook,
         )
-        task, caller = str(request.task_id), self.caller(context)
-        key = self.calls.keep(context, request, usage.run(caller))
-        caller, refused = caller._replace(key=key), partial(self.calls.forget, key)
+        key = self.calls.keep(context, request, runtime.usage.run(caller))
+        caller, refused = Caller(*caller[:2], key), partial(self.calls.forget, key)
         with client_errors():
             try:
-                return await core.send(task, message, caller, traceparent(), refused)
+                return await runtime.core.send(task, message, caller, trace, refused)
             except AskTimeout:
                 raise  # the message may go on, and then its run forgets the call
             except Exception:
@@ -234,15 +224,19 @@ class Entry:
                 raise
 
 
-def _with_ids(params: SendMessageRequest, request: RequestContext) -> bytes:
-    """Return the request as it is to be stored; a builder may have put the ids elsewhere."""
-    accepted = SendMessageRequest()
-    accepted.CopyFrom(params)
-    accepted.message.task_id = str(request.task_id)
-    accepted.message.context_id = str(request.context_id)
-    # Kept by itself, if at all: a request is what its run may see, also after a crash, and these
-    # are credentials.
-    accepted.configuration.ClearField("task_push_notification_config")
+def _as_stored(params: SendMessageRequest, task: str, context: str) -> bytes:
+    """Return the request as it is to be stored, with the ids that it has got."""
+    message, accepted = params.message, params
+    hook = params.configuration.HasField("task_push_notification_config")
+    if hook or message.task_id != task or message.context_id != context:
+        accepted = SendMessageRequest()
+        accepted.CopyFrom(params)  # a builder may have put the ids elsewhere
+        accepted.message.task_id = task
+        accepted.message.context_id = context
+    if hook:
+        # Kept by itself, if at all: a request is what its run may see, also after a crash, and
+        # these are credentials.
+        accepted.configuration.ClearField("task_push_notification_config")
     return accepted.SerializeToString()
 
 
@@ -252,13 +246,38 @@ def _heard(asking: asyncio.Future[Settled]) -> None:
         asking.exception()
 
 
-@contextmanager
-def client_errors() -> Iterator[None]:
+class _Call:
+    """Keeps the call of one request; its caller names it."""
+
+    __slots__ = ("_caller", "_calls", "_context", "_key")
+
+    def __init__(self, calls: Calls, context: ServerCallContext, caller: Caller) -> None:
+        self._calls = calls
+        self._context = context
+        self._caller = caller
+
+    def __enter__(self) -> Caller:
+        self._key = self._calls.keep(self._context)
+        return self._caller._replace(key=self._key)
+
+    def __exit__(self, *_: object) -> None:
+        self._calls.forget(self._key)
+
+
+class _ClientErrors:
+    """Turns errors; it keeps nothing, so one is enough."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, Exception) and (heard := client_error(error)) is not error:
+            raise heard from error
+
+
+_CLIENT_ERRORS: Final = _ClientErrors()
+
+
+def client_errors() -> AbstractContextManager[None]:
     """Turn what the task core raises into what a client may hear."""
-    try:
-        yield
-    except Exception as error:
-        heard = client_error(error)
-        if heard is error:
-            raise
-        raise heard from error
+    return _CLIENT_ERRORS

@@ -25,7 +25,6 @@ from a2a.server.owner_resolver import OwnerResolver, resolve_user_scope
 from a2a.server.request_handlers.request_handler import (
     RequestHandler as RequestHandlerInterface,
 )
-from a2a.server.request_handlers.request_handler import validate_request_params
 from a2a.types import (
     AgentCard,
     CancelTaskRequest,
@@ -42,10 +41,11 @@ from actors.a2a.limits import Limits
 from actors.a2a.observed import operation
 from actors.a2a.once import Once
 from actors.a2a.reading import Reading
-from actors.a2a.referring import Referred, referring
+from actors.a2a.referring import Referred, Referring
 from actors.a2a.requests import Calls
 from actors.a2a.runtime import Durability, Recipe, RuntimeHolder, journal_recipe
 from actors.a2a.sending import Sending
+from actors.a2a.validation import validated
 from actors.runtime import ActorSystem, LoopClock
 from actors.runtime.recovery import Recovery
 from actors.task.delivery import Delivery
@@ -157,7 +157,7 @@ class RequestHandler(Sending, Reading, RequestHandlerInterface):
         self._agent_card = agent_card
         self._validate_input_modes = validate_input_modes
         referred, calls = Referred(), Calls()
-        builder = request_context_builder or referring(referred)
+        builder = request_context_builder or Referring(referred)
         self._runtime = RuntimeHolder(
             Recipe(
                 executor=agent_executor,
@@ -237,7 +237,7 @@ class RequestHandler(Sending, Reading, RequestHandlerInterface):
     # -- cancel
 
     @operation("CancelTask")
-    @validate_request_params
+    @validated
     async def on_cancel_task(
         self, params: CancelTaskRequest, context: ServerCallContext
     ) -> Task | None:

@@ -10,7 +10,7 @@ Neighbours: `handler.py` and `push.py` (are decorated), `actors/telemetry` (is t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -24,7 +24,7 @@ from a2a.types import (
 )
 
 from actors.a2a.streams import Stream
-from actors.telemetry.spans import named
+from actors.telemetry.spans import TRACE, named
 from actors.telemetry.words import OWNER, TENANT
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
@@ -54,7 +54,7 @@ def operation(method: str) -> Callable[[F], F]:
                     named(seen.span, *_about(params))
                 answer = await serve(self, params, context, *more, **named_)
                 if isinstance(answer, Stream):
-                    seen.streaming = True
+                    seen.opened()
                     answer.on_close(seen.finish)
                 return answer
 
@@ -64,15 +64,23 @@ def operation(method: str) -> Callable[[F], F]:
 
 
 def headers_of(context: ServerCallContext) -> Mapping[str, str]:
-    """Return the headers of a request by names in lower case: of HTTP, or the metadata of gRPC."""
-    headers = context.state.get("headers")
+    """Return what a request says of its trace, by names in lower case.
+
+    From the headers of HTTP, or the metadata of gRPC.
+    """
+    state = context.state
+    headers = state.get("headers")
     if isinstance(headers, Mapping):
-        return {str(name).lower(): str(value) for name, value in headers.items()}
-    call = context.state.get("grpc_context")
-    if call is None:
+        said: Iterable[tuple[Any, Any]] = headers.items()
+    elif (call := state.get("grpc_context")) is not None:
+        said = call.invocation_metadata() or ()
+    else:
         return {}
-    said = call.invocation_metadata() or ()
-    return {name.lower(): value for name, value in said if isinstance(value, str)}
+    return {
+        lower: value
+        for name, value in said
+        if (lower := str(name).lower()) in TRACE and isinstance(value, str)
+    }
 
 
 def _about(params: Any) -> tuple[str, str]:

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from a2a.types import SendMessageRequest
@@ -57,21 +56,49 @@ def check_same(params: SendMessageRequest, stored: bytes) -> None:
 
 
 class Turn:
-    """The right to be the only one with a key; a `ReplyTo` that is answered when it is stored."""
+    """The right to be the only one with a key; a `ReplyTo` that is answered when it is stored.
 
-    def __init__(self, over: asyncio.Future[None]) -> None:
-        self._over = over
-        self._sending: asyncio.Task[Any] | None = None
+    To be entered, by the only one; whoever is next may have a turn when it is over.
 
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
+    Args:
+        turns: those that are taken, by key.
+        key: of this one.
+    """
+
+    __slots__ = ("_key", "_left", "_next", "_sending", "_turns", "loop", "over")
+
+    def __init__(self, turns: dict[str, Turn], key: str) -> None:
+        self.loop = asyncio.get_running_loop()
         """Where those wait who want the next turn."""
-        return self._over.get_loop()
+        self.over = False
+        self._turns = turns
+        self._key = key
+        self._next: asyncio.Future[None] | None = None
+        """What those wait for."""
+        self._sending: asyncio.Task[Any] | None = None
+        self._left = False
+        """Its sender has; somebody has to be told the answer."""
+
+    async def __aenter__(self) -> Turn:
+        while (other := self._turns.get(self._key)) is not None and other.loop is self.loop:
+            await other.wait()
+        self._turns[self._key] = self
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.leave()
 
     def resolve(self, value: None) -> None:
         """Let the next one in: the message is stored."""
-        if not self._over.done():
-            self._over.set_result(value)
+        if self.over:
+            return
+        self.over = True
+        if self._turns.get(self._key) is self:  # not that of another loop, when ours has ended
+            del self._turns[self._key]
+        if self._next is not None:
+            self._next.set_result(None)
+        if self._left and self._sending is not None:
+            self._sending.cancel()
 
     def reject(self, error: Exception) -> None:
         """Let the next one in: the message is not stored."""
@@ -90,8 +117,10 @@ class Turn:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            self._over.add_done_callback(lambda _: task.cancel())
             task.add_done_callback(lambda _: _give_back(task, undelivered))
+            self._left = True
+            if self.over:
+                task.cancel()
             raise
 
     def leave(self) -> None:
@@ -103,11 +132,13 @@ class Turn:
 
     async def wait(self) -> None:
         """Return when this turn is over; leaving early takes it from nobody."""
-        await asyncio.wait({self._over})
+        if self._next is None:
+            self._next = self.loop.create_future()
+        await asyncio.wait({self._next})
 
     def __fingerprint__(self) -> object:
         """Whether it is over."""
-        return self._over.done()
+        return self.over
 
 
 def _give_back(task: asyncio.Task[T], undelivered: Callable[[T], None]) -> None:
@@ -121,20 +152,6 @@ class Once:
     def __init__(self) -> None:
         self._turns: dict[str, Turn] = {}
 
-    @asynccontextmanager
-    async def turn(self, key: str) -> AsyncIterator[Turn]:
-        """Wait until nobody else is about to have a message with this key stored."""
-        loop = asyncio.get_running_loop()
-        while (other := self._turns.get(key)) is not None and other.loop is loop:
-            await other.wait()
-        over = loop.create_future()
-        mine = self._turns[key] = Turn(over)
-        over.add_done_callback(lambda _: self._forget(key, mine))
-        try:
-            yield mine
-        finally:
-            mine.leave()
-
-    def _forget(self, key: str, turn: Turn) -> None:
-        if self._turns.get(key) is turn:  # not that of another loop, when ours has ended
-            del self._turns[key]
+    def turn(self, key: str) -> Turn:
+        """Return a turn; entering it waits until nobody else is storing a message of this key."""
+        return Turn(self._turns, key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from a2a.server.context import ServerCallContext
-from a2a.server.request_handlers.request_handler import validate, validate_request_params
+from a2a.server.request_handlers.request_handler import validate
 from a2a.types import (
     AgentCard,
     DeleteTaskPushNotificationConfigRequest,
@@ -29,6 +29,7 @@ from actors.a2a.configs import Configs
 from actors.a2a.entry import Entry
 from actors.a2a.errors import UnauthenticatedError
 from actors.a2a.observed import operation
+from actors.a2a.validation import validated
 from actors.task.policy import Policy
 
 _push_declared = validate(
@@ -73,7 +74,7 @@ class PushConfigs:
         return await self._configs.inline(task, config, context)
 
     @operation("CreateTaskPushNotificationConfig")
-    @validate_request_params
+    @validated
     @_push_declared
     async def on_create_task_push_notification_config(
         self, params: TaskPushNotificationConfig, context: ServerCallContext
@@ -83,7 +84,7 @@ class PushConfigs:
         return await self._kept().keep(params, context)
 
     @operation("GetTaskPushNotificationConfig")
-    @validate_request_params
+    @validated
     @_push_declared
     async def on_get_task_push_notification_config(
         self, params: GetTaskPushNotificationConfigRequest, context: ServerCallContext
@@ -96,7 +97,7 @@ class PushConfigs:
         raise TaskNotFoundError
 
     @operation("ListTaskPushNotificationConfigs")
-    @validate_request_params
+    @validated
     @_push_declared
     async def on_list_task_push_notification_configs(
         self, params: ListTaskPushNotificationConfigsRequest, context: ServerCallContext
@@ -107,7 +108,7 @@ class PushConfigs:
         return ListTaskPushNotificationConfigsResponse(configs=found)
 
     @operation("DeleteTaskPushNotificationConfig")
-    @validate_request_params
+    @validated
     @_push_declared
     async def on_delete_task_push_notification_config(
         self, params: DeleteTaskPushNotificationConfigRequest, context: ServerCallContext
@@ -117,7 +118,7 @@ class PushConfigs:
         await self._kept().delete(params.task_id, params.id, context)
 
     @operation("GetExtendedAgentCard")
-    @validate_request_params
+    @validated
     @validate(
         lambda self: self._agent_card.capabilities.extended_agent_card,
         error_message="The agent does not support authenticated extended cards",

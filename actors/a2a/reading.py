@@ -6,10 +6,10 @@ Neighbours: `handler.py` (mixes this in), `entry.py` (who asks), `answers.py` (w
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import ExitStack, aclosing
+from contextlib import ExitStack, closing
+from functools import partial
 
 from a2a.server.context import ServerCallContext
-from a2a.server.request_handlers.request_handler import validate_request_params
 from a2a.types import (
     AgentCard,
     GetTaskRequest,
@@ -21,10 +21,11 @@ from a2a.types import (
 from a2a.utils.task import apply_history_length, validate_history_length, validate_page_size
 
 from actors.a2a import answers, listing
-from actors.a2a.answers import Sequenced
 from actors.a2a.entry import Entry, client_errors
 from actors.a2a.observed import operation
-from actors.a2a.streams import Event, Stream, plain, streaming_declared
+from actors.a2a.sequenced import Event, Sequenced, plain
+from actors.a2a.streams import Stream, streaming_declared
+from actors.a2a.validation import validated
 from actors.task.policy import Policy
 
 
@@ -36,7 +37,7 @@ class Reading:
     _entry: Entry
 
     @operation("GetTask")
-    @validate_request_params
+    @validated
     async def on_get_task(self, params: GetTaskRequest, context: ServerCallContext) -> Task | None:
         """Return a task of the caller's (R74)."""
         await self._entry.admit(context)
@@ -44,7 +45,7 @@ class Reading:
         return apply_history_length(await self._entry.task(params.id, context), params)
 
     @operation("ListTasks")
-    @validate_request_params
+    @validated
     async def on_list_tasks(
         self, params: ListTasksRequest, context: ServerCallContext
     ) -> ListTasksResponse:
@@ -63,9 +64,13 @@ class Reading:
         self, params: SubscribeToTaskRequest, context: ServerCallContext
     ) -> AsyncGenerator[Event, None]:
         """Yield the Task, then everything that follows (R40 to R45)."""
-        async with aclosing(self.subscribe(params, context)) as stream:
-            async for sequenced in stream:
-                yield plain(sequenced)
+        stream = await self.subscribed(params, context)
+        del params, context  # it may be open for hours, and wants neither any more
+        with closing(stream):
+            while batch := await stream.batch():
+                for event in plain(batch):
+                    yield event
+                del batch, event  # what follows may be hours away
 
     async def subscribe(
         self, params: SubscribeToTaskRequest, context: ServerCallContext, after: int | None = None
@@ -77,26 +82,33 @@ class Reading:
             context: who asks.
             after: yield the public records after this one instead of the Task first.
         """
-        async with aclosing(await self.subscribed(params, context, after)) as stream:
-            async for sequenced in stream:
-                yield sequenced
+        with closing(await self.subscribed(params, context, after)) as stream:
+            while batch := await stream.batch():
+                for sequenced in batch:
+                    yield sequenced
 
     @operation("SubscribeToTask")
-    @validate_request_params
+    @validated
     @streaming_declared
     async def subscribed(
         self, params: SubscribeToTaskRequest, context: ServerCallContext, after: int | None = None
     ) -> Stream:
         """Let a reader in, as `subscribe` does; returns its stream, to be closed."""
         await self._entry.admit(context)
-        core = await self._entry.core()
+        runtime = await self._entry.serving()
+        core = runtime.core
         if core.journal.external:
             await self._entry.task(params.id, context)
-        with ExitStack() as stack:
-            stack.enter_context(await self._entry.streaming(context))
-            caller = stack.enter_context(self._entry.call(context))
+        caller, calls = self._entry.caller(context), self._entry.calls
+        leave = [runtime.usage.stream(caller)]
+        with ExitStack() as undo:
+            undo.callback(leave[0])
+            if core.journal.external:  # the user's store is asked in the name of the call
+                caller = caller._replace(key=calls.keep(context))
+                leave.append(undo.callback(partial(calls.forget, caller.key)))
             with client_errors():
                 admitted = await core.attach(params.id, after, caller)
-            stack.enter_context(core.reading(params.id, admitted))
-            pages = core.pages(params.id, admitted, admitted.version, caller)
-            return Stream(answers.subscription(self.policy, admitted, pages), stack.pop_all())
+            undo.pop_all()  # which is the stream's part now
+        reader = core.reader(params.id, admitted, admitted.version, caller)
+        told = answers.Subscription(self.policy, admitted, reader)
+        return Stream(told, *leave, reader.close)

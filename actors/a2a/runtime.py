@@ -155,14 +155,16 @@ class Runtime:
         self.ports = ports
         self.usage = usage
         self.closing: asyncio.Task[None] | None = None
+        self.ready = False
+        """It has started; whether it is closing by now is another matter."""
         self._started: asyncio.Task[None] | None = None
 
-    async def started(self) -> TaskCore:
-        """Return the core once it is ready; the first caller starts it, the others wait."""
+    async def start(self) -> None:
+        """Return once it is ready; the first caller starts it, the others wait."""
         if self._started is None:
             self._started = self.loop.create_task(self.core.start(**self.ports))
         await asyncio.shield(self._started)
-        return self.core
+        self.ready = True
 
     async def close(self, drain: float) -> None:
         """Stop in order: runs end or are abandoned, everyone is answered, the journal closes."""
@@ -196,14 +198,16 @@ class RuntimeHolder:
         if self._mine() is None:
             self._retired = None
 
-    async def usage(self) -> Usage:
-        """Return what owners have of the runtime of the running loop; raises as `core`."""
-        await self.core()
-        assert self._runtime is not None  # noqa: S101 - its core has just been returned
-        return self._runtime.usage
+    def running(self) -> Runtime | None:
+        """Return the runtime of the running loop, if it has started and serves."""
+        runtime = self._mine()
+        if runtime is None or runtime.closing is not None or self._retired is not None:
+            return None
+        ours = runtime.ready and runtime.loop is asyncio.get_running_loop()
+        return runtime if ours else None
 
-    async def core(self) -> TaskCore:
-        """Return the started core of the running loop.
+    async def serving(self) -> Runtime:
+        """Return the runtime of the running loop, started.
 
         Raises:
             RuntimeError: the handler is in use on another loop that still runs.
@@ -218,13 +222,14 @@ class RuntimeHolder:
         if runtime.closing is not None:
             raise ActorStopped("the handler is closing")
         try:
-            return await runtime.started()
+            await runtime.start()
         except Exception as error:
             logger.error("cannot serve: %s", error)  # noqa: TRY400 - its callers get the error
             if self._runtime is runtime:
                 self._runtime = None  # the next request tries again
                 runtime.discard()
             raise
+        return runtime
 
     def _mine(self) -> Runtime | None:
         """Return the runtime, unless it was inherited through a fork."""

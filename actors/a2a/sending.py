@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import ExitStack, aclosing
+from contextlib import ExitStack, closing
 
 from a2a.server.context import ServerCallContext
-from a2a.server.request_handlers.request_handler import validate_request_params
 from a2a.types import Message, SendMessageRequest, Task
 from a2a.utils.input_mode_validator import validate_input_modes as check_input_modes
 from a2a.utils.task import apply_history_length, validate_history_length
 
 from actors.a2a import answers
-from actors.a2a.answers import Sequenced
 from actors.a2a.entry import Keyed, client_errors
 from actors.a2a.observed import operation
 from actors.a2a.once import Once, check_same, idempotency_key
 from actors.a2a.push import PushConfigs
-from actors.a2a.streams import Event, Stream, plain, streaming_declared
-from actors.runtime import AskTimeout
+from actors.a2a.sequenced import Event, Sequenced, plain
+from actors.a2a.streams import Stream, streaming_declared
+from actors.a2a.validation import validated
+from actors.runtime import AskTimeout, Caller
 from actors.task.again import answer_again, stream_again
 from actors.task.messages import Admitted, Settled, Wait
 
@@ -35,7 +35,7 @@ class Sending(PushConfigs):
     _validate_input_modes: bool
 
     @operation("SendMessage")
-    @validate_request_params
+    @validated
     async def on_message_send(
         self, params: SendMessageRequest, context: ServerCallContext
     ) -> Message | Task:
@@ -52,35 +52,38 @@ class Sending(PushConfigs):
         self, params: SendMessageRequest, context: ServerCallContext
     ) -> AsyncGenerator[Event, None]:
         """Hand a message to its task and yield what follows (R36 to R38)."""
-        async with aclosing(self.send_stream(params, context)) as stream:
-            async for sequenced in stream:
-                event = plain(sequenced)
-                if isinstance(event, Task):
-                    event = apply_history_length(event, params.configuration)
-                yield event
+        with closing(await self.sent(params, context)) as stream:
+            while batch := await stream.batch():
+                for event in plain(batch):
+                    if isinstance(event, Task):
+                        event = apply_history_length(event, params.configuration)
+                    yield event
+                del batch, event  # what follows may be hours away
 
     async def send_stream(
         self, params: SendMessageRequest, context: ServerCallContext
     ) -> AsyncGenerator[Sequenced, None]:
         """Yield the stream of a message with the sequence number of each event."""
-        async with aclosing(await self.sent(params, context)) as stream:
-            async for sequenced in stream:
-                yield sequenced
+        with closing(await self.sent(params, context)) as stream:
+            while batch := await stream.batch():
+                for sequenced in batch:
+                    yield sequenced
 
     @operation("SendStreamingMessage")
-    @validate_request_params
+    @validated
     @streaming_declared
     async def sent(self, params: SendMessageRequest, context: ServerCallContext) -> Stream:
         """Hand a message to its task; returns its stream, to be closed, once it is stored."""
-        core = await self._entry.core()
-        with ExitStack() as stack:
-            stack.enter_context(await self._entry.streaming(context))
+        runtime, caller = await self._entry.serving(), self._entry.caller(context)
+        with ExitStack() as undo:
+            give_back = undo.callback(runtime.usage.stream(caller))
             task, admitted = await self._send(params, context, Wait.STREAM)
-            assert isinstance(admitted, Admitted)  # noqa: S101 - Wait.STREAM is always Admitted
-            stack.enter_context(core.reading(task, admitted))
-            cursor = answers.cursor(self.policy, admitted)
-            pages = core.pages(task, admitted, cursor, self._entry.caller(context))
-            return Stream(answers.send_stream(self.policy, admitted, pages), stack.pop_all())
+            undo.pop_all()  # which is the stream's part now
+        assert isinstance(admitted, Admitted)  # noqa: S101 - Wait.STREAM is always Admitted
+        cursor = answers.cursor(self.policy, admitted)
+        reader = runtime.core.reader(task, admitted, cursor, caller)
+        told = answers.SendStream(self.policy, admitted, reader)
+        return Stream(told, give_back, reader.close)
 
     async def _send(
         self, params: SendMessageRequest, context: ServerCallContext, wait: Wait
@@ -92,14 +95,14 @@ class Sending(PushConfigs):
             check_input_modes(params.message, self._agent_card)
         caller = self._entry.caller(context)  # before anything is done
         if not self.policy.deduplicate:
-            return await self._send_new(params, context, wait)
+            return await self._send_new(params, context, caller, wait)
         key = idempotency_key(caller, params)
         async with self._once.turn(key) as turn:
             core = await self._entry.core()
             with client_errors():
                 place = await core.find(key)
             if place is None:
-                new = self._send_new(params, context, wait, Keyed(key, turn))
+                new = self._send_new(params, context, caller, wait, Keyed(key, turn))
                 return await turn.send(new, lambda answer: core.let_out(*answer))
         with client_errors():
             accepted = await core.page(place.log, place.seq - 1, 1)
@@ -117,6 +120,7 @@ class Sending(PushConfigs):
         self,
         params: SendMessageRequest,
         context: ServerCallContext,
+        caller: Caller,
         wait: Wait,
         keyed: Keyed | None = None,
     ) -> tuple[str, Admitted | Settled]:
@@ -125,5 +129,5 @@ class Sending(PushConfigs):
         task = str(request.task_id)
         hook = await self._inline(task, params, context)
         return task, await self._entry.send(
-            params, request, context, wait, new=new, keyed=keyed, hook=hook
+            params, request, context, caller, wait, new=new, keyed=keyed, hook=hook
         )

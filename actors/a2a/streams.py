@@ -8,16 +8,14 @@ Neighbours: `sending.py`, `reading.py` (let in), `wire/` (sends), `answers.py` (
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import ExitStack, aclosing
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
+from typing import Protocol
 
 from a2a.server.request_handlers.request_handler import validate
-from a2a.types import Message, Task, TaskArtifactUpdateEvent, TaskStatusUpdateEvent
 
-from actors.a2a.answers import Sequenced
-from actors.a2a.entry import client_errors
-
-Event = Message | Task | TaskStatusUpdateEvent | TaskArtifactUpdateEvent
+from actors.a2a.errors import client_error
+from actors.a2a.sequenced import Sequenced
 
 streaming_declared = validate(  # R46
     lambda self: self._agent_card.capabilities.streaming,
@@ -25,53 +23,58 @@ streaming_declared = validate(  # R46
 )
 
 
+class Batches(Protocol):
+    """Where the events of a stream come from."""
+
+    def batch(self) -> Awaitable[Sequence[Sequenced]]:
+        """Return the events that are there, once there is one; none when it is over."""
+
+
 class Stream:
     """The events of one reader; to be closed by whoever has it, begun or not.
 
     Args:
-        events: yields them.
-        leave: lets the reader out.
+        events: where they come from.
+        leave: what lets the reader out, the last first; kept as they are, since an `ExitStack`
+            would take a KiB of each stream that is open.
     """
 
-    def __init__(self, events: AsyncGenerator[Sequenced, None], leave: ExitStack) -> None:
-        self._events = _translated(events)
+    __slots__ = ("_events", "_failure", "_leave", "_listener")
+
+    def __init__(self, events: Batches, *leave: Callable[[], object]) -> None:
+        self._events = events
         self._leave = leave
+        self._listener: Callable[[Exception | None], object] | None = None
         self._failure: Exception | None = None
 
-    def __aiter__(self) -> Stream:
-        """Return the stream itself: it is read once."""
-        return self
+    async def batch(self) -> Sequence[Sequenced]:
+        """Return the next events, as many as are there, once there is one; none at the end.
 
-    async def __anext__(self) -> Sequenced:
-        """Return the next event, when there is one."""
+        Raises:
+            A2AError: the stream ends with an error.
+        """
         try:
-            return await anext(self._events)
-        except StopAsyncIteration:
-            raise
+            return await self._events.batch()
         except Exception as error:
-            self._failure = error
-            raise
+            self._failure = heard = client_error(error)
+            if heard is error:
+                raise
+            raise heard from error
 
     def on_close(self, listener: Callable[[Exception | None], object]) -> None:
         """Tell `listener` when it is closed, and what it has ended with, if with an error."""
-        self._leave.callback(lambda: listener(self._failure))
+        self._listener = listener
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Let the reader out; idempotent."""
-        try:
-            await self._events.aclose()
-        finally:
-            self._leave.close()
+        leave, self._leave = self._leave, ()
+        listener, self._listener = self._listener, None
+        with ExitStack() as stack:  # one that raises keeps no other from its part
+            for each in leave:
+                stack.callback(each)
+            if listener is not None:
+                stack.callback(listener, self._failure)
 
-
-async def _translated(events: AsyncGenerator[Sequenced, None]) -> AsyncGenerator[Sequenced, None]:
-    async with aclosing(events):
-        with client_errors():
-            async for sequenced in events:
-                yield sequenced
-
-
-def plain(sequenced: Sequenced) -> Event:
-    """Return the event of a stream without its wrapping."""
-    event: Event = getattr(sequenced.event, str(sequenced.event.WhichOneof("payload")))
-    return event
+    def __del__(self) -> None:
+        """Let out the reader of a stream that was dropped; nobody else can any more."""
+        self.close()

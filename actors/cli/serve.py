@@ -10,6 +10,7 @@ Neighbours: `serve_app.py` (options), `load.py` (the agent), `a2a/app.py` (the a
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -115,6 +116,7 @@ async def _serve(
     with _bound(options.host, options.port) as sock:
         try:
             await _start(handler)
+            _settle_in()
             async with app.router.lifespan_context(app):
                 ending: Ending = app.state.ending
                 server = Server(config, ending, lambda: _announce(options, card, console))
@@ -132,6 +134,16 @@ async def _start(handler: RequestHandler) -> None:
         await handler.start()
     finally:
         log.disabled = False
+
+
+def _settle_in() -> None:
+    """Spare the garbage collector what stays until the end: modules, charts, the handler.
+
+    Walking those 100,000 objects over and over is about a tenth of the cost of a task when 1,000
+    are going on at once. Done here and not by the handler: a process of ours is ours to tune.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class Server(uvicorn.Server):

@@ -36,6 +36,9 @@ class Actor(ABC, Generic[S]):
     """Messages of the normal lane that may wait; see `Overflow` for the next one."""
     stash_bound: ClassVar[int] = 1024
     """Messages that may be put aside; the next one is answered `StashFull`."""
+    patient: ClassVar[bool] = False
+    """Its turn comes when no other actor is ready, or the dispatcher's turn ends: what the others
+    tell it meanwhile it handles together."""
     accepts: ClassVar[tuple[type, ...] | None] = None
     """Types of messages that reach `step`; others are rejected `UnexpectedMessage`. None: all."""
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from actors.runtime.actor import Actor
-from actors.runtime.cell import Cell
+from actors.runtime.cell import NOTHING, Cell
 from actors.runtime.dispatcher import Scheduler
 from actors.runtime.errors import ActorStopped, MailboxFull, SpawnLimit
 from actors.runtime.lives import Lives
@@ -114,6 +114,7 @@ class AddressBook(Observable):
             raise SpawnLimit(self._too_many(cell))
         self._cells[ref] = cell
         if parent is not None:
+            parent.children = parent.children or {}
             parent.children[ref] = cell
         self.scheduler.wake(cell)
 
@@ -180,7 +181,7 @@ class AddressBook(Observable):
         self.unwatch_all(cell)
         self._tell_watchers(cell, reason)
         waiting = [*cell.stash, *cell.mailbox.drain()]
-        cell.stash.clear()
+        cell.stash = ()
         for envelope in waiting:
             if heirs and envelope.message.revives and envelope.timer is None:
                 self._inherit(ref, envelope)
@@ -197,8 +198,7 @@ class AddressBook(Observable):
     # -- who watches whom
 
     def _tell_watchers(self, cell: Cell, reason: str) -> None:
-        watchers = tuple(cell.watchers)
-        cell.watchers.clear()
+        watchers, cell.watchers = cell.watchers, NOTHING
         for ref in watchers:
             watcher = self._cells.get(ref)
             if watcher is not None and not watcher.stopped:
@@ -211,7 +211,7 @@ class AddressBook(Observable):
             target = self._cells.get(ref)
             if target is not None:
                 target.watchers.pop(cell.ref, None)
-        cell.watching.clear()
+        cell.watching = NOTHING
 
 
 def _leftovers(cell: Cell) -> list[str]:

@@ -1,17 +1,35 @@
 """A cell: one live actor, as the system keeps it.
 
+Most actors have no family, no timers and nothing put aside: these have no containers of their own
+for it, which would be 300 bytes of each that idles. Whoever is to put something in makes one, as
+in `mailbox.py`.
+
 Neighbours: `system.py` (fills it), `lives.py` (starts, restarts and ends it), `dispatcher.py` and
 other schedulers (give it its turns).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, Never
 
 from actors.runtime.actor import Actor
 from actors.runtime.clock import TimerHandle
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.message import ActorRef, Envelope, Timer
+
+
+class _Nothing(dict[Any, Any]):
+    """A dict that is shared, so it stays empty."""
+
+    def __setitem__(self, key: object, value: object) -> Never:
+        raise TypeError(f"cannot put {key!r} into what every idle actor shares: make a dict first")
+
+    def setdefault(self, key: object, default: object = None) -> Never:
+        self[key] = default
+
+
+NOTHING: Final[dict[Any, Any]] = _Nothing()
+"""The timers, children, watchers and watched of whoever has none; cannot hold anything."""
 
 
 class Cell:
@@ -44,8 +62,8 @@ class Cell:
         self.actor = actor
         self.state: Any = None
         self.mailbox = Mailbox(actor.mailbox_bound)
-        self.stash: list[Envelope] = []
-        self.timers: dict[str, Timer] = {}
+        self.stash: list[Envelope] | tuple[()] = ()
+        self.timers: dict[str, Timer] = NOTHING
         """Armed, or fired and still in the mailbox or the stash."""
         self.ready = False
         """In the dispatcher's queue."""
@@ -58,10 +76,10 @@ class Cell:
         self.passivating = False
         """Leaves once nothing waits for it and no child lives, unless it is told something."""
         self.parent = parent
-        self.children: dict[ActorRef[Any], Cell] = {}
+        self.children: dict[ActorRef[Any], Cell] = NOTHING
         self.generation: int = parent.generation + 1 if parent is not None else 1
-        self.watchers: dict[ActorRef[Any], None] = {}
-        self.watching: dict[ActorRef[Any], None] = {}
+        self.watchers: dict[ActorRef[Any], None] = NOTHING
+        self.watching: dict[ActorRef[Any], None] = NOTHING
         self.restarts: tuple[float, ...] = ()
         """Monotonic times at which the lives began that followed crashes, as far as they count."""
         self.backoff: TimerHandle | None = None
@@ -86,7 +104,7 @@ class Cell:
         """End all timers of this life."""
         for timer in self.timers.values():
             timer.cancel()
-        self.timers.clear()
+        self.timers = NOTHING
         if self.backoff is not None:
             self.backoff.cancel()
             self.backoff = None

@@ -36,6 +36,9 @@ class Scheduler(Protocol):
     def wake(self, cell: Cell) -> None:
         """Know that a cell has become, or may have become, `runnable`."""
 
+    def soon(self, source: Callable[[], object]) -> None:
+        """Call `source`, which may tell somebody something, before the next turn."""
+
 
 Handle: TypeAlias = Callable[[Cell, int], None]
 """Handles one message, or the start, of a runnable cell, at a time in UTC milliseconds."""
@@ -70,13 +73,16 @@ class Dispatcher:
         handle: takes one message from a cell.
     """
 
-    __slots__ = ("_armed", "_call_soon", "_handle", "_now", "_ready")
+    __slots__ = ("_armed", "_call_soon", "_handle", "_now", "_patient", "_ready", "_sources")
 
     def __init__(self, clock: Clock, handle: Handle) -> None:
         self._call_soon = clock.call_soon
         self._now = clock.now
         self._handle = handle
         self._ready: deque[Cell] = deque()
+        self._patient: deque[Cell] = deque()
+        """Ready too, and served when no other is, or at the end of the turn."""
+        self._sources: deque[Callable[[], object]] = deque()
         self._armed = False
 
     def wake(self, cell: Cell) -> None:
@@ -84,7 +90,14 @@ class Dispatcher:
         if cell.ready:
             return
         cell.ready = True
-        self._ready.append(cell)
+        (self._patient if cell.actor.patient else self._ready).append(cell)
+        if not self._armed:
+            self._armed = True
+            self._call_soon(self.turn)
+
+    def soon(self, source: Callable[[], object]) -> None:
+        """Call `source` when the next turn begins: what it tells is handled in that turn."""
+        self._sources.append(source)
         if not self._armed:
             self._armed = True
             self._call_soon(self.turn)
@@ -94,16 +107,21 @@ class Dispatcher:
         now = self._now()
         stop = time.monotonic() + TURN_SECONDS
         left = TURN_MESSAGES
-        ready = self._ready
+        ready, patient, sources = self._ready, self._patient, self._sources
         try:
-            while ready and left > 0:
-                left -= self._slice(ready.popleft(), now, stop)
+            for _ in range(len(sources)):
+                sources.popleft()()
+            while left > 0 and (ready or patient):
+                left -= self._slice((ready or patient).popleft(), now, stop)
                 if ready and time.monotonic() >= stop:
                     break
+            if ready:
+                for _ in range(len(patient)):
+                    self._slice(patient.popleft(), now, stop)
         finally:
             # Whatever happened to one actor, the others get their turn.
-            self._armed = bool(ready)
-            if ready:
+            self._armed = bool(ready or patient or sources)
+            if self._armed:
                 self._call_soon(self.turn)
 
     def _slice(self, cell: Cell, now: int, stop: float) -> int:
@@ -121,5 +139,5 @@ class Dispatcher:
         finally:
             cell.ready = more
             if more:
-                self._ready.append(cell)
+                (self._patient if cell.actor.patient else self._ready).append(cell)
         return handled

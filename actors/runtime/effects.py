@@ -6,10 +6,10 @@ Neighbours: `message.py` (what is told), `actor.py` (a step returns these).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from actors.runtime.message import NOBODY, ActorRef, Caller, Message, ReplyTo
+from actors.runtime.values import value
 
 M = TypeVar("M", bound=Message)
 
@@ -20,7 +20,7 @@ class Effect:
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Tell(Effect, Generic[M]):
     """Deliver a message; `reply_to` hands the duty to answer, and its deadline, to the receiver."""
 
@@ -30,7 +30,7 @@ class Tell(Effect, Generic[M]):
     caller: Caller = NOBODY
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reply(Effect):
     """Answer an ask with a result."""
 
@@ -38,7 +38,7 @@ class Reply(Effect):
     value: object
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reject(Effect):
     """Answer an ask with an error."""
 
@@ -46,7 +46,7 @@ class Reject(Effect):
     error: Exception
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Spawn(Effect):
     """Start another actor, a child of this one: it is stopped before its parent stops or restarts.
 
@@ -59,7 +59,7 @@ class Spawn(Effect):
     """Makes the `Actor`; a factory so that the effect itself stays a value without behaviour."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stop(Effect):
     """Leave the address book, children first.
 
@@ -71,7 +71,7 @@ class Stop(Effect):
     error: Exception | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Passivate(Effect):
     """Leave the address book for now, once nothing waits in mailbox or stash and no child lives.
 
@@ -80,7 +80,7 @@ class Passivate(Effect):
     """
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stash(Effect):
     """Put the present message aside, in order.
 
@@ -89,12 +89,12 @@ class Stash(Effect):
     """
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unstash(Effect):
     """Put everything that was put aside back at the head of the normal lane, in order."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Watch(Effect):
     """Be told `Terminated` when the actor at `ref` leaves the book; at once if none lives there.
 
@@ -104,14 +104,14 @@ class Watch(Effect):
     ref: ActorRef[Any]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unwatch(Effect):
     """Watch no longer; a `Terminated` that waits in the mailbox already still comes."""
 
     ref: ActorRef[Any]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StartTimer(Effect):
     """Tell oneself `message` after `delay` seconds; a timer of the same name is replaced.
 
@@ -123,14 +123,14 @@ class StartTimer(Effect):
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CancelTimer(Effect):
     """Forget a timer; unknown names are fine."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Perform(Effect):
     """Hand a request to the port registered under `port`; it answers by telling messages."""
 
@@ -138,7 +138,7 @@ class Perform(Effect):
     request: object
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Each(Effect):
     """Perform these in order; one that fails is reported, and keeps no other from happening.
 
@@ -149,7 +149,7 @@ class Each(Effect):
     failed: Message
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DeadLetter(Effect):
     """A message that can have no effect any more; counted and observable, never silent."""
 
@@ -157,7 +157,7 @@ class DeadLetter(Effect):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Log(Effect):
     """One log line (a `logging` level and a text); it names what `Actor.about` says, too."""
 

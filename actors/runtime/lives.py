@@ -33,7 +33,7 @@ class Lives:
         """Run a pending start; what an earlier life had put aside comes first after it."""
         if cell.stash:
             cell.mailbox.put_back(cell.stash)
-            cell.stash.clear()
+            cell.stash = ()
         try:
             step = cell.actor.start()
             if type(step) is not Step:

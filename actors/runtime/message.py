@@ -6,11 +6,11 @@ Neighbours: `effects.py` (what a step asks the shell to do), `actor.py` (a step 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from actors.runtime.clock import TimerHandle
+from actors.runtime.values import value
 
 T_contra = TypeVar("T_contra", contravariant=True)
 
@@ -131,7 +131,7 @@ class Envelope(NamedTuple):
     """The timer that told this, if one did."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Terminated(Message):
     """Told once to whoever watches an actor that has left the address book."""
 

@@ -175,8 +175,10 @@ class Performer:
             full = StashFull(f"{cell.ref} has put {len(cell.stash)} messages aside already")
             self._system.undeliverable(cell.ref, envelope, full, "stash overflow")
             return
+        cell.stash = cell.stash or []
         cell.stash.append(envelope)
         if envelope.timer is not None:
+            cell.timers = cell.timers or {}
             newer = cell.timers.setdefault(envelope.timer.name, envelope.timer)
             if newer is not envelope.timer:
                 envelope.timer.cancel()  # replaced in the same step
@@ -184,7 +186,7 @@ class Performer:
     def _unstash(self, cell: Cell, effect: Unstash) -> None:
         _must_live(cell, effect)
         cell.mailbox.put_back(cell.stash)
-        cell.stash.clear()
+        cell.stash = ()
 
     # -- lives
 
@@ -209,7 +211,9 @@ class Performer:
         if target is None:
             self._system.tell(cell.ref, Terminated(effect.ref, "no such actor"))
             return
+        target.watchers = target.watchers or {}
         target.watchers[cell.ref] = None
+        cell.watching = cell.watching or {}
         cell.watching[effect.ref] = None
 
     def _unwatch(self, cell: Cell, effect: Unwatch) -> None:
@@ -230,6 +234,7 @@ class Performer:
         before = cell.timers.get(effect.name)
         if before is not None:
             before.cancel()
+        cell.timers = cell.timers or {}
         timer = cell.timers[effect.name] = Timer(effect.name)
         told = Envelope(effect.message, trace=self._envelope.trace, timer=timer)
         # No way through the book: it must not reach a successor, nor be refused.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -21,6 +21,7 @@ from actors.runtime.journal.messages import JOURNAL, Answered, Heads, Recover, R
 from actors.runtime.journal.port import Head
 from actors.runtime.message import ActorRef, Envelope, Internal, Message, Terminated
 from actors.runtime.supervision import RESUME
+from actors.runtime.values import value
 
 RECOVERY: ActorRef[Message] = ActorRef("recovery", "")
 
@@ -34,17 +35,17 @@ Waiting = Mapping[ActorRef[Any], str]
 """Whose settling is under way, and its log."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Begin(Internal):
     """Look for what a crash has left; also the timer of another attempt."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HowFar(Internal):
     """Answered with `Recovery`."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Recovery:
     """How far it is."""
 
@@ -57,7 +58,7 @@ class Recovery:
     """Logs of no kind of actor that this program has; they are left alone."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Progress:
     """What the actor knows."""
 

@@ -73,7 +73,7 @@ class ActorSystem(AddressBook):
         self.ports: dict[str, Port] = {}
         """Shells by name, for `Perform`."""
         self._debug = debug
-        self._new_future = new_future
+        self.new_future = new_future
         self._performer = Performer(self)
         self.lives = Lives(self, self._performer)
         self.scheduler = dispatch(clock, self.handle)
@@ -156,7 +156,7 @@ class ActorSystem(AddressBook):
             raise ValueError(f"an ask needs a timeout in seconds, > 0 and finite; found {timeout}")
         clock, asked = self.clock, (ref, message, timeout)
         deadline = clock.monotonic() + timeout
-        promise = Promise(self._new_future(), asked, deadline, self.dead_letter, undelivered)
+        promise = Promise(self.new_future(), asked, deadline, self.dead_letter, undelivered)
         self.tell(ref, message, promise, caller, deadline=deadline, trace=trace)
         promise.expire(clock, timeout)
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from a2a.types import ListTasksRequest, Message, Task
 from a2a.utils.errors import TaskNotCancelableError, TaskNotFoundError
 
 from actors.a2a import answers, listing
-from actors.a2a.answers import Sequenced
+from actors.a2a.sequenced import Sequenced
 from actors.runtime import Caller
 from actors.simulation import trace as seen
 from actors.simulation.actions import Action
@@ -133,11 +133,11 @@ class Client:
         async def events(number: str) -> AsyncGenerator[Sequenced, None]:
             task, admitted = await hand_in(node, number, said, Wait.STREAM, caller)
             assert isinstance(admitted, Admitted)  # noqa: S101 - Wait.STREAM is always Admitted
-            with core.reading(task, admitted):
-                cursor = answers.cursor(core.policy, admitted)
-                pages = core.pages(task, admitted, cursor, caller)
-                async with aclosing(answers.send_stream(core.policy, admitted, pages)) as stream:
-                    async for event in stream:
+            cursor = answers.cursor(core.policy, admitted)
+            with closing(core.reader(task, admitted, cursor, caller)) as reader:
+                told = answers.SendStream(core.policy, admitted, reader)
+                while batch := await told.batch():
+                    for event in batch:
                         yield event
 
         await self._read("stream", said.task, events, (said.text, Wait.STREAM.value), reading)
@@ -151,10 +151,10 @@ class Client:
 
         async def events(_: str) -> AsyncGenerator[Sequenced, None]:
             admitted = await core.attach(task, after, caller)
-            with core.reading(task, admitted):
-                pages = core.pages(task, admitted, admitted.version, caller)
-                async with aclosing(answers.subscription(core.policy, admitted, pages)) as stream:
-                    async for event in stream:
+            with closing(core.reader(task, admitted, admitted.version, caller)) as reader:
+                told = answers.Subscription(core.policy, admitted, reader)
+                while batch := await told.batch():
+                    for event in batch:
                         yield event
 
         await self._read("subscribe", task, events, after, reading)
@@ -297,7 +297,8 @@ class Client:
             nonlocal got
             async with aclosing(events(number)) as stream:
                 async for each in stream:
-                    self.world.trace.add(seen.Streamed(number, *each))
+                    told = seen.Streamed(number, each.seq, each.event, each.snapshot)
+                    self.world.trace.add(told)
                     self.cursor = each.seq
                     got += 1
                     await self._pace(number, got, reading, request)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from actors.a2a.emission import emitted
+from actors.a2a.emission import emitted, joined
 from actors.a2a.queue import CREDIT
 from actors.runtime import ActorRef, ActorSystem
 from actors.runtime.journal.actor import Fetch, ReadBack, StoreGroup
@@ -41,7 +41,7 @@ from actors.simulation import trace as seen
 from actors.simulation.script import Program
 from actors.simulation.storing import Storing
 from actors.simulation.writes import Consume, Cut, Drop, Group, Write, said
-from actors.task.messages import task_ref
+from actors.task.messages import AgentEvent, Emitted, task_ref
 from actors.task.orders import RUNNER, RunReported
 from actors.task.ports import (
     AbandonRun,
@@ -112,6 +112,8 @@ class Run:
         self.executing: Program | None = None
         self.cancelling: Program | None = None
         self.credit = CREDIT
+        self.said: list[AgentEvent] = []
+        """Emitted since it let go of the loop last; delivered together, as by `RunQueue`."""
         self.over = False
         """Abandoned, or its end was reported: the core must take nothing more from it."""
 
@@ -177,23 +179,29 @@ class SimAgent:
         self._node.act(f"agent {_named(run.run)}", partial(self._step, run))
 
     def _step(self, run: Run) -> None:
-        """Let `execute` take one step: an event, its end, or none (it was cancelled)."""
+        """Let `execute` go on until it lets go of the loop: with events, its end, or both.
+
+        With nothing, when it was cancelled.
+        """
         self._node.loop.touch(run.run)
         program = run.executing
         if program is None:
             return
         try:
-            event = next(program)
+            self._emit(run, next(program))
+            while run.credit > 0 and self._node.script.goes_on():
+                self._emit(run, next(program))
         except StopIteration:
             self._executed(run, None)
         except Exception as error:  # noqa: BLE001 - an agent may raise anything
             self._executed(run, Failure.of(error))
         else:
-            self._emit(run, event)
+            self._deliver(run)
             if run.credit > 0 or run.over:
                 self._go_on(run)
 
     def _executed(self, run: Run, failure: Failure | None) -> None:
+        self._deliver(run)  # which comes before how the run has ended
         run.executing = None
         if run.cancelling is None:
             self._report(run, failure, cancel=False)
@@ -210,6 +218,7 @@ class SimAgent:
             self._report(run, Failure.of(error), cancel=True)
         else:
             self._emit(run, event)
+            self._deliver(run)
             self._node.act(f"agent cancels {_named(run.run)}", partial(self._step_cancel, run))
 
     def _emit(self, run: Run, event: Any) -> None:
@@ -217,7 +226,13 @@ class SimAgent:
         fact = emitted(run.run, run.context, event)
         run.credit -= 1
         self._node.trace.add(seen.Emission(self._node.name, run.run, fact.payload, run.over))
-        self._node.system.tell(task_ref(run.run.task), fact)
+        run.said.append(fact)
+
+    def _deliver(self, run: Run) -> None:
+        """Deliver what was emitted, if anything was."""
+        said, run.said = run.said, []
+        if said:
+            self._node.system.tell(task_ref(run.run.task), Emitted(run.run, joined(said)))
 
     def _report(self, run: Run, failure: Failure | None, *, cancel: bool) -> None:
         self._node.trace.add(seen.Over(self._node.name, run.run, failure, cancel))

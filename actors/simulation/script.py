@@ -63,6 +63,13 @@ class Script(ABC):
     def cancel(self, cancel: CancelRun) -> Program:
         """Return the program of one call to `cancel`."""
 
+    def goes_on(self) -> bool:
+        """Whether `execute`, which has just emitted, does its next step before it lets go.
+
+        Of the loop: events that come so go to their task together.
+        """
+        return False
+
 
 Verb = Callable[["Words"], Event]
 
@@ -162,7 +169,7 @@ class Fixed(Script):
 class Whims(Script):
     """An agent that does anything an agent can do, as the choices say.
 
-    Choice 0 all the way is a well-behaved agent: its Task, a chunk, COMPLETED.
+    Choice 0 all the way is a well-behaved agent: its Task, a chunk, COMPLETED, one after another.
     """
 
     LENGTH = 6
@@ -179,6 +186,8 @@ class Whims(Script):
     def _execute(self, words: Words) -> Iterator[Event]:
         if self._choices.choose(8) == 1:
             yield words.message()  # a Message in place of a Task, or beside one
+            if self._choices.choose(3) == 1:
+                yield words.message()  # one too many
             return
         if not words.exists:
             yield words.task(self._of("WORKING", "SUBMITTED", "INPUT_REQUIRED", "COMPLETED"))
@@ -207,6 +216,10 @@ class Whims(Script):
             case _:
                 how = (None, None, False, True)[self._choices.choose(4)]
                 return words.chunk(self._of("a", "b"), append=how)
+
+    def goes_on(self) -> bool:
+        """Tell by choice."""
+        return self._choices.choose(2) == 1
 
     def _of(self, *options: str) -> str:
         return options[self._choices.choose(len(options))]

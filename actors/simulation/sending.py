@@ -91,6 +91,4 @@ async def _send(
 
 def _let_out(core: TaskCore, task: str, answer: Admitted | Settled) -> None:
     """Let a reader out, if that is the answer, whose client has gone."""
-    if isinstance(answer, Admitted):
-        with core.reading(task, answer):
-            pass
+    core.let_out(task, answer)

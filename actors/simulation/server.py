@@ -36,7 +36,7 @@ from a2a.types import (
 
 from actors.a2a.errors import DrainingError
 from actors.a2a.handler import RequestHandler
-from actors.a2a.streams import Event
+from actors.a2a.sequenced import Event
 from actors.runtime import ActorStopped, ActorSystem
 from actors.simulation import trace as seen
 from actors.simulation.chosen import ChosenJournal

@@ -89,6 +89,10 @@ class SimScheduler:
             label = f"{self._name} deliver {cell.ref}"
             self._loop.add(Action(label, lambda: self._run(self._turn, cell), self._place))
 
+    def soon(self, source: Callable[[], object]) -> None:
+        """Call `source` once the present action is over."""
+        self._loop.call_soon(source, context=self._place.context)
+
     def _turn(self, cell: Cell) -> None:
         cell.ready = False
         self._loop.touch(("head", self._name, cell.ref))

@@ -18,7 +18,7 @@ Neighbours: `actors/runtime/journal/record.py` (what is encoded), the journals b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from reprlib import Repr
 from types import MappingProxyType
 from typing import Any, Final, NoReturn
@@ -48,6 +48,8 @@ _ARRAY_OF_FIELDS = 0x90 | _FIELDS
 _UINT32 = 0xCE
 _PACKER = msgpack.Packer()
 """Shared, as making one costs more than packing a record; holds nothing between two calls."""
+_NOTHING: Final[dict[str, Fact]] = {}
+_PLAIN = frozenset({int, str})
 _KINDS_OF_1 = frozenset({1, 2, 3, 4, 16, 17, 18, 19, 20, 21})
 _TOLD = Repr()
 """How what was found is told: not all of it, since it may be a whole payload."""
@@ -55,33 +57,42 @@ _TOLD.maxother = _TOLD.maxstring = 100
 
 
 def encode(record: Record, log: str) -> bytes:
-    """The frame that stores `record` in `log`.
+    """The frame that stores `record` in `log`; see `encoded`."""
+    return encoded((record,), log)[0]
+
+
+def encoded(records: Iterable[Record], log: str) -> list[bytes]:
+    """The frames that store records in `log`.
 
     Raises:
-        StorageError: the record is larger than MAX_FRAME.
+        StorageError: a record is larger than MAX_FRAME.
         TypeError: a payload is not bytes, a number is no int, the name of a fact is not text, or a
             fact is no int, str or list of str (a defect of the caller).
         ValueError: a number is out of range (likewise).
     """
-    seq, epoch, at, kind, payload, given = record
-    if not (
-        type(payload) is bytes
-        and type(seq) is type(epoch) is type(at) is int
-        and seq > 0 < epoch
-        and at >= 0
-        and 0 <= kind <= MAX_KIND
-        and type(kind) not in _NO_KINDS
-    ):
-        _refuse(record, log)
-    facts = {name: _plain(name, fact) for name, fact in given.items()} if given else {}
-    fields = (FORMAT, epoch, seq, at, kind, payload, facts, _CRC_ROOM)
-    rest: bytes = _PACKER.pack(fields)[:-_CRC_BYTES]
-    if len(rest) + _CRC_BYTES > MAX_FRAME:
-        raise StorageError(
-            f"record {seq} of log {log!r} takes {len(rest)} bytes, the journal stores at "
-            f"most {MAX_FRAME}: send what is large in several chunks, or as a URL"
-        )
-    return rest + _crc(rest, log)
+    of_log, pack, most = crc32(log.encode()), _PACKER.pack, MAX_FRAME - _CRC_BYTES
+    frames: list[bytes] = []
+    for record in records:
+        seq, epoch, at, kind, payload, given = record
+        if not (
+            type(payload) is bytes
+            and type(seq) is type(epoch) is type(at) is int
+            and seq > 0 < epoch
+            and at >= 0
+            and 0 <= kind <= MAX_KIND
+            and type(kind) not in _NO_KINDS
+        ):
+            _refuse(record, log)
+        facts = _packable(given) if given else _NOTHING
+        fields = (FORMAT, epoch, seq, at, kind, payload, facts, _CRC_ROOM)
+        rest: bytes = pack(fields)[:-_CRC_BYTES]
+        if len(rest) > most:
+            raise StorageError(
+                f"record {seq} of log {log!r} takes {len(rest)} bytes, the journal stores at "
+                f"most {MAX_FRAME}: send what is large in several chunks, or as a URL"
+            )
+        frames.append(rest + crc32(rest, of_log).to_bytes(_CRC_BYTES, "big"))
+    return frames
 
 
 def decode(frame: object, log: str) -> Record:
@@ -174,6 +185,14 @@ def _refuse(record: Record, log: str) -> NoReturn:
         f"{where} has epoch {record.epoch} and time {record.at}; expected seq and epoch of at "
         "least 1 and a time of at least 0"
     )
+
+
+def _packable(facts: Mapping[str, Fact]) -> Mapping[str, Fact]:
+    """Facts as a dict of exactly what they may be."""
+    for name, fact in facts.items():
+        if type(name) is not str or type(fact) not in _PLAIN:
+            return {name: _plain(name, fact) for name, fact in facts.items()}
+    return facts if type(facts) is dict else dict(facts)
 
 
 def _plain(name: object, fact: object) -> Fact:

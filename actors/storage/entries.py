@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 
 from actors.runtime.journal.port import Append, Copy, Head, Snapshot
 from actors.runtime.journal.projection import Projection, Row
-from actors.storage.codec import encode
+from actors.storage.codec import encoded
 from actors.storage.fencing import check, check_copy, claims
 
 Values = tuple[Any, ...]
 """A row, as columns."""
+NamedRow = tuple[str, Values]
+"""The name of a projection, and a row of it."""
 
 
 class Entry(NamedTuple):
@@ -27,8 +29,7 @@ class Entry(NamedTuple):
     claims: bool
     frames: Sequence[bytes]
     active: bool
-    row: tuple[str, Values] | None
-    """Name of the projection, and the row."""
+    row: NamedRow | None
     keys: Sequence[str]
     consumers: Sequence[str]
 
@@ -39,8 +40,7 @@ class Whole(NamedTuple):
     head: Head
     frames: Sequence[bytes]
     """Of every record after the floor."""
-    row: tuple[str, Values] | None
-    """Name of the projection, and the row."""
+    row: NamedRow | None
     snapshot: Snapshot | None
     keys: Sequence[tuple[str, int]]
     consumers: Sequence[tuple[str, int]]
@@ -50,47 +50,38 @@ def entries(group: Sequence[Append], known: Mapping[str, Projection]) -> list[En
     """The entries of a group.
 
     Raises:
-        ValueError, TypeError, StorageError: as `fencing.check` and `codec.encode`.
+        ValueError, TypeError, StorageError: as `fencing.check` and `codec.encoded`.
     """
+    projections, made = known.values(), []
     for append in group:
-        check(append, known.values())
-    return [
-        Entry(
-            append.log,
-            append.epoch,
-            append.expected,
-            claims(append),
-            [encode(record, append.log) for record in append.records],
-            append.active,
-            named(append.row, known),
-            append.keys,
-            append.consumers,
+        check(append, projections)
+        log, epoch, expected, records, _, active, row, _, keys, consumers = append
+        frames, beside = encoded(records, log), None if row is None else named(row, known)
+        made.append(
+            Entry(log, epoch, expected, claims(append), frames, active, beside, keys, consumers)
         )
-        for append in group
-    ]
+    return made
 
 
 def whole(copy: Copy, known: Mapping[str, Projection]) -> Whole:
     """What is written for a copy of a log.
 
     Raises:
-        ValueError, TypeError: as `fencing.check_copy` and `codec.encode`.
+        ValueError, TypeError: as `fencing.check_copy` and `codec.encoded`.
     """
     check_copy(copy, known.values())
-    frames = [encode(record, copy.head.log) for record in copy.records]
-    row = named(copy.row, known)
+    frames = encoded(copy.records, copy.head.log)
+    row = None if copy.row is None else named(copy.row, known)
     return Whole(copy.head, frames, row, copy.snapshot, copy.keys, copy.consumers)
 
 
-def named(row: Row | None, known: Mapping[str, Projection]) -> tuple[str, Values] | None:
+def named(row: Row, known: Mapping[str, Projection]) -> NamedRow:
     """A row with the name of its projection.
 
     Raises:
         ValueError: it is of none that is known.
     """
-    if row is None:
-        return None
     for name, projection in known.items():
         if type(row) is projection.row:
-            return name, tuple(row)
+            return name, row
     raise ValueError(f"a {type(row).__name__} is a row of none of the projections {list(known)}")

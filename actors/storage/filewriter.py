@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from actors.runtime.journal.errors import StorageError, StorageUnavailable
-from actors.runtime.journal.port import Head, Snapshot
+from actors.runtime.journal.port import Ack, Head, Snapshot
 from actors.storage import log, logkeeper
 from actors.storage.checkpoints import Checkpoints
 from actors.storage.database import FAULTS, storage_error
 from actors.storage.entries import Entry, Whole
-from actors.storage.logwriter import LogWriter
+from actors.storage.logwriter import STORED, LogWriter
 from actors.storage.rows import Shape, names_of
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ class _Doubt(NamedTuple):
     """A group whose COMMIT raised, while it is not known whether it took effect."""
 
     group: list[Entry]
-    acks: list[bool]
+    acks: list[Ack]
     last: tuple[int, int]
     """Rowid and number of its last record; the number of a row that was deleted is given anew."""
 
@@ -67,8 +67,8 @@ class FileWriter:
         except FAULTS as error:
             raise storage_error(error, self._path, "reading the names of tables") from error
 
-    def append(self, group: list[Entry]) -> list[bool]:
-        """Store a group and say which of it is stored, in order; see the port.
+    def append(self, group: list[Entry]) -> list[Ack]:
+        """Store a group and say what became of each of it, in order; see the port.
 
         Raises:
             StorageUnavailable: disk full, locked, failing; nothing was stored, or nobody knows.
@@ -136,11 +136,11 @@ class FileWriter:
 
     # -- transactions
 
-    def _written(self, cursor: sqlite3.Cursor, group: Sequence[Entry]) -> list[bool]:
+    def _written(self, cursor: sqlite3.Cursor, group: Sequence[Entry]) -> list[Ack]:
         """Begin a transaction and write a group in it."""
-        for _ in range(2):
+        for sure in (False, True):
             cursor.execute("BEGIN IMMEDIATE")
-            acks = self._logs.write(cursor, group)
+            acks = self._logs.write(cursor, group, sure=sure)
             if acks is not None:
                 return acks
             cursor.execute("ROLLBACK")
@@ -184,7 +184,10 @@ class FileWriter:
         self._undo()
         if self._db.in_transaction:  # what we read would be our own, and not be true
             raise StorageUnavailable(f"{self._path} can be neither committed nor rolled back")
-        stored = [entry.log for entry, ack in zip(doubt.group, doubt.acks, strict=True) if ack]
+        # By number: from another process the fields come as a list.
+        stored = [
+            entry[0] for entry, ack in zip(doubt.group, doubt.acks, strict=True) if ack is STORED
+        ]
         try:
             found = log.find(self._db, stored[-1]) if stored else None
         except sqlite3.Error as error:

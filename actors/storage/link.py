@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,9 @@ import actors
 from actors.runtime.journal.errors import JournalCorrupt, StorageError, StorageUnavailable
 from actors.storage.lock import Holder
 from actors.storage.rows import Shape
-from actors.storage.talk import CHUNK, packed, unpacker
+from actors.storage.talk import ROOM, packed, unpacker
+
+Read = Callable[[Any], Any]
 
 ANSWER_SECONDS = 10.0
 """How long the writer may do one thing, a commit say, before it is killed and another started."""
@@ -61,8 +63,10 @@ class Link:
         self.ended: Exception | None = None
         """Why there is nobody any more to ask."""
         self._path = path
-        self._asked: deque[asyncio.Future[Any]] = deque()
+        self._asked: deque[tuple[asyncio.Future[Any], Read | None]] = deque()
         self._out = bytearray()
+        """What the socket has not taken yet."""
+        self._room = bytearray(ROOM)
         self._closing = False
         self._heard = 0.0
         """When the process answered last, or was asked something while it had nothing to do."""
@@ -96,17 +100,20 @@ class Link:
         """The process is no more."""
         return self._process.returncode is not None
 
-    def ask(self, name: str, *arguments: Any) -> asyncio.Future[Any]:
-        """Send a request; its answer comes with the future."""
+    def ask(self, name: str, *arguments: Any, read: Read | None = None) -> asyncio.Future[Any]:
+        """Send a request; its answer, or what `read` makes of it, comes with the future."""
         message = packed((name, arguments))  # or raises, and then nothing is asked
         answer = self.loop.create_future()
         if not self._asked:
             self._heard = self.loop.time()
-        self._asked.append(answer)
+        self._asked.append((answer, read))
         if self._watch is None:
             self._watch = self.loop.call_later(ANSWER_SECONDS, self._overdue)
-        self._out += message
-        self._send()
+        # Nearly always the socket takes it all, and the selector need not hear of it.
+        sent = 0 if self._out else self._sent(message)
+        if sent < len(message):
+            self._out += memoryview(message)[sent:]
+            self.loop.add_writer(self._pipe, self._writable)
         return answer
 
     async def close(self) -> None:
@@ -130,17 +137,18 @@ class Link:
             with suppress(OSError):
                 self._pipe.shutdown(socket.SHUT_WR)
 
-    def _send(self) -> None:
+    def _sent(self, data: bytes | bytearray) -> int:
+        """Send what the socket takes now; says how many bytes."""
         try:
-            sent = self._pipe.send(self._out)
+            return self._pipe.send(data)
         except BlockingIOError:
-            sent = 0
+            return 0
         except OSError:  # it is gone; reading tells, behind the answers that it has sent
-            sent = len(self._out)
-        del self._out[:sent]
-        if self._out:
-            self.loop.add_writer(self._pipe, self._send)
-        else:
+            return len(data)
+
+    def _writable(self) -> None:
+        del self._out[: self._sent(self._out)]
+        if not self._out:
             self.loop.remove_writer(self._pipe)
             self._half_close()
 
@@ -165,26 +173,26 @@ class Link:
 
     def _readable(self) -> None:
         try:
-            data = self._pipe.recv(CHUNK)
+            size = self._pipe.recv_into(self._room)
         except BlockingIOError:
             return
         except OSError:
-            data = b""
-        if not data:
+            size = 0
+        if not size:
             self._lose()
             return
         if self.ended is not None:  # killed; too late
             return
         self._heard = self.loop.time()
-        self._unpacker.feed(data)
+        self._unpacker.feed(memoryview(self._room)[:size])
         for error, result in self._unpacker:
-            answer = self._asked.popleft()
+            answer, read = self._asked.popleft()
             if answer.done():  # whoever asked has been cancelled
                 continue
             if error:
                 answer.set_exception(_ERRORS.get(error, StorageError)(result))
             else:
-                answer.set_result(result)
+                answer.set_result(result if read is None else read(result))
 
     def _lose(self) -> None:
         """Take leave: the process has ended, or is to end."""
@@ -212,7 +220,7 @@ class Link:
     def _fail(self, why: Exception) -> None:
         """Tell whoever waits that nothing more is answered."""
         self.ended = why
-        for answer in self._asked:
+        for answer, _ in self._asked:
             if not answer.done():
                 answer.set_exception(why)
         self._asked.clear()

@@ -2,8 +2,9 @@
 
 A group is judged in memory, by what is known of where its logs end, and then written table by
 table: one UPDATE for each log, one row for each record. Only one process writes, so the tips are
-cached; but an append holds only if the UPDATE finds the log where the cache says. Where it does
-not, nothing of the group is true, and it is judged again from the file.
+cached, and a log that is not known and begins is taken for a new one, as is a key; but an append
+holds only if the UPDATE finds the log where the cache says, and nothing is in the way of what is
+new. Where that is not so, nothing of the group is true, and it is judged again by the file.
 
 Neighbours: `entries.py` (what is written), `log.py` (the layout, reading), `rows.py` (rows beside
 logs), `filewriter.py` (the transactions).
@@ -12,18 +13,22 @@ logs), `filewriter.py` (the transactions).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
+from typing import Any, Final
 
+from actors.runtime.journal.port import Ack
 from actors.storage import log
-from actors.storage.entries import Entry, Values
+from actors.storage.entries import Entry, NamedRow
 from actors.storage.rows import Shape, cut
 
 _TIPS: Final = 16_384
-"""How many logs' tips are cached; beyond that the cache starts anew."""
+"""How many tips are cached of logs that are active; beyond that the cache starts anew."""
+_NOTHING_WAS: Final = (0, 0, False, None)
 
 _INSERT_LOG: Final = """INSERT INTO logs (id, log, head, epoch, head_record, active, bytes, floor)
     VALUES (?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT DO NOTHING"""
+_INSERT_KEY: Final = f"{log.INSERT_KEY} ON CONFLICT DO NOTHING"
 # Two statements because naming an indexed column makes SQLite rewrite its index entries, and most
 # appends change none.
 _MOVED: Final = "UPDATE logs SET head = ?, epoch = ?, head_record = ?, bytes = bytes + ?"
@@ -31,44 +36,46 @@ _IF_THERE: Final = " WHERE id = ? AND head = ? AND epoch = ?"
 _MOVE: Final = _MOVED + _IF_THERE
 _MOVE_AND_TURN: Final = _MOVED + ", active = ?" + _IF_THERE
 
+STORED: Final = Ack.STORED
+FENCED: Final = Ack.FENCED
+"""Looked up once: the attribute of an Enum takes 0.1 us, several times any other."""
 
-class Tip(NamedTuple):
-    """Where a log ends."""
-
-    id: int
-    head: int
-    epoch: int
-    record: int
-    """Rowid of the last record; 0 when there is none."""
-    active: bool
-    row: tuple[str, Values] | None
-    """Projection and row as stored; None where that was not looked up."""
-    cut: bool = False
-    """No record is kept, and the row beside it says so."""
+_Values = tuple[Any, ...]
 
 
-class Moved:
-    """What a group does to one log."""
+class Tip:
+    """Where a log ends, with what of a group has been judged; `was` is what the file says."""
 
-    __slots__ = ("before", "bytes", "tip")
+    __slots__ = ("active", "added", "cut", "epoch", "head", "id", "log", "record", "row", "was")
 
-    def __init__(self, before: Tip | None, tip: Tip) -> None:
-        self.before = before
-        """As the transaction found it; None for a log that is new."""
-        self.tip = tip
-        self.bytes = 0
+    def __init__(self, id_: int, name: str, epoch: int) -> None:
+        self.id = id_
+        self.log = name
+        self.head = 0
+        """0 in the file means that the log is not in it."""
+        self.epoch = epoch
+        self.record = 0
+        """Rowid of the last record; 0 when there is none."""
+        self.active = False
+        self.row: NamedRow | None = None
+        """Projection and row; None where that was not looked up."""
+        self.cut = False
+        """No record is kept, and the row beside it says so."""
+        self.added = 0
+        """Bytes of the group's records."""
+        self.was: tuple[int, int, bool, NamedRow | None] = _NOTHING_WAS
+        """Head, epoch, active and row; of the group that is being written, else nothing."""
 
 
 class Batch:
     """What a group amounts to, while it is judged."""
 
     def __init__(self) -> None:
-        self.acks: list[bool] = []
-        self.moved: dict[str, Moved] = {}
-        self.records: list[tuple[int, int, int, int, bytes]] = []
-        self.marks: list[tuple[int, int, int]] = []
-        self.keys: dict[str, tuple[str, int, int]] = {}
-        self.consumers: list[tuple[str, str, int]] = []
+        self.moved: list[Tip] = []
+        self.records: list[Iterable[_Values]] = []
+        self.marks: list[_Values] = []
+        self.keys: dict[str, _Values] = {}
+        self.consumers: list[_Values] = []
 
 
 class LogWriter:
@@ -108,113 +115,110 @@ class LogWriter:
         """Look one log up anew."""
         self._tips.pop(name, None)
 
-    def write(self, cursor: sqlite3.Cursor, group: Sequence[Entry]) -> list[bool] | None:
+    def write(
+        self, cursor: sqlite3.Cursor, group: Sequence[Entry], *, sure: bool = False
+    ) -> list[Ack] | None:
         """Write what holds of a group, in the transaction that `cursor` has begun.
 
+        Args:
+            cursor: of the file.
+            group: its entries, or their fields in lists, as they come from another process.
+            sure: look up what else is taken for new, after it was found that it cannot be.
+
         Returns:
-            Whether each entry is stored; None if the file is not as it was left: roll back,
-            `forget`, and write the group once more.
+            What becomes of each entry; None if the file is not as it was thought to be: roll
+            back, `forget`, and write the group once more.
         """
         if not self._next:
             self._next = 1 + _highest(cursor, "records")
             self._next_log = 1 + _highest(cursor, "logs")
+        if len(self._tips) > _TIPS:
+            self._tips.clear()
         batch = Batch()
-        for entry in group:
-            stored = self._judge(cursor, batch, entry)
-            batch.acks.append(stored)
-        if not self._move_heads(cursor, batch):
+        acks = [STORED if self._judge(cursor, batch, entry, sure) else FENCED for entry in group]
+        if not batch.moved:
+            self._size = 0
+            return acks
+        if not _move_heads(cursor, batch.moved) or not _claim_keys(cursor, batch.keys):
             return None
-        cursor.executemany(log.INSERT_RECORD, batch.records)
+        cursor.executemany(log.INSERT_RECORD, chain.from_iterable(batch.records))
         if batch.marks:
             cursor.executemany(log.INSERT_MARK, batch.marks)
-        if batch.keys:
-            cursor.executemany(log.INSERT_KEY, batch.keys.values())
         if batch.consumers:
             cursor.executemany(log.OPEN_CONSUMER, batch.consumers)
-        self._write_rows(cursor, batch)
-        if len(self._tips) + len(batch.moved) > _TIPS:
-            self._tips.clear()
-        for name, moved in batch.moved.items():
-            self._tips[name] = moved.tip
-        self._size = sum(moved.bytes for moved in batch.moved.values())
-        return batch.acks
+        self._write_rows(cursor, batch.moved)
+        self._settle(batch.moved)
+        return acks
+
+    def _settle(self, moved: Iterable[Tip]) -> None:
+        """Keep of what was written where the active logs end; those at rest cost no memory (L8)."""
+        self._size = 0
+        for tip in moved:
+            self._size += tip.added
+            tip.added, tip.cut, tip.was = 0, False, _NOTHING_WAS
+            if not tip.active:
+                del self._tips[tip.log]
 
     # -- judging
 
-    def _judge(self, cursor: sqlite3.Cursor, batch: Batch, entry: Entry) -> bool:
+    def _judge(self, cursor: sqlite3.Cursor, batch: Batch, entry: Entry, sure: bool) -> bool:
         """Add an entry to the batch, if it holds."""
-        moved = batch.moved.get(entry.log)
-        tip = moved.tip if moved else self._tips.get(entry.log)
-        if moved is None and (tip is None or not _holds(entry, tip)):
-            tip = _look_up(cursor, entry.log)
-        if not _holds(entry, tip) or (entry.keys and _taken(cursor, batch, entry)):
+        name, epoch, expected, claims, frames, active, row, keys, consumers = entry
+        tip = self._tips.get(name)
+        if tip is None or (not tip.added and not _holds(tip, expected, epoch, claims)):
+            tip = _look_up(cursor, name) if expected or tip or sure else None
+        holds = expected == 0 if tip is None else _holds(tip, expected, epoch, claims)
+        if not holds or (keys and _taken(cursor, batch, keys, sure)):
             return False
-        if moved is None:
-            moved = batch.moved[entry.log] = Moved(tip, tip or self._new(entry))
-        self._follow(batch, moved, entry)
+        if tip is None:
+            tip, self._next_log = Tip(self._next_log, name, epoch), self._next_log + 1
+        self._tips[name] = tip
+        if not tip.added:
+            tip.was = (tip.head, tip.epoch, tip.active, tip.row)
+            batch.moved.append(tip)
+        self._add(batch, tip, expected, frames)
+        tip.epoch, tip.active = epoch, active
+        if row is not None:
+            tip.row = row
+        for key in keys:
+            batch.keys[key] = (key, tip.id, expected + 1)
+        for consumer in consumers:
+            batch.consumers.append((consumer, name, expected))
         return True
 
-    def _new(self, entry: Entry) -> Tip:
-        id_, self._next_log = self._next_log, self._next_log + 1
-        return Tip(id_, 0, entry.epoch, 0, entry.active, None)
-
-    def _follow(self, batch: Batch, moved: Moved, entry: Entry) -> None:
-        tip, next_ = moved.tip, self._next
-        seq, previous = entry.expected, tip.record
-        for frame in entry.frames:
-            seq += 1
-            batch.records.append((next_, tip.id, seq, previous, frame))
-            if seq % log.STRIDE == 0:
-                batch.marks.append((tip.id, seq, next_))
-            moved.bytes += len(frame)
-            previous, next_ = next_, next_ + 1
-        self._next, self._last = next_, seq
-        row = entry.row or tip.row
-        moved.tip = Tip(tip.id, seq, entry.epoch, previous, entry.active, row)
-        for key in entry.keys:
-            batch.keys[key] = (key, tip.id, entry.expected + 1)
-        for consumer in entry.consumers:
-            batch.consumers.append((consumer, entry.log, entry.expected))
+    def _add(self, batch: Batch, tip: Tip, before: int, frames: Sequence[bytes]) -> None:
+        """Put records at the end of a log, each linked to the one before."""
+        first = self._next
+        after, seq = first + len(frames), before + len(frames)
+        places = range(first, after)
+        previous = chain((tip.record,), places)
+        batch.records.append(
+            zip(places, repeat(tip.id), range(before + 1, seq + 1), previous, frames)
+        )
+        for mark in range(before - before % log.STRIDE + log.STRIDE, seq + 1, log.STRIDE):
+            batch.marks.append((tip.id, mark, first + mark - before - 1))
+        tip.head = self._last = seq
+        tip.record, self._next = after - 1, after
+        tip.added += sum(map(len, frames))
 
     # -- writing
 
-    @staticmethod
-    def _move_heads(cursor: sqlite3.Cursor, batch: Batch) -> bool:
-        """Move the heads of all logs; False when one is not where it was thought to be."""
-        new, moves, turns = [], [], []
-        for name, moved in batch.moved.items():
-            before, tip = moved.before, moved.tip
-            if before is None:
-                place = (tip.id, name, tip.head, tip.epoch, tip.record, tip.active, moved.bytes)
-                new.append(place)
+    def _write_rows(self, cursor: sqlite3.Cursor, moved: Iterable[Tip]) -> None:
+        due: dict[str, list[_Values]] = {}
+        for tip in moved:
+            if tip.cut:
+                cut(cursor.connection, self.tables, tip.id, whole=False)
+            before, row = tip.was[3], tip.row
+            if row is None or row is before or row == before:
                 continue
-            to = (tip.head, tip.epoch, tip.record, moved.bytes)
-            there = (tip.id, before.head, before.epoch)
-            if tip.active == before.active:
-                moves.append((*to, *there))
-            else:
-                turns.append((*to, tip.active, *there))
-        for statement, values in ((_INSERT_LOG, new), (_MOVE, moves), (_MOVE_AND_TURN, turns)):
-            if values and cursor.executemany(statement, values).rowcount != len(values):
-                return False
-        return True
-
-    def _write_rows(self, cursor: sqlite3.Cursor, batch: Batch) -> None:
-        due: dict[str, list[tuple[object, ...]]] = {}
-        for name, moved in batch.moved.items():
-            if moved.before is not None and moved.before.cut:
-                cut(cursor.connection, self.tables, moved.tip.id, whole=False)
-            before = moved.before.row if moved.before else None
-            if moved.tip.row is None or moved.tip.row == before:
-                continue
-            projection, values = moved.tip.row
+            projection, values = row
             upsert, update = self._rows[projection]
             if before is not None and before[0] == projection:
-                due.setdefault(update, []).append((*values, moved.tip.id))
+                due.setdefault(update, []).append((*values, tip.id))
                 continue
-            if moved.before is not None:
-                self._leave(cursor, moved.tip.id, projection)
-            due.setdefault(upsert, []).append((moved.tip.id, name, *values))
+            if tip.was[0]:
+                self._leave(cursor, tip.id, projection)
+            due.setdefault(upsert, []).append((tip.id, tip.log, *values))
         for statement, rows in due.items():
             cursor.executemany(statement, rows)
 
@@ -225,28 +229,54 @@ class LogWriter:
                 cursor.execute(f"DELETE FROM {table} WHERE _id = ?", (id_,))  # noqa: S608 - names are checked by Projection
 
 
-def _holds(entry: Entry, tip: Tip | None) -> bool:
+def _holds(tip: Tip, expected: int, epoch: int, claims: bool) -> bool:
     """As `fencing.holds`."""
-    if tip is None:
-        return entry.expected == 0
-    if entry.expected != tip.head:
+    if expected != tip.head:
         return False
-    return entry.epoch == tip.epoch or (entry.claims and entry.epoch > tip.epoch)
+    return epoch == tip.epoch or (claims and epoch > tip.epoch)
 
 
-def _taken(cursor: sqlite3.Cursor, batch: Batch, entry: Entry) -> bool:
-    return any(
-        key in batch.keys or cursor.execute("SELECT 1 FROM keys WHERE key = ?", (key,)).fetchone()
-        for key in entry.keys
-    )
+def _taken(cursor: sqlite3.Cursor, batch: Batch, keys: Sequence[str], sure: bool) -> bool:
+    if not batch.keys.keys().isdisjoint(keys):
+        return True
+    find = "SELECT 1 FROM keys WHERE key = ?"
+    return sure and any(cursor.execute(find, (key,)).fetchone() for key in keys)
 
 
 def _look_up(cursor: sqlite3.Cursor, name: str) -> Tip | None:
     found = log.find(cursor.connection, name)
     if found is None:
         return None
-    _, seq, epoch, active, floor = found.head
-    return Tip(found.id, seq, epoch, found.last, active, None, floor == seq)
+    tip = Tip(found.id, name, found.head.epoch)
+    tip.head, tip.active, tip.record = found.head.seq, found.head.active, found.last
+    tip.cut = found.head.floor == tip.head
+    return tip
+
+
+def _move_heads(cursor: sqlite3.Cursor, tips: Iterable[Tip]) -> bool:
+    """Move the heads of logs; False when one is not where it was thought to be."""
+    new: list[_Values] = []
+    moves: list[_Values] = []
+    turns: list[_Values] = []
+    for tip in tips:
+        head, epoch, active, _ = tip.was
+        if not head:
+            place = (tip.id, tip.log, tip.head, tip.epoch, tip.record, tip.active, tip.added)
+            new.append(place)
+        elif tip.active == active:
+            moves.append((tip.head, tip.epoch, tip.record, tip.added, tip.id, head, epoch))
+        else:
+            to = (tip.head, tip.epoch, tip.record, tip.added, tip.active)
+            turns.append((*to, tip.id, head, epoch))
+    for statement, values in ((_INSERT_LOG, new), (_MOVE, moves), (_MOVE_AND_TURN, turns)):
+        if values and cursor.executemany(statement, values).rowcount != len(values):
+            return False
+    return True
+
+
+def _claim_keys(cursor: sqlite3.Cursor, keys: dict[str, _Values]) -> bool:
+    """Keep idempotency keys; False when one is taken."""
+    return not keys or cursor.executemany(_INSERT_KEY, keys.values()).rowcount == len(keys)
 
 
 def _highest(cursor: sqlite3.Cursor, table: str) -> int:

@@ -24,7 +24,7 @@ from actors.runtime.journal.port import (
 )
 from actors.runtime.journal.projection import Keep, Projection, Query, Row
 from actors.runtime.journal.record import Record
-from actors.storage.codec import decode, encode
+from actors.storage.codec import decode, encoded
 from actors.storage.fencing import check, check_copy, holds
 from actors.storage.matching import may_see, position, selected, surplus
 
@@ -80,13 +80,13 @@ class MemoryJournal:
         """Store a group; see the port.
 
         Raises:
-            ValueError, TypeError, StorageError: as `fencing.check` and `codec.encode`; nothing of
+            ValueError, TypeError, StorageError: as `fencing.check` and `codec.encoded`; nothing of
                 the group is stored then.
         """
         for append in group:
             check(append, self._projections.values())
-        encoded = [[encode(record, append.log) for record in append.records] for append in group]
-        return [self._store(*pair) for pair in zip(group, encoded, strict=True)]
+        frames = [encoded(append.records, append.log) for append in group]
+        return [self._store(*pair) for pair in zip(group, frames, strict=True)]
 
     def _store(self, append: Append, frames: list[bytes]) -> Ack:
         log = self._logs.get(append.log)
@@ -96,7 +96,7 @@ class MemoryJournal:
         if log is None:
             log = self._logs[append.log] = _Log(append.head)
         log.frames += frames
-        log.head = append.head._replace(floor=log.head.floor)
+        log.head = Head(append.log, append.seq, append.epoch, append.active, log.head.floor)
         log.row = append.row if append.row is not None else log.row
         for key in append.keys:
             self._keys[key] = Place(append.log, append.expected + 1)
@@ -231,11 +231,11 @@ class MemoryJournal:
         """Take over a log from elsewhere; see the port.
 
         Raises:
-            ValueError, TypeError: as `fencing.check_copy` and `codec.encode`.
+            ValueError, TypeError: as `fencing.check_copy` and `codec.encoded`.
         """
         check_copy(copy, self._projections.values())
         head = copy.head
-        frames = [encode(record, head.log) for record in copy.records]
+        frames = encoded(copy.records, head.log)
         if head.log in self._logs or any(key in self._keys for key, _ in copy.keys):
             return False
         log = self._logs[head.log] = _Log(head)

@@ -40,7 +40,7 @@ from actors.runtime.journal.port import (
 )
 from actors.runtime.journal.projection import Keep, Projection, Query
 from actors.runtime.journal.record import Record
-from actors.storage.codec import encode
+from actors.storage.codec import encoded
 from actors.storage.fencing import check_copy
 from actors.storage.matching import checked
 from actors.storage.postgres_append import Appender, check_consumers, check_name
@@ -188,7 +188,7 @@ class PostgresJournal:
 
         Raises:
             StorageUnavailable: nothing was stored, or (the connection was lost) nobody knows.
-            ValueError, TypeError, StorageError: as `fencing.check` and `codec.encode`.
+            ValueError, TypeError, StorageError: as `fencing.check` and `codec.encoded`.
         """
         frames = self._appender.frames(group)
         if not group:
@@ -230,13 +230,13 @@ class PostgresJournal:
         """Take over a log from elsewhere; see the port.
 
         Raises:
-            ValueError, TypeError: as `fencing.check_copy` and `codec.encode`; or its name, or
+            ValueError, TypeError: as `fencing.check_copy` and `codec.encoded`; or its name, or
                 a consumer's, is too long.
         """
         check_copy(copy, self._layout.projections.values())
         check_name(copy.head.log)
         check_consumers(copy.head.log, dict(copy.consumers))
-        frames = [encode(record, copy.head.log) for record in copy.records]
+        frames = encoded(copy.records, copy.head.log)
         return await self._write(
             "restoring a log",
             lambda connection: self._upkeep.restore(connection, copy, frames),

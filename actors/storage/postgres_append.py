@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from actors.runtime.journal.port import Ack, Append
 from actors.runtime.journal.projection import Projection, Row
-from actors.storage.codec import encode
+from actors.storage.codec import encoded
 from actors.storage.fencing import check, claims
 from actors.storage.postgres_schema import Connection, Layout
 from actors.storage.postgres_text import MAX_CONSUMER, MAX_NAME, kept, kept_key, kept_row
@@ -124,7 +124,16 @@ _ROWS: Final = """
 _OTHERS: Final = """
         DELETE FROM {table} AS o USING unnest({rows}) AS n
         WHERE o.id0 = ids[slots[n.id0::int]] AND last_row[slots[n.id0::int]] = n.id0;"""
-_ARGUMENTS: Final = 17
+_BOOLS, _INTS, _BIGINTS = "::text::boolean[]", "::text::int[]", "::text::bigint[]"
+_ARGUMENTS: Final = (
+    *("", _INTS, _BIGINTS, _BIGINTS, _BOOLS),
+    *(_BOOLS, _INTS, _BIGINTS, _BOOLS),
+    *("", _INTS, _BIGINTS),
+    *("", _INTS, _INTS),
+    *("", _INTS),
+)
+"""What the function's arguments are cast with: arrays of numbers are sent as text, since asyncpg
+looks at each element of an array for what it might be (measured: half of all it takes to send)."""
 
 
 class Appender:
@@ -144,8 +153,8 @@ class Appender:
 
     async def prepare(self, connection: Connection, layout: Layout) -> str:
         """Make the function for a layout; returns how it is called."""
-        count = _ARGUMENTS + len(layout.projections)
-        arguments = ", ".join(f"${number}" for number in range(1, count + 1))
+        casts = [*_ARGUMENTS, *("" for _ in layout.projections)]
+        arguments = ", ".join(f"${number}{cast}" for number, cast in enumerate(casts, 1))
         call = f"SELECT pg_temp.append_group({arguments})"
         await connection.execute("DROP FUNCTION IF EXISTS pg_temp.append_group")
         await connection.execute(_function(layout))
@@ -161,7 +170,7 @@ class Appender:
         """The frames of each append.
 
         Raises:
-            ValueError, TypeError, StorageError: as `fencing.check` and `codec.encode`; or the name
+            ValueError, TypeError, StorageError: as `fencing.check` and `codec.encoded`; or the name
                 of a log or of a consumer is too long.
         """
         known = self._layout.projections.values()
@@ -170,7 +179,7 @@ class Appender:
             if len(append.log) > MAX_NAME // 4:
                 check_name(append.log)
             check_consumers(append.log, append.consumers)
-        return [[encode(record, append.log) for record in append.records] for append in group]
+        return [encoded(append.records, append.log) for append in group]
 
     async def append(
         self, connection: Connection, group: Sequence[Append], frames: Sequence[Sequence[bytes]]
@@ -181,19 +190,16 @@ class Appender:
         the log, there is nothing to write.
         """
         call = _Call([[] for _ in self._layout.projections])
-        for append, encoded in zip(group, frames, strict=True):
-            call.add(append, encoded)
+        places = {each.row: n for n, each in enumerate(self._layout.projections.values())}
+        for append, given in zip(group, frames, strict=True):
+            call.add(append, given)
             row = append.row
             if row is not None and self._rows.get(append.log) != row:
                 numbered = (len(call.slots), kept(append.log), *kept_row(row))
-                call.rows[self._place(row)].append(numbered)
+                call.rows[places[type(row)]].append(numbered)
         stored = await connection.fetchval(self._call, *call.arguments())
         self._remember(group, stored)
         return [Ack.STORED if each else Ack.FENCED for each in stored]
-
-    def _place(self, row: Row) -> int:
-        types = [projection.row for projection in self._layout.projections.values()]
-        return types.index(type(row))
 
     def _remember(self, group: Sequence[Append], stored: Sequence[bool]) -> None:
         if len(self._rows) > _ROWS_KNOWN:
@@ -230,34 +236,41 @@ class _Call:
 
     def add(self, append: Append, frames: Sequence[bytes]) -> None:
         """Put an append in."""
-        self.slots.append(self.names.setdefault(kept(append.log), len(self.names) + 1))
-        self.expected.append(append.expected)
-        self.epochs.append(append.epoch)
+        log, epoch, expected, _, _, active, row, _, keys, consumers = append
+        self.slots.append(self.names.setdefault(kept(log), len(self.names) + 1))
+        self.expected.append(expected)
+        self.epochs.append(epoch)
         self.claims.append(claims(append))
-        self.actives.append(append.active)
+        self.actives.append(active)
         self.counts.append(len(frames))
         self.sizes.append(sum(map(len, frames)))
-        self.rowed.append(append.row is not None)
+        self.rowed.append(row is not None)
         number = len(self.slots)
-        self.frames.extend(frames)
-        self.frame_of.extend([number] * len(frames))
-        self.frame_seqs.extend(range(append.expected + 1, append.seq + 1))
-        for key in dict.fromkeys(append.keys):
+        self.frames += frames
+        self.frame_of += [number] * len(frames)
+        self.frame_seqs += range(expected + 1, expected + len(frames) + 1)
+        for key in dict.fromkeys(keys) if keys else ():
             slot = self.keys.setdefault(kept_key(key), len(self.keys) + 1)
             self.key_slots.append(slot)
         self.key_ends.append(len(self.key_slots))
-        self.consumers.extend(map(kept, append.consumers))
-        self.consumer_of.extend([number] * len(append.consumers))
+        if consumers:
+            self.consumers += map(kept, consumers)
+            self.consumer_of += [number] * len(consumers)
 
     def arguments(self) -> tuple[Any, ...]:
         """In the order of the function's parameters."""
         return (
-            *(list(self.names), self.slots, self.expected, self.epochs, self.claims),
-            *(self.actives, self.counts, self.sizes, self.rowed),
-            *(self.frames, self.frame_of, self.frame_seqs),
-            *(list(self.keys), self.key_slots, self.key_ends),
-            *(self.consumers, self.consumer_of, *self.rows),
+            *(list(self.names), _text(self.slots), _text(self.expected), _text(self.epochs)),
+            *(_text(self.claims), _text(self.actives), _text(self.counts), _text(self.sizes)),
+            *(_text(self.rowed), self.frames, _text(self.frame_of), _text(self.frame_seqs)),
+            *(list(self.keys), _text(self.key_slots), _text(self.key_ends)),
+            *(self.consumers, _text(self.consumer_of), *self.rows),
         )
+
+
+def _text(array: Sequence[int]) -> str:
+    """An array of numbers, or of bools, as PostgreSQL reads it."""
+    return f"{{{','.join(map(str, array))}}}"
 
 
 def check_name(log: str) -> None:

@@ -64,7 +64,7 @@ def kept_value(value: Value) -> Value:
 
 def kept_row(row: Row) -> tuple[Value, ...]:
     """The columns of a row as they are stored."""
-    return tuple(map(kept_value, row))
+    return tuple([kept(value) if isinstance(value, str) else value for value in row])
 
 
 def told_row(row: Row) -> tuple[Value, ...]:

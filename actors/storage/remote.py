@@ -14,11 +14,12 @@ from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any
 
-from actors.runtime.journal.port import Head, MaybeAwaitable, Snapshot
+from actors.runtime.journal.port import Ack, Head, MaybeAwaitable, Snapshot
 from actors.storage.entries import Entry, Whole
 from actors.storage.filewriter import FileWriter
 from actors.storage.link import Link
 from actors.storage.lock import Holder
+from actors.storage.logwriter import FENCED, STORED
 from actors.storage.rows import Shape
 
 
@@ -53,9 +54,9 @@ class RemoteWriter:
         await self._ask("register", shapes)
         self._shapes.update({shape.projection: shape for shape in shapes})
 
-    def append(self, group: list[Entry]) -> Awaitable[list[bool]]:
+    def append(self, group: list[Entry]) -> Awaitable[list[Ack]]:
         """Store a group."""
-        return self._ask("append", group)
+        return self._linked().ask("append", group, read=_acks)
 
     def save_snapshot(self, name: str, snapshot: Snapshot) -> Awaitable[None]:
         """Keep a snapshot."""
@@ -103,6 +104,10 @@ class RemoteWriter:
         if link is None or link.ended:
             self._link = link = Link(self._path, self._holder, list(self._shapes.values()))
         return link
+
+
+def _acks(stored: list[bool]) -> list[Ack]:
+    return [STORED if each else FENCED for each in stored]
 
 
 def _running() -> asyncio.AbstractEventLoop | None:

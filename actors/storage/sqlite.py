@@ -169,8 +169,7 @@ class SqliteJournal:
             StorageUnavailable: disk full, locked, failing; nothing was stored, or nobody knows.
             ValueError, TypeError, StorageError: as `entries`.
         """
-        stored = self._writing().append(entries(group, self._projections))
-        return _acks(stored) if isinstance(stored, list) else _acks_later(stored)
+        return self._writing().append(entries(group, self._projections))
 
     def save_snapshot(self, log: str, snapshot: Snapshot) -> MaybeAwaitable[None]:
         """Keep `snapshot` unless it is older than the one kept or newer than the log."""
@@ -302,14 +301,6 @@ async def _released(finished: Awaitable[None], release: Callable[[], object]) ->
         await finished
     finally:
         release()
-
-
-def _acks(stored: list[bool]) -> list[Ack]:
-    return [Ack.STORED if each else Ack.FENCED for each in stored]
-
-
-async def _acks_later(stored: Awaitable[list[bool]]) -> list[Ack]:
-    return _acks(await stored)
 
 
 def _let_go(db: sqlite3.Connection, lock: ProcessLock, writer: Writer, process: int) -> None:

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import msgpack
 
-CHUNK: Final = 1 << 18
-"""Bytes read at once."""
+ROOM: Final = 1 << 18
+"""Bytes read at once, into a place that is kept: to get one of this size costs some page faults."""
 
 
 def packed(message: Any) -> bytes:

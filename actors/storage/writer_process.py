@@ -21,11 +21,12 @@ from typing import Any
 
 from actors.runtime.journal.port import Head, Snapshot
 from actors.storage.database import connect
-from actors.storage.entries import Entry, Values, Whole
+from actors.storage.entries import Values, Whole
 from actors.storage.filewriter import FileWriter
 from actors.storage.lock import Holder, WriterLock
+from actors.storage.logwriter import STORED
 from actors.storage.rows import Shape
-from actors.storage.talk import CHUNK, packed, unpacker
+from actors.storage.talk import ROOM, packed, unpacker
 
 Work = Callable[..., Any]
 
@@ -57,9 +58,9 @@ def main() -> None:
 
 def requests(pipe: socket.socket) -> Iterator[tuple[str, list[Any]]]:
     """Requests, until the other end closes or is gone."""
-    messages = unpacker()
-    while data := _received(pipe):
-        messages.feed(data)
+    messages, room = unpacker(), memoryview(bytearray(ROOM))
+    while size := _received(pipe, room):
+        messages.feed(room[:size])
         yield from messages
 
 
@@ -82,14 +83,6 @@ def table(writer: FileWriter) -> dict[str, Work]:
     def row(sent: list[Any] | None) -> tuple[str, Values] | None:
         return None if sent is None else (sent[0], tuple(sent[1]))
 
-    def entry(*fields: Any) -> Entry:
-        sent = Entry(*fields)
-        rest: Any = sent.row
-        return sent._replace(row=row(rest))
-
-    def append(group: list[Any]) -> list[bool]:
-        return writer.append([entry(*fields) for fields in group])
-
     def register(shapes: list[list[Any]]) -> None:
         made = [Shape(*fields) for fields in shapes]
         writer.register(
@@ -105,7 +98,8 @@ def table(writer: FileWriter) -> dict[str, Work]:
         return writer.restore(sent._replace(head=head, row=row(beside), snapshot=snapshot))
 
     return {
-        "append": append,
+        # Which is content with lists of fields.
+        "append": lambda group: [ack is STORED for ack in writer.append(group)],
         "register": register,
         "restore": restore,
         "save_snapshot": lambda name, snapshot: writer.save_snapshot(name, Snapshot(*snapshot)),
@@ -123,8 +117,8 @@ def tell(pipe: socket.socket, message: list[Any]) -> None:
         os._exit(1)
 
 
-def _received(pipe: socket.socket) -> bytes:
+def _received(pipe: socket.socket, room: memoryview) -> int:
     try:
-        return pipe.recv(CHUNK)
+        return pipe.recv_into(room)
     except ConnectionError:
-        return b""
+        return 0

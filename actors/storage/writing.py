@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from actors.runtime.journal.port import Head, MaybeAwaitable, Snapshot
+from actors.runtime.journal.port import Ack, Head, MaybeAwaitable, Snapshot
 from actors.storage.entries import Entry, Whole
 from actors.storage.rows import Shape
 
@@ -19,8 +19,8 @@ class Writer(Protocol):
     def register(self, shapes: Sequence[Shape]) -> MaybeAwaitable[None]:
         """Make the tables for the rows of projections."""
 
-    def append(self, group: list[Entry]) -> MaybeAwaitable[list[bool]]:
-        """Store a group and say which of it is stored, in order."""
+    def append(self, group: list[Entry]) -> MaybeAwaitable[list[Ack]]:
+        """Store a group and say what became of each of it, in order."""
 
     def save_snapshot(self, name: str, snapshot: Snapshot) -> MaybeAwaitable[None]:
         """Keep a snapshot."""

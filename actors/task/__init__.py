@@ -8,7 +8,8 @@ The map, each file importing only those above it (and `actors.runtime`, `statech
     messages.py  what a TaskActor is told        orders.py    what it tells the others
     events.py    the core's own events, words for refusals
     rules.py     policy + chart, for deciding    state.py     decided state, the draft of a step
-    fanout.py    FanOutActor: cursors, live tail
+    fanout.py    FanOutActor: cursors, live tail kept.py      what its readers share
+    reader.py    one reader, page by page
     release.py   what an acknowledgement frees
     readers.py   who reads along
     requests.py  send, cancel, get

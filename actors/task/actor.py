@@ -8,7 +8,7 @@ Neighbours: `decide.py` (live), `revive.py` (before), `state.py` (what it knows)
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from a2a.utils.errors import InternalError
 
@@ -96,6 +96,8 @@ class TaskActor(LoggedActor[TaskState]):
         running = (*state.running.taken, state.running) if state.running else ()
         asked = (*state.queue, *running)
         forget = [Perform("agent", ForgetRequest(queued.caller.key)) for queued in asked]
+        for pending in state.pending:
+            forget += filter(_forgets, pending.then)
         return (*effects, *forget)
 
     def at_rest(self, state: TaskState) -> bool:
@@ -117,7 +119,9 @@ class TaskActor(LoggedActor[TaskState]):
 
     def kept(self, state: TaskState, snapshot: Snapshot) -> TaskState:
         """Remember which version is kept."""
-        return state._replace(snapshot=snapshot.seq)
+        knows = state.copy()
+        knows.snapshot = snapshot.seq
+        return knows
 
     def about(self, state: Any) -> dict[str, object]:
         """Task, owner, and the sequence number that has been decided."""
@@ -131,6 +135,11 @@ class TaskActor(LoggedActor[TaskState]):
         if not state.active:
             return None
         return state.running.caller if state.running else Caller()
+
+
+def _forgets(effect: Effect) -> TypeGuard[Perform]:
+    """Whether a request is over, whatever becomes of the record."""
+    return isinstance(effect, Perform) and isinstance(effect.request, ForgetRequest)
 
 
 def _asked(effect: Effect) -> ReplyTo[Any] | None:

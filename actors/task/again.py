@@ -9,7 +9,7 @@ Neighbours: `settle.py` (which record answers), `core.py` (reads), `a2a/handler.
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import closing
 
 from a2a.utils.errors import TaskNotFoundError
 
@@ -29,20 +29,21 @@ async def answer_again(core: TaskCore, place: Place, wait: Wait, caller: Caller)
         TaskNotFoundError: its task is gone, and nothing is known of the answer.
     """
     admitted = await core.attach(place.log, 0, caller, sender=True)
-    with core.reading(place.log, admitted):  # which keeps the retention away
+    reader = core.reader(place.log, admitted, 0, caller)
+    with closing(reader):  # which keeps the retention away
         known = await _known(core, place, caller)
         if known.version >= place.seq and (wait is Wait.FIRST or place.seq not in known.accepted):
             view = await core.view(place.log, caller)
             return _as_it_is(view.task if view else b"")
         told = Retelling(Question(wait, place.seq), core.policy, known)
-        async with aclosing(core.pages(place.log, admitted, known.version, caller)) as pages:
-            async for page in pages:
-                for record in page.records:
-                    settled = told.hear(record)
-                    if settled is not None:
-                        return settled
-                if page.snapshot is not None:
-                    return _as_it_is(page.snapshot.task)
+        reader.cursor = known.version
+        while page := await reader.next():
+            for record in page.records:
+                settled = told.hear(record)
+                if settled is not None:
+                    return settled
+            if page.snapshot is not None:
+                return _as_it_is(page.snapshot.task)
     return _as_it_is(told.fold.task_bytes)
 
 

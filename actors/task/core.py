@@ -9,8 +9,7 @@ Neighbours: `actor.py`, `journal.py`, `fanout.py`, `runner.py` (the actors), `a2
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from inspect import iscoroutine
 from itertools import count
@@ -37,7 +36,6 @@ from actors.runtime.journal.shell import JournalShell
 from actors.runtime.recovery import RECOVERY, Begin, HowFar, Recovery, RecoveryActor
 from actors.task.actor import TaskActor
 from actors.task.delivery import Delivery
-from actors.task.fanout import PAGE
 from actors.task.listing import TASKS
 from actors.task.messages import (
     Admitted,
@@ -61,11 +59,11 @@ from actors.task.orders import (
     Deliveries,
     HowDelivered,
     Page,
-    Pull,
     TaskPage,
 )
 from actors.task.outbox import OutboxActor
 from actors.task.policy import Policy
+from actors.task.reader import Reader
 from actors.task.record import Kind
 from actors.task.retention import Retention, RetentionActor
 from actors.task.rules import Rules
@@ -80,10 +78,6 @@ PUSHED = {
     "all": frozenset({Kind.TASK, Kind.STATUS, Kind.ARTIFACT}),
 }
 """A10: what webhooks hear of."""
-
-
-PULL = 3600.0
-"""Seconds that one pull waits for a record; a task may be silent for longer."""
 
 
 class TaskCore:
@@ -258,7 +252,7 @@ class TaskCore:
         trace: str = "",
         refused: Callable[[], None] | None = None,
     ) -> Admitted | Settled:
-        """Hand a message in: `Admitted` for Wait.STREAM, to be `reading` then, else `Settled`.
+        """Hand a message in: `Admitted` for Wait.STREAM, to be a `reader` then, else `Settled`.
 
         Args:
             task: its id.
@@ -334,7 +328,7 @@ class TaskCore:
     async def attach(
         self, task: str, after: int | None, caller: Caller, *, sender: bool = False
     ) -> Admitted:
-        """Let a reader in; be `reading` its `pages` from then on. See `Attach`."""
+        """Let a reader in: be a `reader` of the task from then on. See `Attach`."""
         attach = Attach(after, sender)
         let_out = partial(self.let_out, task)
         admitted: Admitted = await self.ask(task, attach, caller, undelivered=let_out)
@@ -345,46 +339,6 @@ class TaskCore:
         if isinstance(answer, Admitted):
             self.system.tell(task_ref(task), Detach(answer.fanout, answer.reader))
 
-    @contextmanager
-    def reading(self, task: str, admitted: Admitted) -> Iterator[None]:
-        """Let the reader out again at the end, whatever that is."""
-        try:
-            yield
-        finally:
-            self.system.tell(task_ref(task), Detach(admitted.fanout, admitted.reader))
-
-    async def pages(
-        self, task: str, admitted: Admitted, cursor: int, caller: Caller
-    ) -> AsyncGenerator[Page, None]:
-        """Yield the records after `cursor`, page by page, until the end of the log.
-
-        Where a journal no longer keeps them, a page with the Task as it is takes their place.
-        """
-        while True:
-            pull = Pull(admitted.reader, cursor, PAGE)
-            try:
-                page: Page = await self.system.ask(admitted.fanout, pull, timeout=PULL)
-            except AskTimeout:
-                await self._look_elsewhere(task, cursor)
-                continue  # nothing new for so long: ask again
-            if page.gap:
-                page = Page((), snapshot=await self.system.ask(task_ref(task), Get(), caller))
-            if not (page.records or page.end or page.snapshot):  # asking again would never end
-                raise StorageUnavailable("the journal no longer has what the task's actor knows of")
-            yield page
-            if page.end is not None:
-                return
-            if page.snapshot is not None:
-                cursor = page.snapshot.version
-            elif page.records:
-                cursor = page.records[-1].seq
-
-    async def _look_elsewhere(self, task: str, cursor: int) -> None:
-        """See whether another server has gone on with the task: its records never come here.
-
-        Raises:
-            StorageUnavailable: it has, and the reader is to resume.
-        """
-        page = await self.page(task, cursor, 1)
-        if page.records:
-            raise StorageUnavailable("another server has taken this task over")
+    def reader(self, task: str, admitted: Admitted, cursor: int, caller: Caller) -> Reader:
+        """Return the reader that was let in, to be closed; it reads what follows `cursor`."""
+        return Reader(self.system, task, admitted, cursor, caller)

@@ -27,11 +27,11 @@ from a2a.utils.errors import (
     UnsupportedOperationError,
 )
 
-from actors.task.messages import Emitted
+from actors.task.messages import AgentEvent
 from actors.task.record import Failure, Kind
 
 
-def stamped(event: Emitted, at: int) -> bytes:
+def stamped(event: AgentEvent, at: int) -> bytes:
     """Return the payload of an agent's event with a status time (A8, R89) if it bears none.
 
     Protobuf defines that encoded messages which follow one another are merged, so the time is
@@ -175,7 +175,7 @@ _TYPES = {
 }
 
 
-def violation(reason: str, event: Emitted) -> Failure:
+def violation(reason: str, event: AgentEvent) -> Failure:
     """Return what a refused event of the agent means for callers (R85)."""
     text = _VIOLATIONS[reason].format(type=_TYPES[event.kind], artifact=event.artifact)
     return Failure(InvalidAgentResponseError.__name__, text)

@@ -1,15 +1,17 @@
 """FanOutActor: serves the readers of one live task from a ring of its latest records (law L5).
 
 A reader is a cursor: it pulls "after c, at most n" and gets the next records as stored, from the
-ring or, when c is older than the ring, as a page of the journal. One that stalls costs nobody
-anything. Made for the first reader, closed with the last.
+ring or, when c is older than the ring, as a page of the journal. A pull that the ring serves stands
+until it has brought n records, so that a reader who keeps up asks once for many events. One that
+stalls costs nobody anything. Made for the first reader, closed with the last.
 
-Neighbours: `readers.py` (lets readers in), `release.py` (publishes), `journal.py` (pages).
+Neighbours: `reader.py` (pulls), `readers.py` (lets readers in), `release.py` (publishes),
+`kept.py` (what readers share), `journal.py` (pages).
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 from actors.runtime import (
     Actor,
@@ -25,31 +27,94 @@ from actors.runtime import (
 )
 from actors.runtime.journal.messages import JOURNAL, ReadPage
 from actors.runtime.journal.record import Record
+from actors.task.kept import Kept
 from actors.task.orders import Close, End, Left, Page, Publish, Pull
 
 RING = 256
 """Records kept in memory; whoever is further behind reads pages of the journal."""
 
+RING_BYTES = 16 * 2**20
+"""Bytes of payloads kept, the latest record's however many they are."""
+
 PAGE = 128
-"""Records that one pull brings at most."""
+"""Records of one page, at most, and of one pull, but for what comes with its last one."""
 
 
-Waiting: TypeAlias = tuple[tuple[ReplyTo[Any], Pull], ...]
+class Standing:
+    """A pull that has not brought all it may: records after `after`, some `left`."""
+
+    __slots__ = ("after", "left", "to")
+
+    def __init__(self, to: ReplyTo[Any], after: int, left: int) -> None:
+        self.to = to
+        self.after = after
+        self.left = left
 
 
-class Tail(NamedTuple):
-    """The latest records, and who waits for the next one."""
+class Audience:
+    """Several readers as one (a ReplyTo)."""
 
-    ring: tuple[Record, ...]
-    base: int
-    """Sequence number just before the ring."""
-    end: End | None
-    waiting: Waiting = ()
+    __slots__ = ("_readers",)
 
-    @property
-    def head(self) -> int:
-        """Sequence number of the latest record."""
-        return self.base + len(self.ring)
+    def __init__(self, readers: list[ReplyTo[Any]]) -> None:
+        self._readers = readers
+
+    def resolve(self, page: Page) -> None:
+        """Answer each."""
+        for reader in self._readers:
+            reader.resolve(page)
+
+    def reject(self, error: Exception) -> None:
+        """Answer each with an error."""
+        for reader in self._readers:
+            reader.reject(error)
+
+
+class Tail:
+    """The latest records, and who waits for the next one; changed in place by its actor."""
+
+    __slots__ = ("base", "end", "kept", "ring", "size", "waiting")
+
+    def __init__(self, base: int, end: End | None) -> None:
+        self.base = base
+        """Sequence number just before the ring."""
+        self.end = end
+        self.ring: list[Record] = []
+        self.size = 0
+        """Bytes of payloads in the ring."""
+        self.kept = Kept(base)
+        self.waiting: dict[int, Standing] = {}
+        """By the number of the reader: one pull at a time for each."""
+
+    def page(self, after: int, left: int, most: int) -> Page | None:
+        """Return what there is after a cursor, or None to wait.
+
+        Args:
+            after: the cursor.
+            left: that the pull may still bring; it stands if these are fewer.
+            most: records of the page.
+        """
+        start = after - self.base
+        records = tuple(self.ring[start : start + most])
+        at_end = start + len(records) >= len(self.ring)
+        end = self.end if at_end else None
+        if not records and end is None:
+            return None
+        stands = len(records) < left and end is None
+        return Page(records, end, kept=self.kept, stands=stands)
+
+    def trim(self) -> None:
+        """Let go of the oldest records beyond the bounds."""
+        ring, surplus = self.ring, max(0, len(self.ring) - RING)
+        size = self.size - sum(len(record.payload) for record in ring[:surplus])
+        while size > RING_BYTES and surplus < len(ring) - 1:
+            size -= len(ring[surplus].payload)
+            surplus += 1
+        if surplus:
+            del ring[:surplus]
+            self.base += surplus
+            self.kept.drop(self.base)
+        self.size = size
 
 
 class FanOutActor(Actor[Tail]):
@@ -62,17 +127,18 @@ class FanOutActor(Actor[Tail]):
 
     def start(self) -> Step[Tail]:
         """Know nothing yet: what came before is in the journal."""
-        return Step(Tail((), self.base, self.end))
+        return Step(Tail(self.base, self.end))
 
     def step(self, state: Tail, envelope: Envelope, now: int) -> Step[Tail]:
         """Serve a reader, or take in what was published."""
         match envelope.message:
             case Pull() as pull:
-                return self._pull(state, pull, envelope)
+                return Step(state, self._pull(state, pull, envelope))
             case Publish() as publish:
-                return self._publish(state, publish)
+                return Step(state, _publish(state, publish))
             case Left(reader):
-                return Step(state._replace(waiting=_without(state.waiting, reader)))
+                state.waiting.pop(reader, None)
+                return Step(state)
             case Close(error):
                 return Step(state, (*self.stopped(state, error), Stop()))
             case other:
@@ -80,45 +146,51 @@ class FanOutActor(Actor[Tail]):
 
     def stopped(self, state: Tail, error: Exception) -> tuple[Effect, ...]:
         """Tell the waiting readers; they resume at their cursors."""
-        return tuple(Reject(reply_to, error) for reply_to, _ in state.waiting)
+        return tuple(Reject(standing.to, error) for standing in state.waiting.values())
 
-    def _pull(self, state: Tail, pull: Pull, envelope: Envelope) -> Step[Tail]:
-        if envelope.reply_to is None:
-            return Step(state, (DeadLetter(pull, "a pull is asked"),))
+    def _pull(self, state: Tail, pull: Pull, envelope: Envelope) -> tuple[Effect, ...]:
+        reply_to = envelope.reply_to
+        if reply_to is None:
+            return (DeadLetter(pull, "a pull is asked"),)
         if pull.after < state.base:
+            state.waiting.pop(pull.reader, None)
             read = ReadPage(self.task, pull.after, pull.limit)
-            return Step(state, (Tell(JOURNAL, read, envelope.reply_to, envelope.caller),))
-        page = _page(state, pull)
-        if page is not None:
-            return Step(state, (Reply(envelope.reply_to, page),))
-        # One pull at a time for each reader: a newer one means that nobody waits for the older.
-        others = _without(state.waiting, pull.reader)
-        return Step(state._replace(waiting=(*others, (envelope.reply_to, pull))))
-
-    @staticmethod
-    def _publish(state: Tail, publish: Publish) -> Step[Tail]:
-        ring = (*state.ring, *publish.records)
-        surplus = max(0, len(ring) - RING)
-        grown = Tail(ring[surplus:], state.base + surplus, publish.end or state.end)
-        effects: list[Effect] = []
-        waiting = []
-        for reply_to, pull in state.waiting:
-            # Serve from the untrimmed ring: a burst longer than the ring leaves no gap here.
-            page = _page(Tail(ring, state.base, grown.end), pull)
-            if page is None:
-                waiting.append((reply_to, pull))
-            else:
-                effects.append(Reply(reply_to, page))
-        return Step(grown._replace(waiting=tuple(waiting)), tuple(effects))
+            return (Tell(JOURNAL, read, reply_to, envelope.caller),)
+        standing = Standing(reply_to, pull.after, min(pull.limit, PAGE))
+        state.waiting[pull.reader] = standing
+        page = state.page(standing.after, standing.left, standing.left)
+        return () if page is None else (_served(state, [pull.reader], page),)
 
 
-def _without(waiting: Waiting, reader: int) -> Waiting:
-    return tuple(entry for entry in waiting if entry[1].reader != reader)
+def _publish(state: Tail, publish: Publish) -> tuple[Effect, ...]:
+    """Serve from the untrimmed ring: a burst longer than the ring leaves no gap for who waits.
+
+    The last page of a pull may go beyond what it asked for, so that what was published together
+    wakes a reader once.
+    """
+    state.ring.extend(publish.records)
+    state.size += sum(len(record.payload) for record in publish.records)
+    state.end = publish.end or state.end
+    places: dict[tuple[int, int], list[int]] = {}
+    for reader, standing in state.waiting.items():
+        places.setdefault((standing.after, standing.left), []).append(reader)
+    effects = [
+        _served(state, readers, page)
+        for place, readers in places.items()
+        if (page := state.page(*place, PAGE)) is not None
+    ]
+    state.trim()
+    return tuple(effects)
 
 
-def _page(state: Tail, pull: Pull) -> Page | None:
-    """Return what there is after the cursor, or None to wait."""
-    start = pull.after - state.base
-    records = state.ring[start : start + min(pull.limit, PAGE)]
-    at_end = state.end if pull.after + len(records) >= state.head else None
-    return Page(records, at_end) if records or at_end is not None else None
+def _served(state: Tail, readers: list[int], page: Page) -> Effect:
+    """Answer the readers at one place; most are at the same, so there is one effect for all."""
+    served = [state.waiting[reader] for reader in readers]
+    if page.stands:
+        for standing in served:
+            standing.after += len(page.records)
+            standing.left -= len(page.records)
+    else:
+        for reader in readers:
+            del state.waiting[reader]
+    return Reply(Audience([standing.to for standing in served]), page)

@@ -10,7 +10,7 @@ Neighbours: `record.py` (what is folded), `actor.py` (owns the committed fold of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import msgpack
@@ -22,7 +22,9 @@ from a2a.types import (
     Task,
     TaskPushNotificationConfig,
     TaskState,
+    TaskStatus,
 )
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from actors.runtime.journal.record import Record
 from actors.task.record import CALLED_OFF, Kind, messages_of
@@ -146,7 +148,8 @@ class Fold:
     @property
     def final(self) -> bool:
         """Nothing can follow in this log."""
-        return self.replied or self.state in TERMINAL
+        task = self.task
+        return self.replied or (task is not None and task.status.state in TERMINAL)
 
     def apply(self, record: Record) -> None:
         """Fold one record in, in place.
@@ -163,6 +166,26 @@ class Fold:
         if apply is None:
             raise ValueError(f"record {record.seq} is of kind {record.kind}, which no task has")
         apply(self, record)
+
+    def extend(self, records: Sequence[Record], artifact_id: str) -> None:
+        """Fold in chunks that are all appended to one artifact (R49), as `apply` would each.
+
+        Protobuf defines that encoded messages which follow one another are merged, so they are
+        parsed and appended as one, at a fifth of the time.
+
+        Raises:
+            ValueError: the records are not the next ones of this log.
+        """
+        last = records[-1]
+        if records[0].seq != self.version + 1 or last.seq != self.version + len(records):
+            raise ValueError(f"record {records[0].seq} cannot follow version {self.version}")
+        together = b"".join([record.payload for record in records])
+        event = StreamResponse.FromString(together).artifact_update
+        self.version, self.epoch, self.touched = last.seq, last.epoch, last.at
+        self.adopted = True
+        index, _ = self.artifacts[artifact_id]
+        _extend(self._existing().artifacts[index], event.artifact)
+        self.artifacts[artifact_id] = (index, event.last_chunk)
 
     # -- what each kind does
 
@@ -207,7 +230,7 @@ class Fold:
         self.artifacts = {}
         for index, artifact in enumerate(task.artifacts):
             self.artifacts.setdefault(artifact.artifact_id, (index, False))
-        self._stamped(task.status.timestamp.ToMilliseconds())
+        self._stamped(task.status)
 
     def _status(self, record: Record) -> None:
         """A new status moves the message of the one before into the history."""
@@ -219,7 +242,7 @@ class Fold:
         if event.metadata:
             task.metadata.MergeFrom(event.metadata)
         task.status.CopyFrom(event.status)
-        self._stamped(event.status.timestamp.ToMilliseconds())
+        self._stamped(event.status)
 
     def _artifact(self, record: Record) -> None:
         """R48 to R50: replace or add, or append parts to the artifact with that id."""
@@ -260,9 +283,9 @@ class Fold:
             raise ValueError(f"record {self.version} changes a Task that no record has created")
         return self.task
 
-    def _stamped(self, at: int) -> None:
-        self.status_at = max(self.status_at, at)
-        if self.state in TERMINAL:
+    def _stamped(self, status: TaskStatus) -> None:
+        self.status_at = max(self.status_at, milliseconds(status.timestamp))
+        if status.state in TERMINAL:
             self._run_over()
             self.accepted.clear()
 
@@ -326,6 +349,12 @@ class Fold:
         fold.taken = tuple(fields["taken"])
         fold.hooks = {hook: (since, known) for hook, since, known in fields["hooks"]}
         return fold
+
+
+def milliseconds(timestamp: Timestamp) -> int:
+    """Return a time as UTC milliseconds; 0 if it is not set."""
+    whole: int = timestamp.seconds * 1000 + timestamp.nanos // 1_000_000
+    return whole
 
 
 def _extend(artifact: Artifact, chunk: Artifact) -> None:

@@ -6,13 +6,14 @@ in turn tells the standing actors), `ports.py` (what goes out to the world).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import ClassVar, NamedTuple, TypeAlias
 
 from actors.runtime import ActorRef, Internal, Lane, Message, ReplyTo
 from actors.runtime.journal.messages import Logged
 from actors.runtime.journal.port import Head
+from actors.runtime.values import value
 from actors.task.ports import RunId
 from actors.task.record import Failure, Kind
 
@@ -44,7 +45,7 @@ class TaskMessage(Message):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Send(TaskMessage):
     """A client's message. `context` and `new` say what the entry has resolved."""
 
@@ -64,14 +65,14 @@ class Send(TaskMessage):
     """TaskPushNotificationConfig to keep with the message; empty for none. It has credentials."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Cancel(TaskMessage):
     """A client wants the task ended. Answered with `Settled`."""
 
     revives: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Configure(TaskMessage):
     """Keep a webhook. Answered with None once it is stored."""
 
@@ -80,7 +81,7 @@ class Configure(TaskMessage):
     """TaskPushNotificationConfig, with its id and credentials."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unconfigure(TaskMessage):
     """Forget a webhook. Answered with None once no attempt to notify it begins any more."""
 
@@ -88,14 +89,14 @@ class Unconfigure(TaskMessage):
     hook: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Get(TaskMessage):
     """Answered with `View`."""
 
     revives: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Attach(TaskMessage):
     """A reader wants the records after `after`; None: the Task first. Answered with `Admitted`."""
 
@@ -105,7 +106,7 @@ class Attach(TaskMessage):
     """The reader has sent a message here: it may read while no Task is visible."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Detach(TaskMessage):
     """A reader has gone."""
 
@@ -114,7 +115,7 @@ class Detach(TaskMessage):
     reader: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Hold(Internal, TaskMessage):
     """Start no run from now on: what waits is for the next process.
 
@@ -125,7 +126,7 @@ class Hold(Internal, TaskMessage):
 # -- from the retention
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Overdue(TaskMessage):
     """Be FAILED if the latest record is older than `before` and nobody is at work."""
 
@@ -134,7 +135,7 @@ class Overdue(TaskMessage):
     """UTC milliseconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LetGo(TaskMessage):
     """Be removed if nothing has happened since `head` and nobody reads."""
 
@@ -144,7 +145,7 @@ class LetGo(TaskMessage):
     """UTC milliseconds: not unless the latest record is older."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Shorten(TaskMessage):
     """Let a snapshot stand for the log if nothing has happened since `head` and nobody reads."""
 
@@ -198,11 +199,9 @@ class Settled(NamedTuple):
 # -- what a run reports, by way of RunnerActor
 
 
-@dataclass(frozen=True, slots=True)
-class Emitted(Internal, TaskMessage):
-    """The agent emitted an event; everything the chart asks about it has been read off."""
+class AgentEvent(NamedTuple):
+    """An event that an agent has emitted; everything the chart asks about it has been read off."""
 
-    run: RunId
     kind: Kind
     trigger: str
     """The event's name in the chart."""
@@ -219,9 +218,28 @@ class Emitted(Internal, TaskMessage):
     last: bool = False
     mismatch: Failure | None = None
     """What is wrong with the ids that the event bears."""
+    more: tuple[bytes, ...] = ()
+    """Payloads of the chunks that follow at once and are appended to the same artifact: what the
+    chart says of this one holds for them too. `last` is that of the last of them."""
+
+    def apart(self) -> tuple[AgentEvent, ...]:
+        """Return the chunks as an event each."""
+        first = self._replace(more=(), last=self.last and not self.more)
+        chunks = [first._replace(append=True, payload=payload) for payload in self.more]
+        if chunks:
+            chunks[-1] = chunks[-1]._replace(last=self.last)
+        return (first, *chunks)
 
 
-@dataclass(frozen=True, slots=True)
+@value
+class Emitted(Internal, TaskMessage):
+    """What the agent has emitted since it was last heard, in order: one message for a burst."""
+
+    run: RunId
+    events: tuple[AgentEvent, ...]
+
+
+@value
 class RunOver(Internal, TaskMessage):
     """`execute` returned, or raised `failure`."""
 
@@ -229,7 +247,7 @@ class RunOver(Internal, TaskMessage):
     failure: Failure | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CancelOver(Internal, TaskMessage):
     """`cancel` returned and the run is over, or `cancel` raised `failure`."""
 
@@ -240,7 +258,7 @@ class CancelOver(Internal, TaskMessage):
 # -- timers of a TaskActor
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CancelGraceOver(TaskMessage):
     """The agent had its time to cancel."""
 
@@ -248,7 +266,7 @@ class CancelGraceOver(TaskMessage):
     run: RunId
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ExecutionDeadline(TaskMessage):
     """The run took too long."""
 
@@ -256,7 +274,7 @@ class ExecutionDeadline(TaskMessage):
     run: RunId
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TerminalGraceOver(TaskMessage):
     """Nothing more will be heard of the run that ended this task."""
 

@@ -8,12 +8,13 @@ Neighbours: `runner.py`, `outbox.py`, `fanout.py` (receive these), `state.py` an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar, NamedTuple
 
 from actors.runtime import ActorRef, Internal, Lane, Message
 from actors.runtime.journal.record import Record
+from actors.runtime.values import value
+from actors.task.kept import Kept
 from actors.task.messages import View
 from actors.task.ports import CancelRun, RunId, StartRun
 from actors.task.record import Failure
@@ -65,7 +66,7 @@ class TaskPage(NamedTuple):
 # -- to the RunnerActor
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Launch(Message):
     """Start a run for a TaskActor, which is told RunOver."""
 
@@ -73,7 +74,7 @@ class Launch(Message):
     start: StartRun
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CallOff(Message):
     """Ask the agent to cancel; the TaskActor is told CancelOver."""
 
@@ -81,7 +82,7 @@ class CallOff(Message):
     cancel: CancelRun
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Abandon(Message):
     """Fence a run and forget it; whatever it reports later is a dead letter."""
 
@@ -89,7 +90,7 @@ class Abandon(Message):
     run: RunId
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RunReported(Internal):
     """The port says that `execute` (or, while cancelling, `cancel`) is over."""
 
@@ -101,7 +102,7 @@ class RunReported(Internal):
 # -- to the OutboxActor
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Deliver(Internal):
     """Notify the webhooks of a task of these public records, in order."""
 
@@ -114,7 +115,7 @@ class Deliver(Internal):
     over, comes before."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LookAfter(Internal):
     """See whether an earlier life of a task's actor has left something to notify webhooks of."""
 
@@ -122,7 +123,7 @@ class LookAfter(Internal):
     hooks: tuple[Hook, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Hooked(Internal):
     """A webhook is stored, perhaps in place of one with that id."""
 
@@ -130,7 +131,7 @@ class Hooked(Internal):
     hook: Hook
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unhooked(Internal):
     """A webhook is deleted, by record `seq` at the latest: no attempt begins any more.
 
@@ -142,7 +143,7 @@ class Unhooked(Internal):
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LookAgain(Internal):
     """Timer: ask the journal once more, for the records of a task, or which are left ("")."""
 
@@ -150,7 +151,7 @@ class LookAgain(Internal):
     hook: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TryAgain(Internal):
     """Timer: notify a webhook once more."""
 
@@ -158,7 +159,7 @@ class TryAgain(Internal):
     hook: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HowDelivered(Internal):
     """Answered with `Deliveries`."""
 
@@ -222,7 +223,7 @@ class Verdict(Enum):
     """It would not work later either: another answer, or an address that is not allowed."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Delivered(Message):
     """The port says that one attempt is over."""
 
@@ -239,7 +240,7 @@ class Delivered(Message):
 # -- to a FanOutActor
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Publish(Internal):
     """Records just committed, in order; `end` is set once nothing can follow."""
 
@@ -247,23 +248,26 @@ class Publish(Internal):
     end: End | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Close(Internal):
     """No reader is left, or the task is void: whoever still waits gets `error`, and resumes."""
 
     error: Exception
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Left(Internal):
     """A reader has gone, with or without a pull that waits."""
 
     reader: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Pull(Internal):
-    """A reader wants at most `limit` records after `after`; answered with `Page`."""
+    """A reader wants at most `limit` records after `after`; answered with `Page`s.
+
+    With one, or with as many as come until `limit` is reached; see `Page.stands`.
+    """
 
     reader: int
     after: int
@@ -286,3 +290,7 @@ class Page(NamedTuple):
     """The records after the cursor are no longer kept."""
     snapshot: View | None = None
     """Instead of records that are no longer kept: the Task as it is; what follows comes next."""
+    kept: Kept | None = None
+    """Where readers of the same records keep what they make of them."""
+    stands: bool = False
+    """The pull that this answers stands: a further page comes, unasked."""

@@ -6,11 +6,11 @@ to these ports), `actors/storage` and `actors/a2a` (the real ones), `actors/simu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from actors.runtime import ActorRef, Caller, Message
 from actors.runtime.journal.record import Record
+from actors.runtime.values import value
 
 
 class RunId(NamedTuple):
@@ -21,7 +21,7 @@ class RunId(NamedTuple):
     run: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class StartRun:
     """Call the agent's `execute`."""
 
@@ -43,7 +43,7 @@ class StartRun:
     """The parts of earlier messages, whose runs were called off, come before its own (A2)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class CancelRun:
     """Call the agent's `cancel` with the queue of the run open, then cancel `execute`.
 
@@ -57,14 +57,14 @@ class CancelRun:
     task: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AbandonRun:
     """Fence the run: resolve its waits, cancel its asyncio task, never await it again."""
 
     run: RunId
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class GrantCredit:
     """The journal has room: the agent may emit `events` more."""
 
@@ -72,7 +72,7 @@ class GrantCredit:
     events: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ForgetRequest:
     """The run of the request behind `key` is over, or will never be."""
 

@@ -62,8 +62,8 @@ def detach(_: Rules, draft: Draft, __: Envelope, message: Detach) -> None:
     state = draft.state
     if state.fanout is None or message.fanout != state.fanout:
         return  # a reader of an earlier life of this actor
-    draft.set(readers=state.readers - 1)
-    if state.readers > 1:
+    state.readers -= 1
+    if state.readers:
         draft.do(Tell(state.fanout, Left(message.reader)))
     else:
         gone = TaskNotFoundError(f"Task {state.task} has no reader any more")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from a2a.types import TaskState as A2AState
 
-from actors.runtime import CancelTimer, Perform, Reject, Reply, StartTimer, Tell
+from actors.runtime import CancelTimer, Effect, Perform, Reject, Reply, StartTimer, Tell
 from actors.runtime.journal.record import Record
 from actors.task.events import combined
 from actors.task.messages import ExecutionDeadline, Settled, TerminalGraceOver, Wait
@@ -21,26 +21,47 @@ from actors.task.record import Failure, Kind, messages_of
 from actors.task.settle import Question, answer
 from actors.task.state import Draft, Pending, Queued, TaskState, Waiter
 
-_DECISIVE = (Kind.TASK, Kind.STATUS, Kind.REPLY, Kind.ENDED, Kind.REFUSED, Kind.ACCEPTED)
-"""Kinds that can be the answer to a settled send or a cancel."""
+_DECISIVE = frozenset(
+    {
+        Kind.TASK,
+        Kind.STATUS,
+        Kind.ARTIFACT,
+        Kind.REPLY,
+        Kind.ENDED,
+        Kind.REFUSED,
+        Kind.ACCEPTED,
+    }
+)
+"""Kinds that can be the answer to a send or a cancel."""
+_FAILED = A2AState.TASK_STATE_FAILED
+_CONCLUSIVE = frozenset({Kind.TASK, Kind.STATUS, Kind.REPLY})
+"""Kinds of which one can be the last record of a log."""
 
 
 def release(draft: Draft, upto: int, policy: Policy, pushed: frozenset[int]) -> None:
     """Commit every pending record up to `upto`; webhooks are notified of the kinds `pushed`."""
-    pending = draft.state.pending
-    done = [p for p in pending if p.record.seq <= upto]
-    draft.set(pending=pending[len(done) :])
+    state = draft.state
+    pending = state.pending
+    done = [entry for entry in pending if entry.records[-1].seq <= upto]
+    state.pending = pending[len(done) :]
+    records: tuple[Record, ...] = ()
     for entry in done:
         _commit(draft, entry, policy)
-    _publish(draft, tuple(entry.record for entry in done))
-    notable = tuple(entry.record for entry in done if entry.record.kind in pushed)
+        records += entry.records
+    _publish(draft, records)
+    _notify(draft, records, pushed)
+    credit = sum([entry.credit for entry in done])
+    if credit and state.active:
+        draft.do(Perform("agent", GrantCredit(state.run_id, credit)))
+
+
+def _notify(draft: Draft, records: tuple[Record, ...], pushed: frozenset[int]) -> None:
+    """Hand the outbox what webhooks are to hear."""
+    notable = tuple(record for record in records if record.kind in pushed) if pushed else ()
     if notable and (hooks := hooks_of(draft.state)):
-        first = not draft.state.handed
-        draft.do(Tell(OUTBOX, Deliver(draft.state.task, notable, hooks, first=first)))
-        draft.set(handed=True)
-    credit = sum(entry.credit for entry in done)
-    if credit and draft.state.active:
-        draft.do(Perform("agent", GrantCredit(draft.state.run_id, credit)))
+        state = draft.state
+        draft.do(Tell(OUTBOX, Deliver(state.task, notable, hooks, first=not state.handed)))
+        state.handed = True
 
 
 def hooks_of(state: TaskState) -> tuple[Hook, ...]:
@@ -58,13 +79,16 @@ def over(draft: Draft, failure: Failure | None = None) -> None:
         return
     end = End(failure)
     draft.set(end=end)
-    draft.do(CancelTimer("terminal_grace"))
-    if not state.pending:
+    if state.fold.final:  # else once the last record is stored, which may be of this very step
+        draft.do(CancelTimer("terminal_grace"))
         let_go(draft)
 
 
 def let_go(draft: Draft) -> None:
-    """Tell held answers and readers that the end has come; needs all records committed."""
+    """Tell held answers and readers that the end has come; needs the last record committed.
+
+    Which only what concerns webhooks can follow.
+    """
     state = draft.state
     assert state.end is not None  # noqa: S101 - callers have just seen or set it
     for waiter, settled in state.held:
@@ -76,23 +100,37 @@ def let_go(draft: Draft) -> None:
 
 
 def _commit(draft: Draft, entry: Pending, policy: Policy) -> None:
-    state, record = draft.state, entry.record
+    if entry.appended and not any(waiter.wait is Wait.FIRST for waiter in draft.state.waiters):
+        draft.state.fold.extend(entry.records, entry.appended)
+        draft.effects += entry.then
+        return
+    *before, last = entry.records
+    for record in before:
+        _fold(draft, record, (), policy)
     if entry.starts is not None:
-        _launch(draft, record, entry.starts, policy)
-    running = state.fold.in_hand if state.ending is None else messages_of(state.ending)
-    state.fold.apply(record)
+        _launch(draft, last, entry.starts, policy)
     then = entry.then
-    if record.kind == Kind.CANCEL_ASKED and not _still_cancelling(state, record):
+    if last.kind == Kind.CANCEL_ASKED and not _still_cancelling(draft.state, last):
         then = tuple(effect for effect in then if isinstance(effect, Reply | Reject))
-    if record.kind == Kind.HOOK_SET:
-        hook, known = next(reversed(state.fold.hooks.items()))
-        draft.do(Tell(OUTBOX, Hooked(state.task, Hook(hook, *known, (state.owner, state.tenant)))))
-    draft.do(*then)
-    if state.waiters and (record.kind in _DECISIVE or record.public):
+    _fold(draft, last, then, policy)
+
+
+def _fold(draft: Draft, record: Record, then: tuple[Effect, ...], policy: Policy) -> None:
+    state, kind = draft.state, record.kind
+    known = state.fold
+    running: tuple[int, ...] = ()
+    if state.waiters:
+        running = known.in_hand if state.ending is None else messages_of(state.ending)
+    known.apply(record)
+    if kind == Kind.HOOK_SET:
+        hook, config = next(reversed(known.hooks.items()))
+        draft.do(Tell(OUTBOX, Hooked(state.task, Hook(hook, *config, (state.owner, state.tenant)))))
+    draft.effects += then
+    if state.waiters and kind in _DECISIVE:
         _settle(draft, record, running, policy)
-    if record.number("final"):
-        draft.set(ending=record)
-    if state.fold.final:
+    if kind == Kind.ENDED and record.number("final"):
+        state.ending = record
+    if kind in _CONCLUSIVE and known.final:
         _finalised(draft, policy)
 
 
@@ -171,5 +209,5 @@ def _may_still_fail(state: TaskState, settled: Settled, waiter: Waiter, policy: 
     """A FAILED Task or a Message may be followed by an error of the same run (A1, detail 5)."""
     if waiter.wait is None or settled.failure or policy.terminal_grace <= 0:
         return False
-    failed = waiter.wait is Wait.SETTLED and state.fold.state == A2AState.TASK_STATE_FAILED
+    failed = waiter.wait is Wait.SETTLED and state.fold.state == _FAILED
     return state.fold.final and (failed or bool(settled.message))

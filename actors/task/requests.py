@@ -97,12 +97,13 @@ def cancel(rules: Rules, draft: Draft, envelope: Envelope, _: Cancel) -> None:
         error = MailboxFull(f"{CANCELS_BOUND} callers wait for the end of task {state.task}")
         draft.do(Reject(envelope.reply_to, error))  # tells nothing that is not stored yet
         return
-    draft.set(configuration=outcome.configuration)
+    was_active = state.active
+    state.configuration = outcome.configuration
     if envelope.reply_to is not None:
         waiter = Waiter(envelope.reply_to, None, state.seq)
-        draft.set(waiters=(*state.waiters, waiter))
+        state.waiters = (*state.waiters, waiter)
     if "call_cancel" in outcome.actions:
-        _call_cancel(rules, draft, envelope, new_run=not state.active)
+        _call_cancel(rules, draft, envelope, new_run=not was_active)
 
 
 def _cancels(state: TaskState) -> int:

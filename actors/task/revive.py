@@ -53,8 +53,8 @@ def born(rules: Rules, task: str, message: Send, caller: Caller, life: int) -> T
 
 def revived(rules: Rules, stored: Stored, life: int, now: int) -> Step[TaskState]:
     """Return a task read back from its log, with its lost run settled by policy."""
-    state = _as_logged(rules, stored)._replace(life=life, signature=rules.incarnation)
-    draft = Draft(state, now, rules.pushed)
+    draft = Draft(_as_logged(rules, stored), now, rules.pushed)
+    state = draft.set(life=life, signature=rules.incarnation)
     if state.fold.final:
         draft.set(end=End())
     elif state.fold.active:

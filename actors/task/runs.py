@@ -22,6 +22,7 @@ from actors.task.events import (
     violation,
 )
 from actors.task.messages import (
+    AgentEvent,
     CancelGraceOver,
     CancelOver,
     Emitted,
@@ -30,7 +31,7 @@ from actors.task.messages import (
     RunOver,
 )
 from actors.task.policy import Policy
-from actors.task.ports import ForgetRequest, GrantCredit
+from actors.task.ports import ForgetRequest, GrantCredit, RunId
 from actors.task.record import CANCEL_RAISED, Failure, Kind
 from actors.task.release import over
 from actors.task.rules import Rules
@@ -56,29 +57,46 @@ _SAY_OF_AGENTS = {
 """The same, where that is all that callers hear of it (A5, R85)."""
 
 
-def emitted(rules: Rules, draft: Draft, _: Envelope, event: Emitted) -> None:
+def emitted(rules: Rules, draft: Draft, _: Envelope, message: Emitted) -> None:
+    """Hear what the agent has emitted, event by event."""
+    _hear(rules, draft, message.run, message.events)
+
+
+def _hear(rules: Rules, draft: Draft, run: RunId, events: tuple[AgentEvent, ...]) -> None:
+    state = draft.state
+    for event in events:
+        # Events before this one may have ended the run, and begun another.
+        if run.run == state.run and run.epoch == state.epoch:
+            _heard(rules, draft, run, event)
+        else:
+            for each in event.apart():
+                draft.do(DeadLetter(Emitted(run, (each,)), "superseded run"))
+
+
+def _heard(rules: Rules, draft: Draft, run: RunId, event: AgentEvent) -> None:
     """Store an event of the agent, or drop it, or end the run that broke the protocol."""
     state = draft.state
-    if event.run != state.run_id:
-        draft.do(DeadLetter(event, "superseded run"))
-        return
     if event.mismatch and not state.final:
         _violated(rules, draft, event.mismatch)
         return
     outcome = rules.table.step(state.configuration, event.trigger, state, event)
-    if outcome.answer is Answer.GO and (failure := _too_many_artifacts(rules, state, event)):
-        _violated(rules, draft, failure)
-    elif outcome.answer is Answer.GO:
+    goes = outcome.answer is Answer.GO
+    failure = _too_many_artifacts(rules, state, event) if goes else None
+    if goes and failure is None:
         _store(draft, outcome, event)
+    elif event.more:  # the first of these chunks may change what becomes of the others
+        _hear(rules, draft, run, event.apart())
+    elif failure is not None:
+        _violated(rules, draft, failure)
     elif outcome.answer is Answer.DROP:
-        _drop(draft, event, outcome.reason)
+        _drop(draft, run, event, outcome.reason)
     elif outcome.reason == "superseded":
-        draft.do(DeadLetter(event, outcome.reason))
+        draft.do(DeadLetter(Emitted(run, (event,)), outcome.reason))
     else:
         _violated(rules, draft, violation(outcome.reason, event))
 
 
-def _too_many_artifacts(rules: Rules, state: TaskState, event: Emitted) -> Failure | None:
+def _too_many_artifacts(rules: Rules, state: TaskState, event: AgentEvent) -> Failure | None:
     """Whether the task would have more artifacts than it may (R85, R100)."""
     most = rules.artifacts
     named = (event.artifact,) if event.kind == Kind.ARTIFACT else event.artifacts
@@ -88,26 +106,39 @@ def _too_many_artifacts(rules: Rules, state: TaskState, event: Emitted) -> Failu
     return too_many_artifacts(found, most) if found > most else None
 
 
-def _store(draft: Draft, outcome: Outcome, event: Emitted) -> None:
-    state = draft.set(configuration=outcome.configuration)
-    payload = event.payload
-    if event.kind == Kind.ARTIFACT:
+def _store(draft: Draft, outcome: Outcome, event: AgentEvent) -> None:
+    state, kind, payload = draft.state, event.kind, event.payload
+    state.configuration = outcome.configuration
+    state.adopted = True
+    if kind is Kind.ARTIFACT:
         state.artifacts[event.artifact] = event.last
-    elif event.kind != Kind.REPLY:
-        at = event.at or draft.stamp()
-        payload = payload if event.at else stamped(event, at)
-        state = draft.set(status_at=max(state.status_at, at))
-        state.artifacts.update(dict.fromkeys(event.artifacts, False))
-    if event.kind == Kind.TASK:
-        payload = as_sent(payload, _requests(state))
-    draft.set(adopted=True)
-    if state.final:
-        _refuse_queue(draft)
-    draft.record(event.kind, payload, credit=True)
+        if event.more:
+            _store_chunks(draft, event)
+            return
+    else:
+        if kind is not Kind.REPLY:
+            at = event.at or draft.stamp()
+            payload = payload if event.at else stamped(event, at)
+            state.status_at = max(state.status_at, at)
+            state.artifacts.update(dict.fromkeys(event.artifacts, False))
+        if kind is Kind.TASK:
+            payload = as_sent(payload, _requests(state))
+        if state.queue and state.final:
+            _refuse_queue(draft)
+    draft.record(kind, payload, credit=True)
 
 
-def _drop(draft: Draft, event: Emitted, reason: str) -> None:
-    draft.do(DeadLetter(event, reason), Perform("agent", GrantCredit(event.run, 1)))
+def _store_chunks(draft: Draft, event: AgentEvent) -> None:
+    """Store chunks of one artifact; the first may begin it, or it anew."""
+    if event.append:
+        draft.append(event.artifact, (event.payload, *event.more))
+    else:
+        draft.record(event.kind, event.payload, credit=True)
+        draft.append(event.artifact, event.more)
+
+
+def _drop(draft: Draft, run: RunId, event: AgentEvent, reason: str) -> None:
+    draft.do(DeadLetter(Emitted(run, (event,)), reason), Perform("agent", GrantCredit(run, 1)))
     if reason == "second_task":
         text = f"Task {draft.state.task} already exists. Ignoring task replacement."
         draft.do(Log(logging.ERROR, text))
@@ -161,17 +192,19 @@ def settle_orphan(rules: Rules, draft: Draft, caller: Caller) -> None:
 
 def end_run(rules: Rules, draft: Draft, trigger: str, failure: Failure | None) -> None:
     """Step the chart on the end of a run and carry out what it says."""
-    before = draft.state
-    outcome = rules.table.step(before.configuration, trigger, before)
+    state = draft.state
+    was_final, running = state.final, state.running
+    outcome = rules.table.step(state.configuration, trigger, state)
     if outcome.answer is not Answer.GO:
         draft.do(DeadLetter(trigger, outcome.reason))
         return
-    leave(draft, outcome)
-    if before.final:
+    leave(rules, draft, outcome)
+    if was_final:
         heard = trigger == "violated" or rules.policy.raised == "error"
         over(draft, failure if heard else None)
-        if before.running is not None:
-            draft.do(Perform("agent", ForgetRequest(before.running.caller.key)))
+        if running is not None:
+            # A user's own store is still to save in the call of this request.
+            draft.once_stored(Perform("agent", ForgetRequest(running.caller.key)))
         draft.set(running=None)
         return
     _log_end(rules.policy, draft, trigger, failure, outcome)

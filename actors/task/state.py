@@ -20,7 +20,9 @@ Neighbours: `actor.py` (decides), `release.py` (commits).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from actors.runtime import (
@@ -48,6 +50,10 @@ from actors.task.ports import RunId
 from actors.task.record import Kind
 from statechart import Configuration
 
+_ARTIFACT = Kind.ARTIFACT
+_new = tuple.__new__
+"""Makes a `Record` in half the time of its own constructor; a burst makes them by the thousand."""
+
 CONFIGURED = {name: state for state, name in STATES.items()}
 """State of the chart -> `TaskState` number."""
 
@@ -71,14 +77,17 @@ class Queued(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """A decided record, and what its acknowledgement sets free."""
+    """Records that were decided in one step, and what their acknowledgement sets free."""
 
-    record: Record
+    records: tuple[Record, ...]
     then: tuple[Effect, ...] = ()
+    """Of the last record."""
     starts: Queued | None = None
-    """On STARTED: the run to launch, with the Task as it was just before this record."""
-    credit: bool = False
-    """Emitted by the agent: its acknowledgement makes room for another event."""
+    """The last record is STARTED: the run to launch, with the Task as it was just before it."""
+    credit: int = 0
+    """How many the agent has emitted: their acknowledgement makes room for as many."""
+    appended: str = ""
+    """All are chunks that are appended to the artifact of this id."""
 
 
 class Waiter(NamedTuple):
@@ -90,8 +99,12 @@ class Waiter(NamedTuple):
     message: int
 
 
-class TaskState(NamedTuple):
-    """Everything a TaskActor knows. One per live task."""
+@dataclass(slots=True, eq=False)
+class TaskState:
+    """Everything a TaskActor knows. One per live task.
+
+    A step changes a copy of its own (`Draft`), so the one that it was given stays as it is.
+    """
 
     task: str
     owner: str
@@ -142,6 +155,10 @@ class TaskState(NamedTuple):
     hooks: tuple[str, ...] = ()
     """Decided: ids of its webhooks; "" for the sender that the user passed."""
 
+    def copy(self) -> TaskState:
+        """Return another one with the same fields."""
+        return TaskState(*_fields(self))
+
     @property
     def run_id(self) -> RunId:
         """The current run; messages about any other are dead letters."""
@@ -160,12 +177,13 @@ class TaskState(NamedTuple):
     @property
     def active(self) -> bool:
         """The run region is not idle."""
-        return "idle" not in self.configuration
+        return "idle" not in self.configuration.states
 
     @property
     def final(self) -> bool:
         """Decided: nothing can follow in this log."""
-        return "terminal" in self.configuration or "replied" in self.configuration
+        states = self.configuration.states
+        return "terminal" in states or "replied" in states
 
     @property
     def at_rest(self) -> bool:
@@ -181,17 +199,38 @@ class TaskState(NamedTuple):
         )
 
 
-class Draft:
-    """One step in the making: changes, records and effects; `finish` makes the `Step`."""
+_fields = attrgetter(*(field.name for field in fields(TaskState)))
 
-    __slots__ = ("_pushed", "caller", "changes", "effects", "keys", "now", "pending", "state")
+
+class Draft:
+    """One step in the making: changes, records and effects; `finish` makes the `Step`.
+
+    Args:
+        state: before the step; what it becomes is `Draft.state`, a copy, changed in place.
+        now: UTC milliseconds.
+        pushed: kinds of records that webhooks are notified of.
+    """
+
+    __slots__ = (
+        "_credit",
+        "_pushed",
+        "_records",
+        "caller",
+        "effects",
+        "keys",
+        "now",
+        "pending",
+        "state",
+    )
 
     def __init__(self, state: TaskState, now: int, pushed: Collection[int] = ()) -> None:
-        self.state = state
+        self.state = state.copy()
         self._pushed = pushed
         self.now = now
-        self.changes: dict[str, Any] = {}
         self.pending: list[Pending] = []
+        self._records: list[Record] = []
+        """Those behind `pending`, of which nothing but credit follows."""
+        self._credit = 0
         self.effects: list[Effect] = []
         self.caller: Caller | None = None
         """Whose request wrote the records, when it is not that of the run."""
@@ -199,9 +238,11 @@ class Draft:
         """Idempotency keys that the records answer to."""
 
     def set(self, **changes: Any) -> TaskState:
-        """Change fields of the state; returns the state as changed."""
-        self.state = self.state._replace(**changes)
-        return self.state
+        """Change fields of the state; returns it."""
+        state = self.state
+        for name, value in changes.items():
+            setattr(state, name, value)
+        return state
 
     def do(self, *effects: Effect) -> None:
         """Perform effects at once, whatever becomes of the records."""
@@ -228,17 +269,19 @@ class Draft:
         else:
             *others, last = pending
             waiting = last._replace(then=(*last.then, Reject(envelope.reply_to, error)))
-            self.state = self.state._replace(pending=(*others, waiting))
+            self.state.pending = (*others, waiting)
 
     def once_stored(self, effect: Effect) -> None:
         """Perform `effect` once all that is decided so far is stored."""
-        if self.pending:
+        if self._records:
+            self._seal((effect,))
+        elif self.pending:
             last = self.pending.pop()
             self.pending.append(last._replace(then=(*last.then, effect)))
         elif self.state.pending:
             *others, last = self.state.pending
             last = last._replace(then=(*last.then, effect))
-            self.state = self.state._replace(pending=(*others, last))
+            self.state.pending = (*others, last)
         else:
             self.effects.append(effect)
 
@@ -247,8 +290,8 @@ class Draft:
         """A Task has been decided, be it stored or not."""
         if self.state.fold.task is not None:
             return True
-        pending = (*self.state.pending, *self.pending)
-        return any(entry.record.kind == Kind.TASK for entry in pending)
+        pending = (*self.state.pending, *self.pending, Pending(tuple(self._records)))
+        return any(record.kind == Kind.TASK for entry in pending for record in entry.records)
 
     def record(
         self,
@@ -260,31 +303,64 @@ class Draft:
         credit: bool = False,
     ) -> int:
         """Add a record; `then` is performed once it is stored. Returns its sequence number."""
-        seq, signature = self.state.seq + 1, self.state.signature
-        if signature:
-            facts = {**(facts or {}), "by": signature}
-        record = Record(seq, self.state.epoch, self.now, kind, payload, facts or NO_FACTS)
-        self.pending.append(Pending(record, then, starts, credit))
-        born = self.state.born or self.now
-        self.state = self.state._replace(seq=seq, signature="", born=born)
+        state, now = self.state, self.now
+        if state.signature:
+            facts = {**(facts or {}), "by": state.signature}
+            state.signature = ""
+        if not state.born:
+            state.born = now
+        state.seq = seq = state.seq + 1
+        record = Record(seq, state.epoch, now, kind, payload, facts or NO_FACTS)
+        self._records.append(record)
+        self._credit += credit
+        if then or starts is not None:
+            self._seal(then, starts)
         return seq
+
+    def append(self, artifact: str, payloads: Sequence[bytes]) -> None:
+        """Add the records of chunks that the agent appends to an artifact, behind another record.
+
+        One entry for all of them: they are folded as one (`Fold.extend`).
+        """
+        state = self.state
+        if state.signature:  # which goes into the next record
+            for payload in payloads:
+                self.record(Kind.ARTIFACT, payload, credit=True)
+            return
+        if self._records:
+            self._seal()
+        seq, epoch, now = state.seq, state.epoch, self.now
+        numbered = enumerate(payloads, seq + 1)
+        records = tuple(
+            [_new(Record, (n, epoch, now, _ARTIFACT, payload, NO_FACTS)) for n, payload in numbered]
+        )
+        state.seq = seq + len(records)
+        self.pending.append(Pending(records, (), None, len(records), artifact))
+
+    def _seal(self, then: tuple[Effect, ...] = (), starts: Queued | None = None) -> None:
+        """Say what follows the last record; one entry for it and those before it."""
+        self.pending.append(Pending(tuple(self._records), then, starts, self._credit))
+        self._records, self._credit = [], 0
 
     def stamp(self) -> int:
         """Return the time of a status that the core writes now (A8)."""
-        at = max(self.now, self.state.status_at)
-        self.state = self.state._replace(status_at=at)
+        self.state.status_at = at = max(self.now, self.state.status_at)
         return at
 
     def finish(self) -> Step[TaskState]:
         """Return the step: the changed state; its records on their way to the journal."""
         state = self.state
+        if self._records:
+            self._seal()
         if self.pending:
-            state = state._replace(pending=(*state.pending, *self.pending))
+            state.pending = (*state.pending, *self.pending)
             self.effects.append(Tell(JOURNAL, AppendRecords(self._append(state))))
         return Step(state, tuple(self.effects))
 
     def _append(self, state: TaskState) -> Append:
-        records = tuple(pending.record for pending in self.pending)
+        records = self.pending[0].records
+        for entry in self.pending[1:]:
+            records += entry.records
         caller = self.caller or (state.running.caller if state.running else Caller())
         return Append(
             state.task,
@@ -300,7 +376,8 @@ class Draft:
         )
 
     def _consumers(self, records: tuple[Record, ...]) -> tuple[str, ...]:
-        if not any(record.kind in self._pushed for record in records):
+        pushed = self._pushed
+        if not pushed or not any(record.kind in pushed for record in records):
             return ()
         return tuple(map(consumer, self.state.hooks))
 

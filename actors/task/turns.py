@@ -61,19 +61,22 @@ def interrupt(rules: Rules, draft: Draft) -> None:
     outcome = rules.table.step(state.configuration, CALLED_OFF, state)
     if outcome.answer is not Answer.GO:
         return
-    leave(draft, outcome)
+    leave(rules, draft, outcome)
     write_end(draft, CALLED_OFF, None)
     draft.caller = caller
     draft.set(running=None, queue=(_together(state.running, *state.queue),))
 
 
-def leave(draft: Draft, outcome: Outcome) -> None:
+def leave(rules: Rules, draft: Draft, outcome: Outcome) -> None:
     """Carry out what the chart says to the end of a run, as far as the run goes."""
-    run = draft.state.run_id
-    draft.set(configuration=outcome.configuration)
-    draft.do(CancelTimer("execution"), CancelTimer("cancel_grace"))
+    state = draft.state
+    if rules.policy.execution_deadline is not None:
+        draft.do(CancelTimer("execution"))
+    if "cancelling" in state.configuration.states:
+        draft.do(CancelTimer("cancel_grace"))
+    state.configuration = outcome.configuration
     if "abandon" in outcome.actions:
-        draft.do(Tell(RUNNER, Abandon(run)))
+        draft.do(Tell(RUNNER, Abandon(state.run_id)))
 
 
 def write_end(draft: Draft, trigger: str, failure: Failure | None) -> None:

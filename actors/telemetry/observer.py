@@ -9,17 +9,14 @@ Neighbours: `instruments.py` (what is recorded), `spans.py` (trace contexts), `a
 
 from __future__ import annotations
 
-import contextvars
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from a2a.utils.errors import A2AError
-from opentelemetry import context as contexts
 from opentelemetry import trace
-from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanContext, SpanKind, Tracer
+from opentelemetry.trace import SpanContext, SpanKind, Tracer
 from opentelemetry.util.types import AttributeValue
 
 from actors.runtime import ActorSystem
@@ -149,40 +146,32 @@ class Observer:
 
     # -- requests
 
-    @contextmanager
-    def operation(
-        self, method: str, headers: Mapping[str, str], clock: Clock
-    ) -> Iterator[Operation]:
-        """Observe one request; its span is the current one within.
+    def operation(self, method: str, headers: Mapping[str, str], clock: Clock) -> Operation:
+        """Observe one request, to be entered; its span is the current one within.
 
         Args:
             method: of the protocol.
-            headers: of the request, with names in lower case.
+            headers: of the request that say of its trace, with names in lower case.
             clock: monotonic seconds.
         """
+        parent = spans.told(headers) if headers else None
         said: dict[str, AttributeValue] = {METHOD: method, "rpc.system": "a2a"}
-        span = self._span(f"a2a {method}", spans.told(headers), SpanKind.SERVER, said)
-        operation = Operation(span, clock, lambda *ended: self._answered(operation, method, *ended))
+        span = self.tracer.start_span(f"a2a {method}", parent, SpanKind.SERVER, said)
         self._requests[method] += 1
-        try:
-            with trace.use_span(span, record_exception=False, set_status_on_exception=False):
-                yield operation
-        except BaseException as error:
-            self._refused(error)
-            operation.finish(error)
-            raise
-        if operation.streaming:
-            self._streams[method] += 1
-        else:
-            operation.finish(None)
+        return Operation(span, method, clock, self)
 
-    def _answered(self, operation: Operation, method: str, outcome: str, seconds: float) -> None:
-        self._requests[method] -= 1
-        if operation.streaming:
-            self._streams[method] -= 1
-        self.instruments.requests.record(seconds, {METHOD: method, OUTCOME: outcome})
+    def opened(self, operation: Operation) -> None:
+        """Count a stream that has been let in."""
+        self._streams[operation.what] += 1
 
-    def _refused(self, error: BaseException) -> None:
+    def answered(self, operation: Operation, outcome: str, seconds: float) -> None:
+        """Count a request that is over."""
+        self._requests[operation.what] -= 1
+        if operation.streaming:
+            self._streams[operation.what] -= 1
+        self.instruments.requests.record(seconds, {METHOD: operation.what, OUTCOME: outcome})
+
+    def refused(self, error: BaseException) -> None:
         """Count a request that was refused for a limit, or because another try may succeed."""
         limit = getattr(error, "reason", None)
         if isinstance(error, A2AError) and isinstance(limit, str):
@@ -190,14 +179,14 @@ class Observer:
 
     # -- runs
 
-    def run(
-        self, start: StartRun | CancelRun, variables: contextvars.Context, clock: Clock
-    ) -> RunSeen:
+    def run(self, start: StartRun | CancelRun, clock: Clock) -> RunSeen:
         """Observe one run from now on, in the trace of the request that caused it.
+
+        To be called in the context variables that user code will have: its span is then the
+        current one there.
 
         Args:
             start: what is called.
-            variables: of the request; those of nobody for a run of an earlier process.
             clock: monotonic seconds.
         """
         call = "cancel" if isinstance(start, CancelRun) else "execute"
@@ -207,16 +196,23 @@ class Observer:
             said[TENANT] = caller.tenant
         if isinstance(start, StartRun):
             said["a2a.run.recovered"] = start.recovered
-        span = self._span(f"a2a {call}", _parent(start, variables), SpanKind.INTERNAL, said)
-        spans.named(span, task, start.context)
-        if span.get_span_context().is_valid:
-            _remember(self._latest, task, span.get_span_context())
+        parent = None  # the current one is
+        if isinstance(start, StartRun) and start.trace and not _traced():
+            parent = spans.stored(start.trace)
+        span = self.tracer.start_span(f"a2a {call}", parent, SpanKind.INTERNAL, said)
+        if span.is_recording():
+            spans.named(span, task, start.context)
+        known = span.get_span_context()
+        if known.is_valid:
+            _remember(self._latest, task, known)
         self._runs += 1
-        return RunSeen(span, clock, lambda *ended: self._run_over(call, *ended))
+        seen = RunSeen(span, call, clock, self._run_over)
+        seen.enter()
+        return seen
 
-    def _run_over(self, call: str, outcome: str, seconds: float) -> None:
+    def _run_over(self, run: RunSeen, outcome: str, seconds: float) -> None:
         self._runs -= 1
-        self.instruments.runs.record(seconds, {OUTCOME: outcome, "call": call})
+        self.instruments.runs.record(seconds, {OUTCOME: outcome, "call": run.what})
 
     # -- the journal
 
@@ -246,32 +242,23 @@ class Observer:
         if notify.hook:
             said["a2a.webhook.id"] = notify.hook
         parent = spans.under(self._latest.get(notify.task))
-        span = self._span("a2a notify", parent, SpanKind.CLIENT, said)
+        span = self.tracer.start_span("a2a notify", parent, SpanKind.CLIENT, said)
         spans.named(span, notify.task, "")
-        attempt = Attempt(span, clock, self._attempted)
+        attempt = Attempt(span, "notify", clock, self._attempted)
         try:
             with trace.use_span(span, record_exception=False, set_status_on_exception=False):
                 yield attempt
         finally:
             attempt.end()
 
-    def _attempted(self, verdict: str, seconds: float) -> None:
+    def _attempted(self, _: Attempt, verdict: str, seconds: float) -> None:
         self.verdicts[verdict] += 1
         self.instruments.attempts.record(seconds, {OUTCOME: verdict})
 
-    def _span(
-        self, name: str, parent: Context | None, kind: SpanKind, said: dict[str, AttributeValue]
-    ) -> Span:
-        return self.tracer.start_span(name, parent, kind, said)
 
-
-def _parent(start: StartRun | CancelRun, variables: contextvars.Context) -> Context:
-    """Return the context of the request that caused a run, as this process or the log knows it."""
-    here = variables.run(contexts.get_current)
-    known = trace.get_current_span(here).get_span_context().is_valid
-    if known or isinstance(start, CancelRun):
-        return here
-    return spans.stored(start.trace)
+def _traced() -> bool:
+    """Whether there is a current span, as this process knows it."""
+    return trace.get_current_span().get_span_context().is_valid
 
 
 def _remember(known: dict[str, T], task: str, value: T) -> None:

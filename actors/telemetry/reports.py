@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import Callable
-from typing import TypeAlias
+from contextvars import Token
+from typing import Any, Protocol, TypeAlias
 
 from a2a.utils.errors import A2AError, InternalError, InvalidAgentResponseError
 from opentelemetry import context as contexts
@@ -22,6 +23,8 @@ from actors.telemetry.words import CANCELLED, ERROR, OK, OUTCOME
 
 Clock: TypeAlias = Callable[[], float]
 """Monotonic seconds."""
+Over: TypeAlias = Callable[[Any, str, float], None]
+"""What is over, how it has ended, and after how many seconds."""
 
 
 class Report:
@@ -29,12 +32,16 @@ class Report:
 
     Args:
         span: begun by now.
+        what: kind of what is reported: a method of the protocol, a call of the agent.
         clock: of the time that it takes.
-        over: told how it has ended, and how long it took.
+        over: told of this, how it has ended, and how many seconds it took.
     """
 
-    def __init__(self, span: Span, clock: Clock, over: Callable[[str, float], None]) -> None:
+    __slots__ = ("_began", "_clock", "_ended", "_over", "span", "what")
+
+    def __init__(self, span: Span, what: str, clock: Clock, over: Over) -> None:
         self.span = span
+        self.what = what
         self._clock = clock
         self._over = over
         self._began = clock()
@@ -42,15 +49,60 @@ class Report:
 
     def _end(self, outcome: str) -> None:
         self._ended = True
-        self.span.set_attribute(OUTCOME, outcome)
+        if self.span.is_recording():
+            self.span.set_attribute(OUTCOME, outcome)
         self.span.end()
-        self._over(outcome, self._clock() - self._began)
+        self._over(self, outcome, self._clock() - self._began)
+
+    def _fail(self, error: str, *, ours: bool = True) -> None:
+        """Say on the span what went wrong, and whether the server or its agent is to blame."""
+        if not self.span.is_recording():
+            return
+        self.span.set_attribute(ERROR, error)
+        if ours:
+            self.span.set_status(Status(StatusCode.ERROR))
+
+
+class Requests(Protocol):
+    """Who counts requests."""
+
+    def opened(self, operation: Operation) -> None:
+        """Count a stream that has been let in."""
+
+    def refused(self, error: BaseException) -> None:
+        """Count a request that ended with an error before its answer, or its stream, began."""
+
+    def answered(self, operation: Operation, outcome: str, seconds: float) -> None:
+        """Count a request that is over."""
 
 
 class Operation(Report):
-    """One request; a stream's lasts until the stream is closed."""
+    """One request; a stream's lasts until the stream is closed. Its span is the current within."""
 
-    streaming = False
+    __slots__ = ("_requests", "_token", "streaming")
+
+    def __init__(self, span: Span, what: str, clock: Clock, requests: Requests) -> None:
+        super().__init__(span, what, clock, requests.answered)
+        self._requests = requests
+        self._token: Token[contexts.Context] | None = None
+        self.streaming = False
+
+    def __enter__(self) -> Operation:
+        self._token = made_current(self.span)
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if self._token is not None:
+            contexts.detach(self._token)
+        if error is not None:
+            self._requests.refused(error)
+        if error is not None or not self.streaming:
+            self.finish(error)
+
+    def opened(self) -> None:
+        """Go on until the stream that it has let in is closed."""
+        self.streaming = True
+        self._requests.opened(self)
 
     def finish(self, error: BaseException | None) -> None:
         """End it, once."""
@@ -58,33 +110,36 @@ class Operation(Report):
             return
         outcome = outcome_of(error)
         if outcome not in (OK, CANCELLED):
-            self.span.set_attribute(ERROR, outcome)
-            if _ours(error):
-                self.span.set_status(Status(StatusCode.ERROR))
+            self._fail(outcome, ours=_ours(error))
         self._end(outcome)
 
 
 class RunSeen(Report):
     """One run of the agent."""
 
+    __slots__ = ()
+
     def enter(self) -> None:
         """Make its span the current one, in the context variables in which the run is to be."""
-        contexts.attach(trace.set_span_in_context(self.span))
+        made_current(self.span)
 
     def end(self, outcome: str, error: str = "") -> None:
         """End it, once: `returned`, `raised`, `cancelled` or `abandoned`."""
         if self._ended:
             return
         if error:
-            self.span.set_attribute(ERROR, error)
-            self.span.set_status(Status(StatusCode.ERROR))
+            self._fail(error)
         self._end(outcome)
 
 
 class Attempt(Report):
     """One attempt to notify a webhook; `verdict`, to be set, is a value of `orders.Verdict`."""
 
-    verdict = CANCELLED
+    __slots__ = ("verdict",)
+
+    def __init__(self, span: Span, what: str, clock: Clock, over: Over) -> None:
+        super().__init__(span, what, clock, over)
+        self.verdict = CANCELLED
 
     @staticmethod
     def headers() -> dict[str, str]:
@@ -94,9 +149,18 @@ class Attempt(Report):
     def end(self) -> None:
         """End it, with its verdict."""
         if self.verdict != "done":
-            self.span.set_attribute(ERROR, self.verdict)
-            self.span.set_status(Status(StatusCode.ERROR))
+            self._fail(self.verdict)
         self._end(self.verdict)
+
+
+def made_current(span: Span) -> Token[contexts.Context] | None:
+    """Make a span the current one; returns what undoes that, None if it was current before.
+
+    As it is wherever nobody traces: then a span stands for its parent.
+    """
+    if span is trace.get_current_span():
+        return None
+    return contexts.attach(trace.set_span_in_context(span))
 
 
 def outcome_of(error: BaseException | None) -> str:

@@ -9,6 +9,7 @@ Neighbours: `observer.py` (makes the spans), `a2a/entry.py` (puts the trace into
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -18,6 +19,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from actors.telemetry.words import CONTEXT, TASK
 
 _W3C = TraceContextTextMapPropagator()
+TRACE: Final = frozenset(_W3C.fields)
+"""Names of the headers that it reads, in lower case."""
 
 
 def told(headers: Mapping[str, str]) -> Context | None:
@@ -34,13 +37,6 @@ def told(headers: Mapping[str, str]) -> Context | None:
     return found
 
 
-def traceparent(context: Context | None = None) -> str:
-    """Return the traceparent of a context's span, of the current one by default; or ""."""
-    carrier: dict[str, str] = {}
-    _W3C.inject(carrier, context=context)
-    return carrier.get("traceparent", "")
-
-
 def headers() -> dict[str, str]:
     """Return what a request that the current span makes is to say of it; empty without a span."""
     carrier: dict[str, str] = {}
@@ -50,6 +46,8 @@ def headers() -> dict[str, str]:
 
 def stored(traceparent: str) -> Context:
     """Return the context that a traceparent of the log names; an empty one if it is none."""
+    if not traceparent:
+        return Context()
     return _W3C.extract({"traceparent": traceparent}, context=Context())
 
 
@@ -60,9 +58,17 @@ def under(parent: SpanContext | None) -> Context:
     return trace.set_span_in_context(trace.NonRecordingSpan(parent), Context())
 
 
-def name_task(task: str, context: str) -> None:
-    """Say on the current span which task and context a request has turned out to be about."""
-    named(trace.get_current_span(), task, context)
+def name_task(task: str, context: str) -> str:
+    """Say on the current span which task and context a request has turned out to be about.
+
+    Returns:
+        Its traceparent, or "" if there is no trace.
+    """
+    span = trace.get_current_span()
+    if span is trace.INVALID_SPAN:
+        return ""
+    named(span, task, context)
+    return headers().get("traceparent", "")
 
 
 def named(span: Span, task: str, context: str) -> None:

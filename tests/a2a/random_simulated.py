@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import aclosing
+from contextlib import closing
 from typing import Any
 
 from a2a.server.context import ServerCallContext
@@ -26,8 +26,8 @@ from a2a.types import (
     Task,
 )
 
-from actors.a2a.answers import Sequenced
 from actors.a2a.errors import RetryableError
+from actors.a2a.sequenced import Sequenced
 from actors.a2a.streams import Stream
 from actors.simulation import Disconnected, Simulation
 from actors.simulation.history import histories
@@ -155,9 +155,10 @@ class SimReach:
         events: asyncio.Queue[Any] = asyncio.Queue()
 
         async def serve() -> None:
-            async with aclosing(await let_in()) as stream:
-                async for sequenced in stream:
-                    events.put_nowait(sequenced)
+            with closing(await let_in()) as stream:
+                while batch := await stream.batch():
+                    for sequenced in batch:
+                        events.put_nowait(sequenced)
 
         request = self._server.process.serve(self._name(what), serve())
         request.answer.add_done_callback(lambda _: events.put_nowait(_END))

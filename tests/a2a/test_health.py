@@ -116,7 +116,7 @@ class TestReady:
             assert (await client.get(READY)).status_code == 200
 
     async def test_not_while_it_drains(self, handler: RequestHandler, agent: Actor) -> None:
-        stream = await handler.sent(ask("wait"), ME)
+        stream = handler.send_stream(ask("wait"), ME)
         await anext(stream)
         async with client_of(build_app(handler, card())) as client:
             closing = asyncio.ensure_future(handler.aclose())

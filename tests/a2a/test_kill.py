@@ -186,7 +186,7 @@ PUBLISH_EARLY = (
             if state.fanout is not None:
                 from actors.task.orders import Publish
 
-                records = tuple(pending.record for pending in self.pending)
+                records = tuple(record for entry in self.pending for record in entry.records)
                 self.effects.append(Tell(state.fanout, Publish(records)))
 """,
 )

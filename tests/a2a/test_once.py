@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from a2a.server.agent_execution import RequestContext
 from a2a.types import (
     CancelTaskRequest,
     GetTaskRequest,
@@ -89,8 +90,8 @@ async def stream(handler: RequestHandler, request: SendMessageRequest) -> list[t
     """Ids and events, and at the end the error, if there is one."""
     seen: list[tuple[int, object]] = []
     try:
-        async for number, event, _ in handler.send_stream(request, ME):
-            seen.append((number, event))
+        async for each in handler.send_stream(request, ME):
+            seen.append((each.seq, each.event))  # noqa: PERF401 - what came before an error counts
     except A2AError as error:
         seen.append((-1, (type(error), str(error))))
     return seen
@@ -286,6 +287,44 @@ class TestAtOnce:
         assert await first == await second
         assert len(await third) == 3
         assert len(agent.contexts) == 1
+
+    async def test_when_the_first_leaves_nobody_waits_in_its_place(
+        self, handler: RequestHandler, agent: Actor
+    ) -> None:
+        """The message is stored, so nothing is left of its sender but a run."""
+        before = asyncio.all_tasks()
+        first = asyncio.create_task(outcome(handler, message("wait")))
+        await until_started(handler, agent, 1)
+        first.cancel()
+        await asyncio.wait({first})
+        await turns()
+        assert len(asyncio.all_tasks() - before) == 1, "the agent's"
+        assert not handler._once._turns
+        agent.gate.set()
+        assert isinstance(await outcome(handler, message("wait")), Task)
+        assert len(agent.contexts) == 1
+
+    async def test_when_it_leaves_before_the_message_is_stored_neither(
+        self, handler: RequestHandler, agent: Actor
+    ) -> None:
+        before, go_on, resolve = asyncio.all_tasks(), asyncio.Event(), handler._entry.resolve
+
+        async def resolving(*args: Any) -> RequestContext:
+            await go_on.wait()
+            return await resolve(*args)
+
+        handler._entry.resolve = resolving  # type: ignore[method-assign,assignment] # held up
+        first = asyncio.create_task(outcome(handler, message("wait")))
+        await turns()
+        first.cancel()
+        await asyncio.wait({first})
+        assert handler._once._turns, "it may still be stored"
+        go_on.set()
+        await until_started(handler, agent, 1)
+        await turns()
+        assert len(asyncio.all_tasks() - before) == 1, "the agent's"
+        assert not handler._once._turns
+        agent.gate.set()
 
     async def test_when_the_second_leaves_nothing_happens(
         self, handler: RequestHandler, agent: Actor

@@ -8,7 +8,7 @@ from typing import Any
 from a2a.types import Artifact, Part, TaskArtifactUpdateEvent
 
 from actors.a2a.queue import CREDIT, RunQueue
-from actors.task.messages import Emitted
+from actors.task.messages import AgentEvent
 from actors.task.ports import RunId
 
 RUN = RunId("t1", 1, 1)
@@ -19,15 +19,27 @@ def chunk(number: int) -> TaskArtifactUpdateEvent:
     return TaskArtifactUpdateEvent(task_id="t1", context_id="c1", artifact=artifact)
 
 
+def queue_of(told: list[AgentEvent], late: list[Any]) -> RunQueue:
+    """A queue that delivers each event by itself."""
+    return RunQueue(
+        RUN,
+        "c1",
+        lambda heard: told.extend(heard.events),
+        lambda now: now(),
+        lambda: 0.0,
+        late.append,
+    )
+
+
 async def turns() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
 
 
 async def test_many_tasks_of_one_agent_share_its_credit() -> None:
-    told: list[Emitted] = []
+    told: list[AgentEvent] = []
     late: list[Any] = []
-    queue = RunQueue(RUN, "c1", told.append, late.append)
+    queue = queue_of(told, late)
     emitting = [
         asyncio.create_task(queue.enqueue_event(chunk(number))) for number in range(3 * CREDIT)
     ]
@@ -43,9 +55,9 @@ async def test_many_tasks_of_one_agent_share_its_credit() -> None:
 
 
 async def test_who_waits_for_room_when_the_run_ends_goes_on_unheard() -> None:
-    told: list[Emitted] = []
+    told: list[AgentEvent] = []
     late: list[Any] = []
-    queue = RunQueue(RUN, "c1", told.append, late.append)
+    queue = queue_of(told, late)
     emitting = [
         asyncio.create_task(queue.enqueue_event(chunk(number))) for number in range(CREDIT + 5)
     ]
@@ -57,8 +69,8 @@ async def test_who_waits_for_room_when_the_run_ends_goes_on_unheard() -> None:
 
 
 async def test_the_object_may_be_reused_while_its_event_waits_for_room() -> None:
-    told: list[Emitted] = []
-    queue = RunQueue(RUN, "c1", told.append, lambda _: None)
+    told: list[AgentEvent] = []
+    queue = queue_of(told, [])
     filling = [asyncio.create_task(queue.enqueue_event(chunk(number))) for number in range(CREDIT)]
     await turns()
     event = chunk(900)

@@ -22,6 +22,7 @@ from a2a.types import (
 )
 from a2a.types.a2a_pb2_grpc import A2AServiceStub
 from a2a.utils.errors import InternalError, InvalidAgentResponseError, TaskNotFoundError
+from opentelemetry import context as contexts
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 from starlette.applications import Starlette
@@ -34,7 +35,7 @@ from actors.a2a.app import build_app
 from actors.runtime.journal.port import Journal
 from actors.storage import MemoryJournal
 from actors.task.delivery import Delivery
-from actors.telemetry.spans import stored
+from actors.telemetry.spans import headers, stored
 from tests.a2a.agents import Actor, as_user, ask, card
 from tests.a2a.test_once import left_behind
 from tests.a2a.watched import Watched, attributes, id_of, parent_of, trace_of, until
@@ -291,17 +292,55 @@ class TestRuns:
             await to.requires_input()
 
         agent.hold = hold  # type: ignore[attr-defined] # a scene of its own
-        stream = await handler.sent(ask("hold"), ME)
+        stream = handler.send_stream(ask("hold"), ME)
         started = (await anext(stream)).event.task
         waiting = await handler.sent(ask("ask", started.id), ME)
         agent.gate.set()
-        for each in (stream, waiting):
-            assert [event async for event in each]
-            await each.aclose()
+        assert [event async for event in stream]
+        while await waiting.batch():
+            continue
+        waiting.close()
         requests = watched.spans("a2a SendStreamingMessage")
         runs = watched.spans("a2a execute")
         assert [parent_of(run) for run in runs] == [id_of(request) for request in requests]
         assert len({trace_of(run) for run in runs}) == 2
+
+
+class TestNobodyTraces:
+    """Without a provider, as most servers are."""
+
+    @pytest.fixture
+    async def handler(self, agent: Actor) -> AsyncIterator[RequestHandler]:
+        made = RequestHandler(agent, None, card(), journal=MemoryJournal())
+        yield made
+        await made.aclose()
+
+    async def test_nothing_is_put_into_the_context(
+        self, handler: RequestHandler, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await handler.start()
+        attached: list[object] = []
+        monkeypatch.setattr(contexts, "attach", attached.append)
+        context = as_user("me")
+        context.state["headers"] = {"A2A-Version": "1.0"}
+        await handler.on_message_send(ask("work"), context)
+        assert not attached
+
+    async def test_the_callers_trace_goes_on_all_the_same(
+        self, handler: RequestHandler, agent: Actor
+    ) -> None:
+        seen: list[str] = []
+
+        async def look(context: Any, queue: Any, to: Any) -> None:
+            seen.append(headers()["traceparent"])
+            await agent._begin(context, queue)
+            await to.complete()
+
+        agent.look = look  # type: ignore[attr-defined] # a scene of its own
+        context = as_user("me")
+        context.state["headers"] = HEADERS
+        await handler.on_message_send(ask("look"), context)
+        assert seen == [TRACEPARENT]
 
 
 class TestWebhooks:

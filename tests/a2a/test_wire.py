@@ -144,7 +144,7 @@ async def test_a_retryable_refusal_says_when_to_come_back(
     async def away(*_: object) -> None:
         raise StorageAwayError("The server cannot reach its storage; try again shortly.")
 
-    monkeypatch.setattr(handler._entry, "core", away)
+    monkeypatch.setattr(handler._entry, "serving", away)
     ours, _ = both
     body = {"message": message("work")}
     rest = await ours.post("/rest/message:stream", json=body, headers=HEADERS)
@@ -177,7 +177,7 @@ async def test_the_sdks_client_hears_that_a_refusal_is_worth_another_try(
     async def away(*_: object) -> None:
         raise StorageAwayError("The server cannot reach its storage; try again shortly.")
 
-    monkeypatch.setattr(handler._entry, "core", away)
+    monkeypatch.setattr(handler._entry, "serving", away)
     http, _ = both
     for transport in (
         JsonRpcTransport(http, card(), "http://test/"),

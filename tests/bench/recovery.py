@@ -127,7 +127,7 @@ def start(journal: Path, policy: str, *, profile: bool = False) -> Figures:
 
 async def _serve(path: Path, policy: str, began: float) -> Figures:
     from a2a.server.context import ServerCallContext
-    from a2a.types import GetTaskRequest, TaskState
+    from a2a.types import GetTaskRequest, Task, TaskState
 
     from actors.task.policy import Policy
     from tests.bench.logs import handler, message
@@ -144,6 +144,7 @@ async def _serve(path: Path, policy: str, began: float) -> Figures:
     found["first read"] = time.monotonic() - asked
     asked = time.monotonic()
     answer = await made.on_message_send(message(1, task=PARKED_ID.format(8)), context)
+    assert isinstance(answer, Task)
     assert answer.status.state == TaskState.TASK_STATE_COMPLETED
     found["first send"] = time.monotonic() - asked
     while not (told := await made.recovery()).done:  # noqa: ASYNC110 - it tells who asks

@@ -148,8 +148,7 @@ async def _resumed(stage: Stage, name: str, log: Log, after: int) -> list[str]:
     try:
         events = stage.handler.subscribe(SubscribeToTaskRequest(id=name), ME, after)
         async with aclosing(events) as stream:
-            async for seq, *_ in stream:
-                found.append(seq)
+            found += [each.seq async for each in stream]
     except A2AError as error:
         if "the tool broke" not in str(error):
             return [f"resuming after {after}: {error!r}"]

@@ -147,9 +147,9 @@ class Stage:
         second: asyncio.Task[None] | None = None
         try:
             async with aclosing(self.handler.send_stream(request, ME)) as events:
-                async for seq, event, *_ in events:
-                    task = task or event.task.id
-                    self.show("sender", request, task, seq, event)
+                async for each in events:
+                    task = task or each.event.task.id
+                    self.show("sender", request, task, each.seq, each.event)
                     if twice and second is None:
                         second = asyncio.create_task(self.watch(task))
         except RetryableError:
@@ -164,8 +164,8 @@ class Stage:
         subscribe = SubscribeToTaskRequest(id=task)
         try:
             async with aclosing(self.handler.subscribe(subscribe, ME)) as events:
-                async for seq, event, *_ in events:
-                    self.show("watcher", None, task, seq, event)
+                async for each in events:
+                    self.show("watcher", None, task, each.seq, each.event)
         except A2AError as error:
             tell(self.out, told="refused", task=task, error=str(error))
 

@@ -219,10 +219,10 @@ MUTATIONS = (
     Mutation(
         invariants={22},
         module="actors.task.runs",
-        old="    draft.record(event.kind, payload, credit=True)\n",
+        old="    draft.record(kind, payload, credit=True)\n",
         new=(
-            "    draft.record(event.kind, payload, credit=True)\n"
-            "    if event.kind == Kind.REPLY:\n"
+            "    draft.record(kind, payload, credit=True)\n"
+            "    if kind == Kind.REPLY:\n"
             "        draft.record(event.kind, payload)\n"
         ),
         why="a bare Message is stored twice",
@@ -250,8 +250,8 @@ MUTATIONS = (
     Mutation(
         invariants={27},
         module="actors.runtime.mailbox",
-        old="len(self.normal) >= self.bound and",
-        new="len(self.normal) > self.bound and",
+        old="len(lane) >= self.bound and",
+        new="len(lane) > self.bound and",
         why="a mailbox takes one message too many",
         scenario=rush,
         seeds=40,
@@ -289,8 +289,8 @@ MUTATIONS = (
     Mutation(
         invariants={31},
         module="actors.task.readers",
-        old="    draft.set(readers=state.readers - 1)\n",
-        new="    draft.set(readers=max(1, state.readers - 1))\n",
+        old="    state.readers -= 1\n",
+        new="    state.readers = max(1, state.readers - 1)\n",
         why="a reader that leaves is still counted",
         scenario=audience,
         seeds=10,

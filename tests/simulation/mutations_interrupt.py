@@ -77,7 +77,7 @@ MUTATIONS = (
     Mutation(
         invariants={14},
         module="actors.task.turns",
-        old="        draft.do(Tell(RUNNER, Abandon(run)))\n",
+        old="        draft.do(Tell(RUNNER, Abandon(state.run_id)))\n",
         new="        pass\n",
         why="a run that gave way goes on beside the one that follows",
         scenario=impatient,
@@ -114,8 +114,8 @@ MUTATIONS = (
     Mutation(
         invariants={11},
         module="actors.a2a.answers",
-        old='            ended = ended and item.facts.get("outcome") != CALLED_OFF',
-        new="            ended = ended",
+        old='        ended = ended and record.facts.get("outcome") != CALLED_OFF',
+        new="        ended = ended",
         why="the stream of a message ends where its run gives way",
         scenario=impatient,
         seeds=60,

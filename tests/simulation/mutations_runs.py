@@ -131,7 +131,7 @@ MUTATIONS = (
     Mutation(
         invariants={1, 2},
         module="actors.task.runs",
-        old="        _drop(draft, event, outcome.reason)\n",
+        old="        _drop(draft, run, event, outcome.reason)\n",
         new="        _store(draft, outcome, event)\n",
         why="an event that the chart drops is stored",
         scenario=anything,
@@ -176,13 +176,10 @@ MUTATIONS = (
     Mutation(
         invariants={4},
         module="actors.task.release",
-        old="        _launch(draft, record, entry.starts, policy)\n"
-        "    running = state.fold.in_hand if state.ending is None else messages_of(state.ending)\n"
-        "    state.fold.apply(record)\n",
-        new="        state.fold.task and state.fold.task.ClearField('history')\n"
-        "        _launch(draft, record, entry.starts, policy)\n"
-        "    running = state.fold.in_hand if state.ending is None else messages_of(state.ending)\n"
-        "    state.fold.apply(record)\n",
+        old="        _launch(draft, last, entry.starts, policy)\n",
+        new="        known = draft.state.fold.task\n"
+        "        known and known.ClearField('history')\n"
+        "        _launch(draft, last, entry.starts, policy)\n",
         why="the committed Task is changed by hand",
         scenario=anything_again,
         seeds=600,
@@ -199,9 +196,10 @@ MUTATIONS = (
     Mutation(
         invariants={5},
         module="actors.task.state",
-        old="        self.pending.append(Pending(record, then, starts, credit))\n",
-        new="        self.effects.extend(then)\n"
-        "        self.pending.append(Pending(record, (), starts, credit))\n",
+        old="        self._records, self._credit = [], 0\n",
+        new="        self._records, self._credit = [], 0\n"
+        "        self.effects.extend(then)\n"
+        "        self.pending[-1] = self.pending[-1]._replace(then=())\n",
         why="the agent's cancel is called before the wish to cancel is stored",
         scenario=anything,
         seeds=400,
@@ -209,7 +207,7 @@ MUTATIONS = (
     Mutation(
         invariants={5},
         module="actors.task.release",
-        old="    done = [p for p in pending if p.record.seq <= upto]\n",
+        old="    done = [entry for entry in pending if entry.records[-1].seq <= upto]\n",
         new="    done = list(pending)\n",
         why="one acknowledgement sets free what was appended after it",
         scenario=anything,
@@ -245,8 +243,8 @@ MUTATIONS = (
     Mutation(
         invariants={14},
         module="actors.task.runs",
-        old="    if event.run != state.run_id:\n",
-        new="    if event.run.task != state.task:\n",
+        old="        if run.run == state.run and run.epoch == state.epoch:\n",
+        new="        if run.task == state.task:\n",
         why="a superseded run writes to the log",
         scenario=taken_over,
         seeds=300,
@@ -301,7 +299,7 @@ MUTATIONS = (
     Mutation(
         invariants={21},
         module="actors.task.runs",
-        old="        draft.do(DeadLetter(event, outcome.reason))\n",
+        old="        draft.do(DeadLetter(Emitted(run, (event,)), outcome.reason))\n",
         new="        draft.do()\n",
         why="what a run says after it was given up is not counted",
         scenario=talks_on,

@@ -75,7 +75,35 @@ def deleted() -> Scenario:
     )
 
 
+def _fails(_: Choices) -> Script:
+    return Fixed((Words.task, lambda words: words.status("FAILED")))
+
+
+async def _waits(client: Client) -> None:
+    await client.send("t1")
+
+
+def set_at_the_end() -> Scenario:
+    """A webhook is set when a task has failed, or is about to, while its sender waits (A1)."""
+    return Scenario(
+        name="set at the end",
+        inhabit=acting(_waits, _sets_another),
+        script=_fails,
+        plan=FaultPlan.none(),
+        delivery=BRIEF,
+    )
+
+
 MUTATIONS = (
+    Mutation(
+        invariants={16, 31},
+        module="actors.task.release",
+        old="    if state.fold.final:  # else",
+        new="    if state.fold.final and not state.pending:  # else",
+        why="answers that wait for the end of a run are held for ever when a webhook is being set",
+        scenario=set_at_the_end,
+        seeds=40,
+    ),
     Mutation(
         invariants={25},
         module="actors.task.outbox",

@@ -15,7 +15,7 @@ from actors.simulation.scenarios import Scenario, whims
 from actors.simulation.search import run
 from actors.simulation.trace import Trace
 from actors.task.fold import fold
-from actors.task.messages import Emitted, View
+from actors.task.messages import AgentEvent, Emitted, View
 from actors.task.policy import Policy
 from actors.task.ports import CancelRun, Notify
 from actors.task.record import Kind
@@ -385,7 +385,8 @@ def late(story: Story, *, counted: int) -> bytes:
     """Give a run up; it emits something then, which is counted so many times."""
     story.trace.add(seen.Abandoned("n1", story.run(1)))
     payload = story.emit(story.words.status("WORKING"), late=True)
-    letter = Emitted(story.run(1), Kind.STATUS, "status_working", 2, payload)
+    event = AgentEvent(Kind.STATUS, "status_working", 2, payload)
+    letter = Emitted(story.run(1), (event,))
     for _ in range(counted):
         story.trace.add(seen.Dead("n1", None, letter, "superseded run"))
     return payload

@@ -59,7 +59,7 @@ def test_nothing_breaks_under_it(scenario: Scenario) -> None:
         assert run(scenario, Seeded(seed)).violations == (), f"seed {seed}"
 
 
-@pytest.mark.parametrize(("name", "seeds"), [("interrupting", 20), ("interrupting-logins", 60)])
+@pytest.mark.parametrize(("name", "seeds"), [("interrupting", 40), ("interrupting-logins", 60)])
 def test_runs_are_called_off_there(name: str, seeds: int) -> None:
     """And those that followed had taken messages over before they were called off themselves."""
     seen: Counter[str] = Counter()

@@ -35,7 +35,7 @@ from actors.simulation.simulate import SimulationFailed, simulate
 from actors.simulation.trace import Trace
 from actors.simulation.world import World
 from actors.task.chart import task_chart
-from actors.task.messages import Emitted, Get, task_ref
+from actors.task.messages import AgentEvent, Emitted, Get, task_ref
 from actors.task.policy import Policy
 from actors.task.ports import RunId
 from actors.task.record import Failure as Why
@@ -124,7 +124,9 @@ def append(*records: Record) -> Append:
 _NOBODY: Any = None
 RUN = RunId("t1", 1, 1)
 WORKING, COMPLETED = task("TASK_STATE_WORKING"), status("TASK_STATE_COMPLETED", "done; #1 <b>")
-EMITTED = Emitted(RUN, Kind.TASK, "task_working", TaskState.TASK_STATE_WORKING, WORKING)
+EMITTED = Emitted(
+    RUN, (AgentEvent(Kind.TASK, "task_working", TaskState.TASK_STATE_WORKING, WORKING),)
+)
 ACCEPTED, STARTED = record(1, Kind.ACCEPTED), record(2, Kind.STARTED, run=1, message=1)
 
 STORY = (

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -47,19 +48,23 @@ class Appender:
             self.head += 20
             self.children |= {child for child in [self.checkpoints.child] if child}
 
-    async def until_ended(self) -> None:
-        """Wait, without appending, until there is no child."""
-        while self.checkpoints.child is not None:
-            ended = asyncio.get_running_loop().create_future()
-            reap = self.checkpoints._reap
+    async def until_done(self) -> None:
+        """Wait, without appending, until a child has done its work, or has ended."""
+        checkpoints = self.checkpoints
+        while checkpoints.busy:
+            pipe = checkpoints._pipe
+            assert pipe is not None
+            heard = asyncio.get_running_loop().create_future()
+            hear = checkpoints._hear
 
-            def reaped(reap=reap, ended=ended) -> None:  # type: ignore[no-untyped-def]  # bound here
-                reap()
-                ended.done() or ended.set_result(None)
+            def seen(hear=hear, heard=heard) -> None:  # type: ignore[no-untyped-def]  # bound here
+                hear()
+                heard.done() or heard.set_result(None)
 
-            self.checkpoints._reap = reaped  # type: ignore[method-assign]  # to see it called
-            await ended
-            self.checkpoints._reap = reap  # type: ignore[method-assign]  # as it was
+            asyncio.get_running_loop().add_reader(pipe, seen)
+            await heard
+            if checkpoints._pipe is not None:
+                asyncio.get_running_loop().add_reader(pipe, hear)
 
 
 @pytest.fixture
@@ -91,12 +96,40 @@ async def test_a_child_does_it_and_the_log_begins_anew(appender: Appender) -> No
     assert not appender.children
     appender.append(2)
     assert len(appender.children) == 1
-    await appender.until_ended()
-    assert not exists(appender.children.pop())
+    await appender.until_done()
     before = appender.pages()
     assert before > 200
     appender.append(1)
     assert appender.pages() < before
+
+
+async def test_one_child_does_them_all(appender: Appender) -> None:
+    for _ in range(3):
+        while not appender.checkpoints.busy:
+            appender.append(1)
+        await appender.until_done()
+        before = appender.pages()
+        appender.append(1)
+        assert appender.pages() < before
+    assert len(appender.children) == 1
+
+
+def test_a_child_that_has_nothing_to_do_ends(
+    appender: Appender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one is started when it is due."""
+    program = checkpoints._PROGRAM.replace(f", {checkpoints.IDLE_SECONDS})", ", 0)")
+    assert program != checkpoints._PROGRAM
+    monkeypatch.setattr(checkpoints, "_PROGRAM", program)
+    ended: set[int] = set()
+    for _ in range(2):
+        while not appender.children - ended:
+            appender.append(1)
+        (child,) = appender.children - ended
+        until(child, os.WEXITED)
+        appender.append(2)  # hears that it is done, and that it has ended
+        assert not exists(child)
+        ended.add(child)
 
 
 async def test_there_is_one_at_a_time(appender: Appender, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +141,7 @@ async def test_there_is_one_at_a_time(appender: Appender, monkeypatch: pytest.Mo
     appender.append(10)
     assert appender.children == {first}
     os.kill(first, signal.SIGCONT)
-    await appender.until_ended()
+    await appender.until_done()
     appender.append(3)
     assert len(appender.children) == 2
 
@@ -123,7 +156,7 @@ async def test_a_log_that_never_pauses_is_bounded(
         appender.append(1)
         seen.append(appender.pages())
         if appender.pages() > 1_800:
-            await appender.until_ended()
+            await appender.until_done()
         await asyncio.sleep(0)
     assert max(seen) < 4_000
     assert min(seen[seen.index(max(seen)) :]) < 200
@@ -166,12 +199,13 @@ async def test_a_child_that_is_killed_does_no_harm(appender: Appender) -> None:
         child = appender.checkpoints.child
         assert child is not None
         os.kill(child, signal.SIGKILL)
-        await appender.until_ended()
+        await appender.until_done()
 
 
 def test_without_a_loop_it_is_reaped_later(appender: Appender) -> None:
     appender.append(3)
     (child,) = appender.children
+    os.kill(child, signal.SIGKILL)
     until(child, os.WEXITED)
     assert exists(child)
     appender.append(1)
@@ -190,7 +224,7 @@ def test_what_is_committed_is_stored_where_descriptors_are_used_up(
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "pipe", refused)
+        patch.setattr(socket, "socketpair", refused)
         appender.append(10)
         assert not appender.children
     appender.append(10)

@@ -168,6 +168,12 @@ def test_a_record_too_large_is_refused_before_it_is_stored(monkeypatch: pytest.M
     assert decode(encode(fits, "t"), "t") == fits
     with pytest.raises(StorageError, match="several chunks"):
         encode(fits._replace(payload=b"x" * 1_000), "t")
+    size = len(encode(fits, "t"))
+    monkeypatch.setattr(codec, "MAX_FRAME", size)
+    assert decode(encode(fits, "t"), "t") == fits
+    monkeypatch.setattr(codec, "MAX_FRAME", size - 1)
+    with pytest.raises(StorageError, match="several chunks"):
+        encode(fits, "t")
     monkeypatch.setattr(codec, "MAX_FRAME", 500)
     frame = sealed(2, 1, 1, 1, 1, b"x" * 900, {})
     with pytest.raises(JournalCorrupt, match="at most 500"):

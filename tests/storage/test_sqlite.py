@@ -242,6 +242,68 @@ def test_a_full_cache_of_tips_starts_anew(
     assert all([each.seq for each in read_all(journal, task)] == [1, 2, 3, 4] for task in "ag")
 
 
+def test_what_is_in_the_file_is_not_taken_for_new(journal: SqliteJournal, path: Path) -> None:
+    """Neither a log nor a key, by a journal that has yet to look; what else comes is stored."""
+    assert journal.append([appending("a", 0, 2, keys=("k",)), appending("b", 0)]) == STORED * 2
+    journal.close()
+    again = SqliteJournal(path)
+    again.open(ITEMS)
+    group = [
+        appending("a", 0, keys=("l",)),
+        appending("c", 0, keys=("k",)),
+        appending("d", 0, keys=("m", "l")),
+        appending("b", 1, keys=("k",)),
+        appending("b", 1),
+    ]
+    stored, fenced = Ack.STORED, Ack.FENCED
+    assert again.append(group) == [fenced, fenced, stored, fenced, stored]
+    assert [each.seq for each in again.heads()] == [2, 2, 1]
+    assert [again.find(key) for key in "klm"] == [Place("a", 1), Place("d", 1), Place("d", 1)]
+    assert [len(read_all(again, log)) for log in "abcd"] == [2, 2, 0, 1]
+    assert again.append([appending("e", 0), appending("d", 1)]) == STORED * 2
+    again.close()
+
+
+def test_a_log_that_was_removed_begins_anew(journal: SqliteJournal) -> None:
+    """Also where it was written a moment ago."""
+    assert journal.append([appending("a", 0, 2)]) == STORED
+    assert journal.remove(Head("a", 2))
+    assert journal.append([appending("a", 0)]) == STORED
+    assert journal.head("a") == Head("a", 1)
+    assert journal.remove(Head("a", 1))
+    assert journal.append([appending("a", 1)]) == FENCED
+
+
+def test_an_append_writes_no_row_that_is_as_it_was(journal: SqliteJournal) -> None:
+    """One of `logs` and one of `records` is all that changes."""
+
+    def changes(append: Append) -> int:
+        before = db_of(journal).total_changes
+        assert journal.append([append]) == STORED
+        return db_of(journal).total_changes - before
+
+    assert changes(appending("a", 0)) == 3
+    assert changes(appending("a", 1)) == 2
+    assert changes(appending("a", 2, state=3)) == 3
+    journal.save_snapshot("a", Snapshot(3, b"three"))
+    assert journal.compact("a", 3)
+    assert changes(appending("a", 3, state=3)) > 2  # has records again, which its row says
+    assert changes(appending("a", 4, state=3)) == 2
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 63, 64, 65, 128, 200])
+def test_every_64th_record_is_marked(journal: SqliteJournal, size: int) -> None:
+    """However many come at a time; without marks a page would cost all that came after it."""
+    for start in range(0, 2 * 128, size):
+        assert journal.append([appending("a", start, size), appending("b", start, size)])
+    count = -(-2 * 128 // size) * size
+    found = db_of(journal).execute("SELECT log, seq, record FROM marks").fetchall()
+    assert sorted(found) == sorted(
+        db_of(journal).execute("SELECT log, seq, id FROM records WHERE seq % 64 = 0").fetchall()
+    )
+    assert len(found) == 2 * (count // 64)
+
+
 # -- files that are not ours
 
 

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import re
+import select
 import signal
 import sqlite3
 import subprocess
@@ -133,6 +134,35 @@ async def test_large_groups_fit_through(journal: SqliteJournal) -> None:
     append = appending("t", 0, 30)._replace(records=tuple(large))
     await store(journal, append)
     assert journal.page("t", 0, 99) == append.records
+
+
+@with_journal
+async def test_what_is_asked_meanwhile_stands_behind(journal: SqliteJournal) -> None:
+    """Also where the socket has room again before the loop has sent the rest."""
+    await store(journal, appending("t", 0))
+    process = writer_of(journal)._link
+    assert process is not None
+    large = appending("u", 0)._replace(records=(record(1)._replace(payload=b"x" * 3_000_000),))
+    first = journal.append([large])
+    assert process._out
+    assert select.select([], [process._pipe], [], 10)[1]
+    second = journal.append([appending("t", 1)])
+    async with asyncio.timeout(20):
+        assert [await settled(first), await settled(second)] == [[Ack.STORED]] * 2
+    assert journal.page("u", 0, 9) == large.records
+
+
+@with_journal
+async def test_closing_sends_what_the_socket_has_not_taken(journal: SqliteJournal) -> None:
+    await store(journal, appending("t", 0))
+    process = writer_of(journal)._link
+    assert process is not None
+    large = appending("u", 0)._replace(records=(record(1)._replace(payload=b"x" * 3_000_000),))
+    begun = journal.append([large])
+    assert process._out
+    async with asyncio.timeout(link.END_SECONDS / 2):
+        await settled(journal.close())
+    assert await settled(begun) == [Ack.STORED]
 
 
 @with_journal

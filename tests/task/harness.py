@@ -34,7 +34,7 @@ from actors.storage import MemoryJournal
 from actors.task.actor import TaskActor
 from actors.task.fold import Fold, fold
 from actors.task.listing import TASKS, task_row
-from actors.task.messages import Admitted, Attach, Cancel, Get, Send, Wait, task_ref
+from actors.task.messages import Admitted, Attach, Cancel, Emitted, Get, Send, Wait, task_ref
 from actors.task.orders import (
     OUTBOX,
     RETENTION,
@@ -182,7 +182,7 @@ class Bench:
         for field in ("id", "task_id"):
             if field in event.DESCRIPTOR.fields_by_name and not isinstance(event, Message):
                 setattr(event, field, run.task)
-        self.system.tell(task_ref(run.task), emitted(run, CONTEXT, event))
+        self.system.tell(task_ref(run.task), Emitted(run, (emitted(run, CONTEXT, event),)))
         self.clock.run()
 
     def returned(self, failure: Failure | None = None, run: RunId | None = None) -> None:

@@ -328,12 +328,30 @@ class TestReaders:
         assert waiting.given == 0
         bench.emit(status("WORKING"))
         bench.emit(status("COMPLETED"))
-        first = waiting.value
-        rest = bench.pull(admitted, first.records[-1].seq).value
-        got = [*first.records, *rest.records]
-        assert got == [record for record in bench.log if record.seq > admitted.version]
         bench.returned()
-        assert bench.pull(admitted, got[-1].seq).value.end is not None
+        got = [record for page in waiting.values for record in page.records]
+        assert got == [record for record in bench.log if record.seq > admitted.version]
+        assert [page.end is None for page in waiting.values].index(False) == len(waiting.values) - 1
+
+    def test_a_pull_stands_until_it_has_brought_what_it_may(self, bench: Bench) -> None:
+        bench.send(new=True)
+        bench.emit(task())
+        admitted = bench.attach().value
+        waiting = bench.pull(admitted, admitted.version, limit=2)
+        for number in range(3):
+            bench.emit(artifact(text=str(number), append=number > 0))
+        assert [len(page.records) for page in waiting.values] == [1, 1]
+        assert [page.stands for page in waiting.values] == [True, False]
+        rest = bench.pull(admitted, waiting.values[-1].records[-1].seq)
+        assert rest.value.records == bench.log[-1:]
+
+    def test_one_pull_of_a_reader_stands_at_a_time(self, bench: Bench) -> None:
+        bench.send(new=True)
+        bench.emit(task())
+        admitted = bench.attach().value
+        older, newer = (bench.pull(admitted, admitted.version) for _ in range(2))
+        bench.emit(artifact())
+        assert (older.given, newer.given) == (0, 1)
 
     def test_a_cursor_older_than_the_ring_reads_pages_of_the_journal(self, bench: Bench) -> None:
         bench.send(new=True)

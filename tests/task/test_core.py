@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from actors.a2a.emission import emitted
-from actors.runtime import ActorSystem, AskTimeout, LoopClock
+from actors.runtime import ActorStopped, ActorSystem, AskTimeout, LoopClock
 from actors.runtime.journal.errors import StorageError
 from actors.runtime.journal.logged import SNAPSHOT_TAIL
+from actors.runtime.journal.messages import ReadPage
+from actors.runtime.journal.record import Record
 from actors.storage import MemoryJournal
-from actors.task import core as core_module
+from actors.task import reader as reader_module
 from actors.task.core import TaskCore
-from actors.task.messages import Admitted, Get, Send, Wait, task_ref
-from actors.task.orders import Pull
+from actors.task.messages import Admitted, Emitted, Get, Send, Wait, task_ref
+from actors.task.orders import Page
 from actors.task.policy import Policy
 from actors.task.record import Kind
 from tests.manual import Answer
@@ -36,16 +39,16 @@ from tests.task.harness import (
 
 
 class Counting(ActorSystem):
-    """Says when a third pull has begun."""
+    """Says when a reader has looked elsewhere three times."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(LoopClock(loop), loop.create_future)
-        self.pulls = 0
+        self.looks = 0
         self.third = loop.create_future()
 
     async def ask(self, ref: Any, message: Any, *args: Any, **more: Any) -> Any:
-        self.pulls += isinstance(message, Pull)
-        if self.pulls == 3 and not self.third.done():
+        self.looks += isinstance(message, ReadPage)
+        if self.looks == 3 and not self.third.done():
             self.third.set_result(None)
         return await super().ask(ref, message, *args, **more)
 
@@ -75,24 +78,40 @@ def new(wait: Wait) -> Send:
     return Send(request("hi"), CONTEXT, (), wait, True)
 
 
-async def test_a_reader_of_a_silent_task_pulls_again(
+async def test_a_reader_of_a_silent_task_looks_elsewhere_again_and_again(
     core: TaskCore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(core_module, "PULL", 0.001)
+    monkeypatch.setattr(reader_module, "SILENCE", 0.001)
     admitted = await core.send(TASK, new(Wait.STREAM), ALICE)
     assert isinstance(admitted, Admitted)
-    with core.reading(TASK, admitted):
-        pages = core.pages(TASK, admitted, 2, ALICE)  # behind the acceptance and the start
-        reading = asyncio.ensure_future(anext(pages))
+    # Behind the acceptance and the start.
+    with closing(core.reader(TASK, admitted, 2, ALICE)) as reader:
+        reading = asyncio.ensure_future(reader.next())
         assert isinstance(core.system, Counting)
         await asyncio.wait({core.system.third, reading}, return_when=asyncio.FIRST_COMPLETED)
         assert not reading.done()
         agent = core.system.ports["agent"]
         assert isinstance(agent, PlayedAgent)
-        core.system.tell(task_ref(TASK), emitted(agent.starts()[0].run, CONTEXT, task()))
+        run = agent.starts()[0].run
+        core.system.tell(task_ref(TASK), Emitted(run, (emitted(run, CONTEXT, task()),)))
         page = await reading
+        assert page is not None
         assert [Kind(record.kind).name for record in page.records] == ["TASK"]
-        await pages.aclose()
+
+
+async def test_a_reader_hears_of_an_error_behind_the_pages_that_have_come(core: TaskCore) -> None:
+    admitted = await core.send(TASK, new(Wait.STREAM), ALICE)
+    assert isinstance(admitted, Admitted)
+    with closing(core.reader(TASK, admitted, 2, ALICE)) as reader:
+        reading = asyncio.ensure_future(reader.next())
+        await asyncio.sleep(0)
+        brought = Page((Record(3, 1, 0, Kind.ARTIFACT),), stands=True)
+        reader.resolve(brought)
+        reader.reject(ActorStopped("gone"))
+        assert await reading == brought
+        with pytest.raises(ActorStopped, match="gone"):
+            async with asyncio.timeout(5):
+                await reader.next()
 
 
 @pytest.mark.parametrize("core", [0.005], indirect=True)

@@ -12,7 +12,7 @@ from actors.runtime import ActorCrashed, MailboxFull
 from actors.runtime.journal.errors import StorageUnavailable
 from actors.runtime.journal.port import Ack, Append
 from actors.storage import MemoryJournal
-from actors.task.messages import Emitted, Send, Wait, task_ref
+from actors.task.messages import AgentEvent, Emitted, Send, Wait, task_ref
 from actors.task.policy import Policy
 from actors.task.ports import GrantCredit
 from actors.task.record import Kind
@@ -131,7 +131,9 @@ def test_a_task_whose_actor_crashed_is_read_behind_its_last_records(
     journal.away = True
     bench.emit(artifact())
     bench.emit(artifact())
-    bench.system.tell(task_ref(TASK), Emitted(bench.run, Kind.STATUS, "no such event", 0, b""))
+    bench.system.tell(
+        task_ref(TASK), Emitted(bench.run, (AgentEvent(Kind.STATUS, "no such event", 0, b""),))
+    )
     bench.clock.run()
     assert isinstance(waiting.error, ActorCrashed)
     bench.clock.advance(2.0)

@@ -15,7 +15,7 @@ from actors.runtime.journal.messages import Appended, AppendFailed
 from actors.runtime.journal.port import Ack, Append, Stored
 from actors.storage import MemoryJournal
 from actors.task.listing import TASKS
-from actors.task.messages import Cancel, Detach, Emitted, Hold, Send, Wait, task_ref
+from actors.task.messages import AgentEvent, Cancel, Detach, Emitted, Hold, Send, Wait, task_ref
 from actors.task.orders import RUNNER, RunReported
 from actors.task.policy import Policy
 from actors.task.ports import CancelRun
@@ -136,7 +136,7 @@ def test_a_subscriber_between_decision_and_acknowledgement_gets_the_last_event()
     waiting = bench.pull(admitted, admitted.version)
     assert waiting.given == 0
     release(bench, journal)
-    assert [record.kind for record in waiting.value.records] == [Kind.STATUS]
+    assert [record.kind for page in waiting.values for record in page.records] == [Kind.STATUS]
 
 
 def test_l3_a_refusal_waits_for_what_it_speaks_of() -> None:
@@ -202,7 +202,7 @@ def test_a_crash_of_an_actor_settles_its_run(monkeypatch: pytest.MonkeyPatch) ->
     bench, _ = held()
     waiting = bench.send(new=True)
     bench.emit(task())
-    broken = Emitted(bench.run, Kind.STATUS, "no such event", 0, b"")
+    broken = Emitted(bench.run, (AgentEvent(Kind.STATUS, "no such event", 0, b""),))
     bench.system.tell(task_ref(TASK), broken)
     bench.clock.run()
     assert isinstance(waiting.error, ActorCrashed)
@@ -231,7 +231,7 @@ def test_readers_that_come_and_go_leave_nothing_behind() -> None:
         bench.pull(passing, passing.version)
         bench.system.tell(task_ref(TASK), Detach(passing.fanout, passing.reader))
     bench.clock.run()
-    assert bench.system._cells[keeper.fanout].state.waiting == ()
+    assert bench.system._cells[keeper.fanout].state.waiting == {}
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,8 @@ def test_reports_and_events_of_nobody_are_dead_letters() -> None:
     bench.emit(task())
     stranger = bench.run._replace(run=99)
     bench.system.tell(RUNNER, RunReported(stranger, None, cancel=False))
-    bench.system.tell(task_ref("nobody"), emitted(stranger, CONTEXT, artifact()))
+    letter = Emitted(stranger, (emitted(stranger, CONTEXT, artifact()),))
+    bench.system.tell(task_ref("nobody"), letter)
     bench.clock.run()
     assert bench.system.dead_letters == {"superseded run": 1, "no such actor": 1}
     assert isinstance(bench.ask(task_ref("nobody"), Cancel()).errors[0], A2AError)

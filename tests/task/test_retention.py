@@ -336,8 +336,9 @@ class TestParkedLife:
         pull = made.pull(admitted, admitted.version)
         made.clock.advance(DAY)
         sweep(made, Retention(), parked_life=DAY)
-        assert [record.kind for record in pull.value.records] == [Kind.STATUS]
-        assert made.pull(admitted, admitted.version + 1).value.end is not None
+        pages = pull.values
+        assert [record.kind for page in pages for record in page.records] == [Kind.STATUS]
+        assert pages[-1].end is not None
         made.system.tell(task_ref(TASK), Detach(admitted.fanout, admitted.reader))
         made.clock.run()
 

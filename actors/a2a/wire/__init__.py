@@ -13,7 +13,10 @@ SDK's dispatchers, which also say what is wrong with it.
 The map, each file importing only those above it:
 
     bodies.py    a request is handed on once its body is here
+    callers.py   who calls         params.py   parameters out of JSON
     methods.py   what each method answers, in JSON
+    answer.py    an answer that is complete
+    silence.py   comments while a stream has nothing to say
     frames.py    streams as server-sent events, errors, headers
     rest.py      REST          jsonrpc.py  JSON-RPC
 

@@ -6,14 +6,18 @@ Neighbours: `jsonrpc.py` and `rest.py` (say a refusal in their own words), `limi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from a2a.utils.errors import InvalidRequestError
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from actors.a2a.limits import Limits
 from actors.a2a.wire.readable import with_short_version
+
+Serve = Callable[[Scope, bytes, Receive, Send], Awaitable[None]]
+"""Serves a request with its body; what is received besides says when its client is gone."""
 
 Refuse = Callable[[InvalidRequestError, int], Response]
 """Makes the answer to a request whose body is refused, of its reason and HTTP status."""
@@ -23,26 +27,26 @@ _TOO_SLOW = 408
 
 
 class BoundedBody:
-    """Reads bodies before the application does, and refuses some; then nothing more is read.
+    """Reads bodies, and refuses some; then nothing more is read.
 
     Those of any method: nothing keeps a client from sending one with a GET.
 
+    A route's endpoint as it is: a function would get Starlette's layers around it, and would have
+    to read the body through them.
+
     Args:
-        app: gets requests whose body is here.
+        serve: gets requests whose body is here.
         limits: of a body's bytes and seconds.
-        refuse: makes the answer where the application does not get to answer.
+        refuse: makes the answer where `serve` does not get to answer.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, refuse: Refuse) -> None:
-        self._app = app
+    def __init__(self, serve: Serve, limits: Limits, refuse: Refuse) -> None:
+        self._serve = serve
         self._limits = limits
         self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         scope = with_short_version(scope)
         try:
             async with asyncio.timeout(self._limits.body_seconds):
@@ -53,7 +57,7 @@ class BoundedBody:
             await self._refused(self._large(error), _TOO_LARGE)(scope, receive, send)
         else:
             if body is not None:
-                await self._app(scope, _replayed(body, receive), send)
+                await self._serve(scope, body, receive, send)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
         """Return the body; None if its client left before it was complete.
@@ -108,11 +112,11 @@ def _declared(scope: Scope) -> int:
     return 0
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    """Return what gives the whole body first, and then what else there is to receive."""
+def request_of(scope: Scope, body: bytes, receive: Receive, send: Send) -> Request:
+    """Return a request as Starlette has it, that reads a body which is here already."""
     first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:
         return first.pop() if first else await receive()
 
-    return replay
+    return Request(scope, replay, send)

@@ -9,8 +9,8 @@ Neighbours: `methods.py` (answers), `frames.py` (streams), `rest.py` (the other 
 
 from __future__ import annotations
 
+import json
 from functools import partial
-from json import JSONDecodeError
 from typing import Any
 
 from a2a.server.context import ServerCallContext
@@ -19,20 +19,25 @@ from a2a.server.request_handlers.response_helpers import build_error_response
 from a2a.server.routes.common import DefaultServerCallContextBuilder, ServerCallContextBuilder
 from a2a.server.routes.jsonrpc_dispatcher import JsonRpcDispatcher
 from a2a.utils.errors import A2AError, InvalidRequestError
-from google.protobuf.json_format import ParseDict, ParseError
+from google.protobuf.json_format import ParseError
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from actors.a2a.errors import UnauthenticatedError
 from actors.a2a.handler import RequestHandler
-from actors.a2a.wire.bodies import BoundedBody
+from actors.a2a.said import in_answer, in_stream
+from actors.a2a.wire.answer import Answer
+from actors.a2a.wire.bodies import BoundedBody, request_of
+from actors.a2a.wire.callers import call_context
 from actors.a2a.wire.discreet import keep_secrets
-from actors.a2a.wire.frames import KEEP_ALIVE, EventsResponse, let_in, log, retry_after
-from actors.a2a.wire.methods import METHODS, check_version, params_of, take_version
+from actors.a2a.wire.frames import KEEP_ALIVE, EventsResponse, Frame, let_in, log, retry_after
+from actors.a2a.wire.methods import METHODS, Said, check_version, kind_of, take_version
+from actors.a2a.wire.params import parse
 from actors.a2a.wire.readable import UNREADABLE, repeatable
+from actors.a2a.wire.silence import KeepAlive
 
 _MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
 """What reading parameters may raise; an integer beyond a double, in metadata, is the last one."""
@@ -63,11 +68,12 @@ def jsonrpc_routes(
     ours = JsonRpc(handler, contexts, keep_alive)
     sdks = JsonRpcDispatcher(handler, contexts, enable_v0_3_compat)
 
-    async def endpoint(request: Request) -> Response:
-        return await ours.answer(request) or await sdks.handle_requests(request)
+    async def serve(scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+        request = request_of(scope, body, receive, send)
+        answer = await ours.answer(request, body) or await sdks.handle_requests(request)
+        await answer(scope, receive, send)
 
-    bounded = Middleware(BoundedBody, limits=handler.limits, refuse=_refusal)
-    return [Route(rpc_url, endpoint, methods=["POST"], middleware=[bounded])]
+    return [Route(rpc_url, BoundedBody(serve, handler.limits, _refusal), methods=["POST"])]
 
 
 class JsonRpc:
@@ -84,25 +90,25 @@ class JsonRpc:
     ) -> None:
         self._handler = handler
         self._contexts = contexts
-        self._keep_alive = keep_alive
+        self._keep_alive = KeepAlive(keep_alive)
 
-    async def answer(self, request: Request) -> Response | None:
-        """Answer a call; None leaves it to the SDK."""
+    async def answer(self, request: Request, body: bytes) -> ASGIApp | None:
+        """Return the answer to a call; None leaves it to the SDK."""
         try:
-            body = await request.json()  # kept by the request, so the SDK does not parse it again
-        except JSONDecodeError:
+            given = json.loads(body)
+        except json.JSONDecodeError:
             return None
         except (ValueError, RecursionError):
             return _unreadable()
-        call = _call(body)
+        call = _call(given)
         if call is None:
-            return None if repeatable(body) else _unreadable()
+            return None if repeatable(given) else _unreadable()
         request_id, method, params = call
         try:
-            context = self._contexts.build(request)
+            context = call_context(self._contexts, request)
             context.tenant = params.tenant
             context.state.update(method=method, request_id=request_id)
-            take_version(context, request.query_params)
+            take_version(context, request)
             await check_version(context)
             return await self._said(request, request_id, method, params, context)
         except HTTPException:
@@ -113,27 +119,25 @@ class JsonRpc:
 
     async def _said(
         self, request: Request, request_id: Id, method: str, params: Any, context: ServerCallContext
-    ) -> Response:
-        frame = partial(_result, request_id)
+    ) -> ASGIApp:
         if method in METHODS:
             said = await METHODS[method].answer(self._handler, params, context)
-            return JSONResponse(frame(said))
+            return Answer(_result(request_id, said), b"application/json")
         stream = await let_in(self._handler, params, context, request)
-        error = partial(_error, request_id)
-        return EventsResponse(stream, params, frame, error, self._keep_alive)
+        return EventsResponse(stream, params, _frame(request_id), self._keep_alive)
 
 
 def _call(call: Any) -> tuple[Id, str, Any] | None:
     """Return the request id, method and parameters of a well-formed call of ours, or None."""
     try:
         method, request_id = call["method"], call.get("id")
-        params = params_of(method)
+        kind = kind_of(method)
         if not call.keys() <= _MEMBERS or call["jsonrpc"] != "2.0" or not _is_id(request_id):
             return None
         given = call.get("params", {})
         if not isinstance(given, dict):
             return None
-        ParseDict(given, params, ignore_unknown_fields=True)
+        params = parse(given, kind)
     except (*_MALFORMED, ParseError):
         return None
     return request_id, method, params
@@ -146,8 +150,14 @@ def _is_id(value: Any) -> bool:
     return value is None or (isinstance(value, str | int) and not isinstance(value, bool))
 
 
-def _result(request_id: Id, said: dict[str, Any] | None) -> dict[str, Any]:
-    return {"result": said, "id": request_id, "jsonrpc": "2.0"}
+def _result(request_id: Id, said: Said) -> bytes:
+    return b'{"result":%b,"id":%b,"jsonrpc":"2.0"}' % (said or b"null", in_answer.plain(request_id))
+
+
+def _frame(request_id: Id) -> Frame:
+    """Return what goes around an event: the same as in `_result`."""
+    after = b', "id": %b, "jsonrpc": "2.0"}\r\n\r\n' % in_stream.plain(request_id)
+    return Frame(b'{"result": ', after, partial(_error, request_id))
 
 
 def _error(request_id: Id, raised: Exception) -> dict[str, Any]:

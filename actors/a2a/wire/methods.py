@@ -28,13 +28,14 @@ from a2a.types import (
 from a2a.utils import constants
 from a2a.utils.errors import TaskNotFoundError
 from a2a.utils.version_validator import validate_version
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message as Proto
+from starlette.requests import Request
 
 from actors.a2a.handler import RequestHandler
+from actors.a2a.said import in_answer
 from actors.a2a.wire.readable import LONGEST_VERSION
 
-Said = dict[str, Any] | None
+Said = bytes | None
 """An answer in JSON; None where there is nothing to say."""
 
 STREAMS: Final[Mapping[str, type[SendMessageRequest | SubscribeToTaskRequest]]] = MappingProxyType(
@@ -46,15 +47,15 @@ STREAMS: Final[Mapping[str, type[SendMessageRequest | SubscribeToTaskRequest]]] 
 class Method(NamedTuple):
     """A method with one answer."""
 
-    params: Callable[[], Any]
+    params: type[Proto]
     answer: Callable[[RequestHandler, Any, ServerCallContext], Awaitable[Said]]
 
 
 async def _send(handler: RequestHandler, params: Any, context: ServerCallContext) -> Said:
     answer = await handler.on_message_send(params, context)
     if isinstance(answer, Task):
-        return _json(SendMessageResponse(task=answer))
-    return _json(SendMessageResponse(message=answer))
+        return in_answer(SendMessageResponse(task=answer))
+    return in_answer(SendMessageResponse(message=answer))
 
 
 async def _get(handler: RequestHandler, params: Any, context: ServerCallContext) -> Said:
@@ -67,19 +68,19 @@ async def _cancel(handler: RequestHandler, params: Any, context: ServerCallConte
 
 async def _list(handler: RequestHandler, params: Any, context: ServerCallContext) -> Said:
     page = await handler.on_list_tasks(params, context)
-    return serialize_list_tasks_response(page, params.include_artifacts)
+    return in_answer.plain(serialize_list_tasks_response(page, params.include_artifacts))
 
 
 async def _set_hook(handler: RequestHandler, params: Any, context: ServerCallContext) -> Said:
-    return _json(await handler.on_create_task_push_notification_config(params, context))
+    return in_answer(await handler.on_create_task_push_notification_config(params, context))
 
 
 async def _get_hook(handler: RequestHandler, params: Any, context: ServerCallContext) -> Said:
-    return _json(await handler.on_get_task_push_notification_config(params, context))
+    return in_answer(await handler.on_get_task_push_notification_config(params, context))
 
 
 async def _list_hooks(handler: RequestHandler, params: Any, context: ServerCallContext) -> Said:
-    return _json(await handler.on_list_task_push_notification_configs(params, context))
+    return in_answer(await handler.on_list_task_push_notification_configs(params, context))
 
 
 async def _delete_hook(handler: RequestHandler, params: Any, context: ServerCallContext) -> Said:
@@ -88,7 +89,7 @@ async def _delete_hook(handler: RequestHandler, params: Any, context: ServerCall
 
 
 async def _card(handler: RequestHandler, params: Any, context: ServerCallContext) -> Said:
-    return _json(await handler.on_get_extended_agent_card(params, context))
+    return in_answer(await handler.on_get_extended_agent_card(params, context))
 
 
 METHODS: Final[Mapping[str, Method]] = MappingProxyType(
@@ -111,24 +112,19 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
 """Methods with one answer, by their name over JSON-RPC."""
 
 
-def params_of(method: str) -> Any:
-    """Return the parameters of a method of ours, still empty.
+def kind_of(method: str) -> type[Proto]:
+    """Return what the parameters of a method of ours are.
 
     Raises:
         KeyError: it is none of ours.
     """
-    return (METHODS[method].params if method in METHODS else STREAMS[method])()
-
-
-def _json(message: Proto) -> dict[str, Any]:
-    said: dict[str, Any] = MessageToDict(message)
-    return said
+    return METHODS[method].params if method in METHODS else STREAMS[method]
 
 
 def _found(task: Task | None) -> Said:
     if task is None:
         raise TaskNotFoundError
-    return _json(task)
+    return in_answer(task)
 
 
 @validate_version(constants.PROTOCOL_VERSION_1_0)
@@ -136,8 +132,11 @@ async def check_version(context: ServerCallContext) -> None:
     """R90: raises VersionNotSupportedError for anything but 1.x."""
 
 
-def take_version(context: ServerCallContext, query: Mapping[str, str]) -> None:
+def take_version(context: ServerCallContext, request: Request) -> None:
     """R92: take the version from the query of a request whose headers name none."""
+    if not request.scope["query_string"]:
+        return
+    query = request.query_params
     given, headers = query.get(constants.VERSION_HEADER), context.state.get("headers")
     if given and isinstance(headers, dict):
         headers.setdefault(constants.VERSION_HEADER.lower(), given[:LONGEST_VERSION])

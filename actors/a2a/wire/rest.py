@@ -15,19 +15,22 @@ from a2a.utils.constants import A2A_JSON_MEDIA_TYPE
 from a2a.utils.error_handlers import build_rest_error_payload
 from a2a.utils.errors import InvalidRequestError
 from a2a.utils.proto_utils import parse_params
-from google.protobuf.json_format import Parse
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from actors.a2a.errors import RetryableError
 from actors.a2a.handler import RequestHandler
-from actors.a2a.wire.bodies import BoundedBody
+from actors.a2a.wire.answer import Answer
+from actors.a2a.wire.bodies import BoundedBody, Serve, request_of
+from actors.a2a.wire.callers import call_context
 from actors.a2a.wire.discreet import keep_secrets
-from actors.a2a.wire.frames import KEEP_ALIVE, EventsResponse, let_in, log, retry_after
-from actors.a2a.wire.methods import METHODS, check_version, params_of, take_version
+from actors.a2a.wire.frames import KEEP_ALIVE, EventsResponse, Frame, let_in, log, retry_after
+from actors.a2a.wire.methods import METHODS, check_version, kind_of, take_version
+from actors.a2a.wire.params import parse_text
 from actors.a2a.wire.readable import UNREADABLE, is_text
+from actors.a2a.wire.silence import KeepAlive
 
 _CODES: Final = MappingProxyType(
     {
@@ -105,14 +108,13 @@ def rest_routes(
     keep_secrets()
     contexts = context_builder or DefaultServerCallContextBuilder()
     rest = Rest(handler, contexts, keep_alive)
-    bounded = Middleware(BoundedBody, limits=handler.limits, refuse=_refusal)
 
     def ours(sdks: Route, prefix: str) -> Route:
         """Return a route that matches what one of the SDK's does, in its place among the others."""
         (method,) = (sdks.methods or set()) - {"HEAD"}
         operation = OPERATIONS.get((sdks.path.removeprefix(prefix), method))
-        endpoint = rest.endpoint(operation) if operation else _readable(sdks.endpoint)
-        return Route(sdks.path, endpoint, methods=[method], middleware=[bounded])
+        serve = rest.serve(operation) if operation else _readable(sdks.endpoint)
+        return Route(sdks.path, BoundedBody(serve, handler.limits, _refusal), methods=[method])
 
     def below(prefix: str, *, v0_3: bool = False) -> list[Route]:
         sdks = create_rest_routes(handler, contexts, v0_3, prefix)
@@ -138,54 +140,62 @@ class Rest:
     ) -> None:
         self._handler = handler
         self._contexts = contexts
-        self._keep_alive = keep_alive
+        self._keep_alive = KeepAlive(keep_alive)
 
-    def endpoint(self, operation: Operation) -> Endpoint:
+    def serve(self, operation: Operation) -> Serve:
         """Return what serves one operation."""
 
-        async def endpoint(request: Request) -> Response:
+        async def serve(scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+            request = request_of(scope, body, receive, send)
+            answer: ASGIApp
             try:
-                return await self._answer(operation, request)
+                answer = await self._answer(operation, request, body)
             except Exception as raised:  # noqa: BLE001 - a user's own parts may raise anything
                 log(raised)
-                return _error(raised)
+                answer = _error(raised)
+            await answer(scope, receive, send)
 
-        return endpoint
+        return serve
 
-    async def _answer(self, operation: Operation, request: Request) -> Response:
-        context = self._contexts.build(request)
+    async def _answer(self, operation: Operation, request: Request, body: bytes) -> ASGIApp:
+        context = call_context(self._contexts, request)
         context.tenant = request.path_params.get("tenant", context.tenant)
-        take_version(context, request.query_params)
+        take_version(context, request)
         await check_version(context)
-        params = await _params(operation, request)
+        params = _params(operation, request, body)
         if operation.method in METHODS:
             said = await METHODS[operation.method].answer(self._handler, params, context)
-            return JSONResponse(said or {}, media_type=A2A_JSON_MEDIA_TYPE)
+            return Answer(said or b"{}", _MEDIA_TYPE)
         stream = await let_in(self._handler, params, context, request)
-        return EventsResponse(
-            stream, params, lambda said: said, build_rest_error_payload, self._keep_alive
-        )
+        return EventsResponse(stream, params, _FRAME, self._keep_alive)
 
 
-def _readable(endpoint: Endpoint) -> Endpoint:
+_MEDIA_TYPE: Final = A2A_JSON_MEDIA_TYPE.encode()
+_FRAME: Final = Frame(b"", b"\r\n\r\n", build_rest_error_payload)
+
+
+def _readable(endpoint: Endpoint) -> Serve:
     """Return an endpoint of the SDK's behind a look at the body."""
 
-    async def read(request: Request) -> Response:
-        if not is_text(await request.body()):
-            return _error(InvalidRequestError(UNREADABLE))
-        return await endpoint(request)
+    async def serve(scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+        answer: Response
+        if is_text(body):
+            answer = await endpoint(request_of(scope, body, receive, send))
+        else:
+            answer = _error(InvalidRequestError(UNREADABLE))
+        await answer(scope, receive, send)
 
-    return read
+    return serve
 
 
-async def _params(operation: Operation, request: Request) -> Any:
-    method = operation.method
-    params = params_of(method)
+def _params(operation: Operation, request: Request, body: bytes) -> Any:
+    kind = kind_of(operation.method)
+    params: Any = kind()
     if operation.source == "body":
-        if not is_text(body := await request.body()):
+        if not is_text(body):
             raise InvalidRequestError(UNREADABLE)
         try:
-            Parse(body, params, ignore_unknown_fields=True)
+            params = parse_text(body, kind)
         except OverflowError as error:  # an integer beyond a double, in metadata
             raise InvalidRequestError(f"A number in the body is too large: {error}") from error
     elif operation.source == "query":

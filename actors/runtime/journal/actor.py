@@ -16,7 +16,6 @@ Neighbours: `lanes.py` (groups, verdicts), `shell.py` (what stands between this 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from actors.runtime import (
@@ -70,6 +69,7 @@ from actors.runtime.journal.messages import (
 )
 from actors.runtime.journal.port import Ack, Append
 from actors.runtime.journal.record import Record
+from actors.runtime.values import value
 
 RETRY_FIRST = 0.05
 """Seconds before a failing group is tried again, doubling up to RETRY_MOST."""
@@ -97,7 +97,7 @@ class ReadBack(NamedTuple):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FoundThere(Message):
     """The port's answer to ReadBack; None when the place is no longer kept."""
 
@@ -124,6 +124,7 @@ class JournalActor(Actor[Lanes]):
     """
 
     supervision = RESUME
+    patient = True  # so that one group holds what all tasks have decided in a turn
 
     def __init__(
         self,
@@ -215,16 +216,21 @@ class JournalActor(Actor[Lanes]):
             for append, ack in verdicts
             if ack is Ack.STORED
         ]
-        effects += state.fenced(lane, [append for append, ack in verdicts if ack is Ack.FENCED])
-        if any(ack is Ack.STORED and works(append) for append, ack in verdicts):
+        if len(effects) < len(verdicts):
+            effects += state.fenced(lane, [append for append, ack in verdicts if ack is Ack.FENCED])
+        if state.probes and any(ack is Ack.STORED and works(append) for append, ack in verdicts):
             state.probes = 0
-        effects += state.settle_orphans()
-        effects += state.lost(lane, [append for append, ack in verdicts if ack is None])
-        return effects + self._go_on(state, name, lane)
+        if state.orphans:
+            effects += state.settle_orphans()
+        if None in [ack for _, ack in verdicts]:
+            effects += state.lost(lane, [append for append, ack in verdicts if ack is None])
+        effects += self._go_on(state, name, lane)
+        return effects
 
     def _go_on(self, state: Lanes, name: str, lane: LaneState) -> Effects:
         """Store what has gathered meanwhile, or forget the lane."""
-        due: Effects = [Perform("journal", Fetch(load.message, load)) for load in lane.due()]
+        loads = lane.due()
+        due: Effects = [Perform("journal", Fetch(load.message, load)) for load in loads]
         if lane.gathered:
             return due + self._flush_soon(name, lane)
         del state.by_name[name]

@@ -42,10 +42,22 @@ def check_row(log: str, row: Row | None, known: Iterable[Projection]) -> None:
 
 
 def _check_fields(log: str, row: Row, projection: Projection) -> None:
+    if _plain(row, projection):
+        return  # as nearly always, and seen in a fifth of the time
     for (name, kind), value in zip(projection.columns.items(), row, strict=True):
         wrong = _wrong(kind, value)
         if wrong:
             raise ValueError(f"field {name!r} of the row of log {log!r} is {wrong}")
+
+
+def _plain(row: Row, projection: Projection) -> bool:
+    """Whether nothing of a row needs a closer look."""
+    for kind, value in zip(projection.columns.values(), row, strict=True):
+        if type(value) is not kind:
+            return False
+        if not (value.isascii() if isinstance(value, str) else INT_LEAST <= value <= INT_MOST):
+            return False
+    return True
 
 
 def _wrong(kind: type[Value], value: object) -> str:

@@ -36,6 +36,7 @@ from actors.runtime.journal.doubt import Doubt
 from actors.runtime.journal.messages import AppendFailed, Probe, Recover
 from actors.runtime.journal.port import Ack, Append, Stored
 from actors.runtime.journal.record import CLAIM, Record
+from actors.runtime.values import value
 
 Effects: TypeAlias = list[Effect]
 
@@ -59,7 +60,7 @@ LIMBO_MOST = 4096
 """Logs to remember an append in limbo of; what lands of another looks like another server's."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TryAgain(Message):
     """Timer: see whether the journal, which has refused this one log, takes it by now."""
 
@@ -124,11 +125,13 @@ class LaneState:
     def judged(self, acks: Sequence[Ack], limbo: Mapping[str, Append]) -> None:
         """Hear the journal on `storing`; `limbo` as in `Lanes`."""
         self.acks = list(acks)
-        self.doubts = [
-            Doubt(at, append, limbo.get(append.log))
-            for at, append in enumerate(self.storing)
-            if acks[at] is Ack.FENCED and (self.repeated or append.log in limbo)
-        ]
+        self.doubts = []
+        if Ack.FENCED in self.acks:
+            self.doubts = [
+                Doubt(at, append, limbo.get(append.log))
+                for at, append in enumerate(self.storing)
+                if acks[at] is Ack.FENCED and (self.repeated or append.log in limbo)
+            ]
 
     def found(self, records: tuple[Record, ...] | None) -> None:
         """Resolve the doubt by what stands in its place."""
@@ -142,7 +145,7 @@ class LaneState:
 
     def finish(self) -> list[Verdict]:
         """Let `storing` go, with the verdict on each append in order."""
-        verdicts = [Verdict(*pair) for pair in zip(self.storing, self.acks, strict=True)]
+        verdicts = list(map(Verdict, self.storing, self.acks))
         self.storing, self.acks = (), []
         self.failing_since, self.attempts = None, 0
         return verdicts
@@ -150,6 +153,8 @@ class LaneState:
     def due(self) -> list[Envelope]:
         """Let go the loads that no append stands before any more; `storing` is done with."""
         self.busy = {append.log for append in self.gathered}
+        if not self.loads:
+            return []
         due = [load for log, load in self.loads.items() if log not in self.busy]
         self.loads = {log: load for log, load in self.loads.items() if log in self.busy}
         return due
@@ -216,6 +221,8 @@ class Lanes:
 
     def decided(self, verdicts: Sequence[Verdict]) -> None:
         """Forget what verdicts have settled: in their places nothing lands any more."""
+        if not (self.limbo or self.refused or self.crashes):
+            return
         for append, ack in verdicts:
             self.limbo.pop(append.log, None)
             if ack is not None:
@@ -285,7 +292,7 @@ class Lanes:
 
     def tell_drained(self) -> Effects:
         """Tell those who drain, once nothing is gathered or being stored."""
-        if not all(lane.idle for lane in self.by_name.values()):
+        if not (self.drained and all(lane.idle for lane in self.by_name.values())):
             return []
         told: Effects = [Reply(reply_to, True) for reply_to in self.drained]
         self.drained.clear()
@@ -305,6 +312,8 @@ def merged(appends: Sequence[Append]) -> tuple[tuple[Append, ...], list[Append]]
         log in one group could hold although the first did not: upon what another server has put in
         its place.
     """
+    if len(appends) == 1:
+        return tuple(appends), []
     group: list[Append] = []
     later: list[Append] = []
     places: dict[str, int] = {}

@@ -68,6 +68,9 @@ class Unreadable(NamedTuple):
     """The one who may not see it, or there is none; None: it is so for everybody."""
 
 
+_BEFORE = frozenset({Asleep, Replaying, Unreadable})
+"""The phases before it is live."""
+
 S = TypeVar("S")
 Phase: TypeAlias = Asleep | Replaying | Unreadable | S
 
@@ -144,15 +147,13 @@ class LoggedActor(Actor[Any], Generic[S]):
 
     def step(self, state: Phase[S], envelope: Envelope, now: int) -> Step[Phase[S]]:
         """Decide one message in the phase that this actor is in."""
-        if isinstance(state, Asleep):
-            return self._wake(envelope, now)
+        if type(state) not in _BEFORE:
+            return self._live(state, envelope, now)  # type: ignore[arg-type] # the others are out
         if isinstance(state, Replaying):
             return self._replay(state, envelope, now)
-        if isinstance(state, Unreadable):
-            if self._of_another(state, envelope):
-                return self._wake(envelope, now)
+        if isinstance(state, Unreadable) and not self._of_another(state, envelope):
             return Step(state, (*_refuse(envelope, state), Passivate()))
-        return self._live(state, envelope, now)
+        return self._wake(envelope, now)
 
     def stopped(self, state: Phase[S], error: Exception) -> tuple[Effect, ...]:
         """Answer everyone who waits; see to what was going on."""
@@ -188,8 +189,7 @@ class LoggedActor(Actor[Any], Generic[S]):
 
     def _live(self, state: S, envelope: Envelope, now: int) -> Step[Phase[S]]:
         message = envelope.message
-        why = self.failed(state, message) if isinstance(message, AppendFailed) else None
-        if why is not None:
+        if isinstance(message, AppendFailed) and (why := self.failed(state, message)) is not None:
             return Step(state, (*self.void(state, why), Stop(why)))
         return self._rest(*self.live(state, envelope, now))
 

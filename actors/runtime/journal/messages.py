@@ -5,12 +5,12 @@ Neighbours: `actor.py` (receives and sends these), `port.py` (the values in them
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from actors.runtime.journal.port import Ack, Append, Head, Place, Snapshot, Stored
 from actors.runtime.journal.projection import Keep, Query
 from actors.runtime.message import ActorRef, Caller, Internal, Lane, Message
+from actors.runtime.values import value
 
 JOURNAL: Final[ActorRef[Message]] = ActorRef("journal", "")
 """The one JournalActor of a system."""
@@ -27,7 +27,7 @@ class Logged(Message):
     lane: ClassVar[Lane] = Lane.SYSTEM
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Recover(Logged):
     """Settle what a crash has left: whoever revives an actor with a log does that."""
 
@@ -36,7 +36,7 @@ class Recover(Logged):
     """Is told Recovered once the log has been read and what was decided upon it is stored."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Recovered(Message):
     """What became of a Recover that wanted a report."""
 
@@ -46,7 +46,7 @@ class Recovered(Message):
     """Why the log could not be read or written; it is tried again without a further report."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Loaded(Logged):
     """The log of an actor that is being revived; None if there is none."""
 
@@ -54,7 +54,7 @@ class Loaded(Logged):
     error: Exception | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Appended(Logged):
     """Every record up to `upto` that this life of the actor wrote is stored."""
 
@@ -62,7 +62,7 @@ class Appended(Logged):
     upto: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AppendFailed(Logged):
     """Nothing after the last acknowledged record is known to be stored: the rest is void."""
 
@@ -75,14 +75,14 @@ class AppendFailed(Logged):
 # -- to the JournalActor, from actors with a log
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AppendRecords(Internal):
     """Append for the actor of `append.log`; it is told Appended or AppendFailed."""
 
     append: Append
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LoadLog(Internal):
     """Read a log for its actor, which is told Loaded."""
 
@@ -91,7 +91,7 @@ class LoadLog(Internal):
     """Only if the envelope's caller may see it; else it is as if there were none (R81)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class KeepSnapshot(Internal):
     """Cache a fold."""
 
@@ -99,7 +99,7 @@ class KeepSnapshot(Internal):
     snapshot: Snapshot
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Orphan(Message):
     """The actor of a log was lost with something going on: revive it in a while, to settle that."""
 
@@ -112,7 +112,7 @@ class Orphan(Message):
 # -- to the JournalActor, from anybody: asked, and answered with what the port says
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReadLog(Message):
     """Read a log without its actor, on behalf of the envelope's caller."""
 
@@ -121,7 +121,7 @@ class ReadLog(Message):
     """Answered with what the journal has (`Stored`), not with what whoever asks is shown of it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReadPage(Internal):
     """Read records after `after`."""
 
@@ -130,14 +130,14 @@ class ReadPage(Internal):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ListLogs(Message):
     """One page of a listing."""
 
     query: Query
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FindKey(Message):
     """Where an idempotency key leads; `Place | None`."""
 
@@ -147,14 +147,14 @@ class FindKey(Message):
 # -- to the JournalActor, from other actors, which are told Answered
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Asked(Internal):
     """Something for the port; `to` is told what it says."""
 
     to: ActorRef[Any]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Heads(Asked):
     """One page of heads; `Sequence[Head]`."""
 
@@ -163,7 +163,7 @@ class Heads(Asked):
     active: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NextRecords(Asked):
     """At most `limit` records after a place; `tuple[Record, ...] | None`."""
 
@@ -173,7 +173,7 @@ class NextRecords(Asked):
     """For whom; it comes back with the answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Consumed(Asked):
     """A consumer is done with a log up to a place."""
 
@@ -181,7 +181,7 @@ class Consumed(Asked):
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unconsumed(Asked):
     """One page of what is left for a family of consumers; `Sequence[Left]`."""
 
@@ -190,14 +190,14 @@ class Unconsumed(Asked):
     limit: int = 256
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WholeLog(Asked):
     """All that the journal has of a log; `Stored | None`."""
 
     log: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NextPlace(Asked):
     """Where a consumer is to go on in one log; `Place | None`."""
 
@@ -205,7 +205,7 @@ class NextPlace(Asked):
     log: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Surplus(Asked):
     """What is beyond what is to be kept; `Sequence[Head]`."""
 
@@ -213,21 +213,21 @@ class Surplus(Asked):
     limit: int = 256
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Compact(Asked):
     """Let go of the records of a log up to one; `bool`."""
 
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Remove(Asked):
     """Let go of a log; `bool`."""
 
     head: Head
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answered(Message):
     """What the port said to an `Asked`: a result or an error."""
 
@@ -240,7 +240,7 @@ class Answered(Message):
 # -- to the standing actors
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Drain(Internal):
     """Answered (True) by a standing actor once nothing is under way; behind all that waits."""
 
@@ -248,14 +248,14 @@ class Drain(Internal):
 # -- to the JournalActor, from its shell and itself
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Flush(Internal):
     """Everything that was waiting has been gathered: store the group."""
 
     lane_name: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class GroupStored(Message):
     """The port's answer to one group."""
 
@@ -264,7 +264,7 @@ class GroupStored(Message):
     acks: tuple[Ack, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class GroupFailed(Message):
     """The port could not store a group, or not read back whether it is stored."""
 
@@ -274,7 +274,7 @@ class GroupFailed(Message):
     transient: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RetryGroup(Message):
     """Timer: try a failed group again."""
 
@@ -282,14 +282,14 @@ class RetryGroup(Message):
     lane_name: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Probe(Message):
     """Timer: see whether logs whose actors a failing journal has voided can be settled by now."""
 
     lane: ClassVar[Lane] = Lane.SYSTEM
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Fetched(Message):
     """The port's answer to a read: a result or an error. Who asked is the envelope's reply_to."""
 

@@ -207,9 +207,11 @@ def _late(trace: Trace) -> Iterator[Emission]:
 
 def _dead(letters: Iterable[Dead]) -> Counter[tuple[str, bytes]]:
     return Counter(
-        (letter.node, letter.message.payload)
+        (letter.node, chunk.payload)
         for letter in letters
         if isinstance(letter.message, Emitted)
+        for event in letter.message.events
+        for chunk in event.apart()
     )
 
 

@@ -72,7 +72,7 @@ def _failed(message: Any) -> str:
 
 
 def _emitted(message: messages.Emitted) -> str:
-    return f"{message.trigger} {message.artifact}".rstrip()
+    return ", ".join(f"{event.trigger} {event.artifact}".rstrip() for event in message.events)
 
 
 _DETAIL: Mapping[type[Any], Callable[[Any], str]] = MappingProxyType(

@@ -8,8 +8,7 @@ Neighbours: `server.py` (`Setup.handler` takes such a class), `registry.py` (`@b
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import ExitStack, aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +27,7 @@ from a2a.types import (
 )
 
 from actors.a2a import RequestHandler
-from actors.a2a.answers import Sequenced
+from actors.a2a.sequenced import Sequenced
 from actors.a2a.streams import Stream
 from tests.a2a.rules.server import Setup
 
@@ -108,45 +107,36 @@ class Defect(RequestHandler):
         """Put `events` around a stream; numbers count from 1, since a defect may add events."""
 
         async def right() -> AsyncGenerator[StreamResponse, None]:
-            async for sequenced in stream:
-                yield sequenced.event
+            while batch := await stream.batch():
+                for sequenced in batch:
+                    yield sequenced.event
 
-        async def numbered() -> AsyncGenerator[Sequenced, None]:
-            number = 0
-            async with (
-                aclosing(right()) as before,
-                aclosing(self.events(op, params, before)) as after,
-            ):
-                async for event in after:
-                    number += 1
-                    yield Sequenced(number, event)
-
-        leave = ExitStack()
-        leave.enter_context(_left(stream))
-        return Stream(numbered(), leave)
+        return Stream(Numbered(self.events(op, params, right())), stream.close)
 
 
-class _left:  # noqa: N801 - a context manager, used like a function
-    """Lets the reader of the right stream out, as far as that can be done without awaiting."""
+class Numbered:
+    """Events one by one, numbered from 1."""
 
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
+    def __init__(self, events: AsyncIterator[StreamResponse]) -> None:
+        self._events = events
+        self._number = 0
 
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, *_: object) -> None:
-        self._stream._leave.close()
+    async def batch(self) -> Sequence[Sequenced]:
+        event = await anext(self._events, None)
+        if event is None:
+            return ()
+        self._number += 1
+        return (Sequenced(self._number, event.SerializeToString()),)
 
 
 def stream_of(*events: StreamResponse) -> Stream:
     """Return a stream of just these events, for a defect that makes one up."""
 
-    async def numbered() -> AsyncGenerator[Sequenced, None]:
-        for number, event in enumerate(events, 1):
-            yield Sequenced(number, event)
+    async def given() -> AsyncGenerator[StreamResponse, None]:
+        for event in events:
+            yield event
 
-    return Stream(numbered(), ExitStack())
+    return Stream(Numbered(given()))
 
 
 class Tampered(EventQueue):

@@ -179,8 +179,8 @@ async def reading(world: World, request: SendMessageRequest | SubscribeToTaskReq
 async def readers(world: World) -> int:
     """Return how many streams this user has open, by the server's own count."""
     await world.list()
-    usage = await world.server.handler._runtime.usage()
-    return usage.streams.of((world.user or "", ""))
+    runtime = await world.server.handler._runtime.serving()
+    return runtime.usage.streams.of((world.user or "", ""))
 
 
 @breaks("R45")

@@ -1,0 +1,1 @@
+"""Ours beside a2a-sdk: the suite behind `make bench`."""
