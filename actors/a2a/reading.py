@@ -68,9 +68,10 @@ class Reading:
         del params, context  # it may be open for hours, and wants neither any more
         with closing(stream):
             while batch := await stream.batch():
-                for event in plain(batch):
-                    yield event
-                del batch, event  # what follows may be hours away
+                events = plain(batch)
+                del batch  # what follows may be hours away
+                while events:
+                    yield events.popleft()
 
     async def subscribe(
         self, params: SubscribeToTaskRequest, context: ServerCallContext, after: int | None = None

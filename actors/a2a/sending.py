@@ -54,7 +54,9 @@ class Sending(PushConfigs):
         """Hand a message to its task and yield what follows (R36 to R38)."""
         with closing(await self.sent(params, context)) as stream:
             while batch := await stream.batch():
-                for event in plain(batch):
+                events = plain(batch)
+                while events:
+                    event = events.popleft()
                     if isinstance(event, Task):
                         event = apply_history_length(event, params.configuration)
                     yield event
