@@ -54,8 +54,6 @@ class Active:
     """What has begun it."""
     queue: RunQueue
     seen: RunSeen
-    reported: bool = False
-    """It has been told how `execute` ended."""
     executing: asyncio.Task[None] | None = None
     cancelling: asyncio.Task[None] | None = None
 
@@ -119,21 +117,19 @@ class Agent:
         request = call.request if call is not None and not start.combined else None
         variables = _variables(call)
         active = self._activate(start, variables)
-        work = self._execute(start, request, active)
+        work = self._execute(start, request, active.queue)
         active.executing = self._loop.create_task(work, context=variables)
         active.executing.add_done_callback(partial(self._executed, active))
 
     async def _execute(
-        self, start: StartRun, request: RequestContext | None, active: Active
+        self, start: StartRun, request: RequestContext | None, queue: RunQueue
     ) -> None:
         if request is None:
             request = await self._rebuilt(start)
         request.current_task = Task.FromString(start.task) if start.task else None
-        await self._executor.execute(request, active.queue)
-        if active.cancelling is None and self._active.get(active.run.task) is active:
-            # Said at once, not when the asyncio task is done, a turn of the loop later: so the end
-            # of a short run is decided, and stored, together with what it has emitted last.
-            self._report(active, None, cancel=False)
+        # How it ends is told a turn of the loop later: an asyncio task that the agent has made
+        # last, and does not await, still finds its queue open.
+        await self._executor.execute(request, queue)
 
     async def _rebuilt(self, start: StartRun) -> RequestContext:
         """Make the RequestContext of a request that no entry has resolved as it is.
@@ -149,8 +145,6 @@ class Agent:
         )
 
     def _executed(self, active: Active, done: asyncio.Task[None]) -> None:
-        if active.reported:
-            return
         if done.cancelled() and done.cancelling() and active.cancelling is None:
             # Cancelled by somebody else: the loop, most likely, which is about to end. Then this
             # never fires, and the run counts as lost; otherwise it has failed.
@@ -231,7 +225,6 @@ class Agent:
         active.seen.end(outcome, failure.error if failure is not None else "")
         if not cancel:
             # The core decides what the end of execute means; a cancel may still reach this run.
-            active.reported = True
             self._retire(active)
         self._system.tell(RUNNER, RunReported(active.run, failure, cancel))
 

@@ -9,7 +9,7 @@ Neighbours: `sending.py`, `reading.py` (let in), `wire/` (sends), `answers.py` (
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Protocol
 
 from a2a.server.request_handlers.request_handler import validate
@@ -77,4 +77,5 @@ class Stream:
 
     def __del__(self) -> None:
         """Let out the reader of a stream that was dropped; nobody else can any more."""
-        self.close()
+        with suppress(RuntimeError):  # its loop has ended, and the reader with it
+            self.close()

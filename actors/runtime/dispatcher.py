@@ -92,15 +92,15 @@ class Dispatcher:
         cell.ready = True
         (self._patient if cell.actor.patient else self._ready).append(cell)
         if not self._armed:
-            self._armed = True
             self._call_soon(self.turn)
+            self._armed = True
 
     def soon(self, source: Callable[[], object]) -> None:
         """Call `source` when the next turn begins: what it tells is handled in that turn."""
         self._sources.append(source)
         if not self._armed:
-            self._armed = True
             self._call_soon(self.turn)
+            self._armed = True
 
     def turn(self) -> None:
         """One bounded turn; arms the next one while actors are still ready."""

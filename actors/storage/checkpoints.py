@@ -145,6 +145,7 @@ class Checkpoints:
         if self._pipe is None:
             self._spawn()
             return
+        self._listen()
         with suppress(OSError):  # it has just ended, which is heard of next
             self._pipe.send(b".")
             self._busy = True
@@ -168,10 +169,16 @@ class Checkpoints:
                     raise
             ours.setblocking(False)
             self._pipe, self._busy = ours, True
-            # Without a loop, or room in it, the next look hears of it.
-            with suppress(RuntimeError):
-                self._loop = asyncio.get_running_loop()
-                self._loop.add_reader(ours, self._hear)
+            self._listen()
+
+    def _listen(self) -> None:
+        """Hear of the child on the running loop, which may be another one than when it began."""
+        # Without a loop, or room in it, the next look hears of it.
+        with suppress(RuntimeError):
+            loop = asyncio.get_running_loop()
+            if self._pipe is not None and loop is not self._loop:
+                self._loop = loop
+                loop.add_reader(self._pipe, self._hear)
 
     def _reap(self) -> None:
         """The child has ended: its end of the pipe is closed, or it was killed."""

@@ -40,6 +40,10 @@ PAGE = 128
 """Records of one page, at most, and of one pull, but for what comes with its last one."""
 
 
+LARGE = 8 * 2**10
+"""Bytes of a payload for which a record counts as one more: a pull brings 1 MiB or so at most."""
+
+
 class Standing:
     """A pull that has not brought all it may: records after `after`, some `left`."""
 
@@ -91,7 +95,7 @@ class Tail:
 
         Args:
             after: the cursor.
-            left: that the pull may still bring; it stands if these are fewer.
+            left: that the pull may still bring; it stands if these count for fewer.
             most: records of the page.
         """
         start = after - self.base
@@ -100,7 +104,7 @@ class Tail:
         end = self.end if at_end else None
         if not records and end is None:
             return None
-        stands = len(records) < left and end is None
+        stands = end is None and _counted(records) < left
         return Page(records, end, kept=self.kept, stands=stands)
 
     def trim(self) -> None:
@@ -183,13 +187,19 @@ def _publish(state: Tail, publish: Publish) -> tuple[Effect, ...]:
     return tuple(effects)
 
 
+def _counted(records: tuple[Record, ...]) -> int:
+    """Return how many records these count for."""
+    return sum([1 + len(record.payload) // LARGE for record in records])
+
+
 def _served(state: Tail, readers: list[int], page: Page) -> Effect:
     """Answer the readers at one place; most are at the same, so there is one effect for all."""
     served = [state.waiting[reader] for reader in readers]
     if page.stands:
+        count = _counted(page.records)
         for standing in served:
             standing.after += len(page.records)
-            standing.left -= len(page.records)
+            standing.left -= count
     else:
         for reader in readers:
             del state.waiting[reader]

@@ -94,6 +94,7 @@ class Reader:
             else:
                 await self._ask()
         page = self._pages.pop(0)
+        self._silent = False  # it is not, whatever the timer has thought before this was read
         self._calm = page.stands and self._error is None
         self._ended = page.end is not None
         if page.records:

@@ -208,3 +208,39 @@ async def test_a_stream_is_silent_only_while_it_waits() -> None:
     await response({"type": "http", "method": "GET"}, receive, send)
     waits = ["silent", "speaks", "sends"]
     assert said == ["-", *waits, *waits, *waits, "-"]
+
+
+async def test_a_comment_that_is_due_with_an_event_comes_before_it() -> None:
+    """One in the middle of a large event would be part of its JSON."""
+    sent: list[bytes] = []
+    room = asyncio.Event()
+
+    async def send(message: Message) -> None:
+        await room.wait()
+        sent.append(message.get("body", b""))
+
+    async def receive() -> Message:
+        never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        return await never
+
+    class Due(Events):
+        async def batch(self) -> Sequence[Sequenced]:
+            silent.speak()
+            asyncio.get_running_loop().call_soon(room.set)
+            return await super().batch()
+
+    class Speaking(Silent):
+        speak: Callable[[], object]
+
+        def begin(self, comment: Callable[[], object]) -> None:
+            self.speak = comment
+
+    silent = Speaking(10)
+    keep_alive = KeepAlive(10)
+    keep_alive.here = lambda: silent  # type: ignore[method-assign] # one that speaks when told
+    frame = Frame(b"<", b">\r\n\r\n", lambda error: {"error": str(error)})
+    response = EventsResponse(Stream(Due(1)), SubscribeToTaskRequest(), frame, keep_alive)
+    room.set()
+    await response({"type": "http", "method": "GET"}, receive, send)
+    told = [part[:6] for part in sent if part]
+    assert told == [b": ping", b"id: 1\r", b": ping", b"event:"]

@@ -99,6 +99,21 @@ async def test_a_reader_of_a_silent_task_looks_elsewhere_again_and_again(
         assert [Kind(record.kind).name for record in page.records] == ["TASK"]
 
 
+async def test_a_reader_whose_task_was_silent_until_it_came_back_reads_on(core: TaskCore) -> None:
+    """It was away for hours, and records came before it was back: nothing is to be looked for."""
+    admitted = await core.send(TASK, new(Wait.STREAM), ALICE)
+    assert isinstance(admitted, Admitted)
+    with closing(core.reader(TASK, admitted, 2, ALICE)) as reader:
+        reading = asyncio.ensure_future(reader.next())
+        await asyncio.sleep(0)
+        reader.resolve(Page((Record(3, 1, 0, Kind.ARTIFACT),), stands=True))
+        assert await reading is not None
+        reader._look_up()  # the timer: nothing has come
+        reader.resolve(Page((Record(4, 1, 0, Kind.ARTIFACT),)))  # and now it has
+        assert await reader.next() is not None
+        assert not reader._silent, "or it would look elsewhere in place of pulling"
+
+
 async def test_a_reader_hears_of_an_error_behind_the_pages_that_have_come(core: TaskCore) -> None:
     admitted = await core.send(TASK, new(Wait.STREAM), ALICE)
     assert isinstance(admitted, Admitted)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import pytest
 
+from actors.runtime import Envelope, Reply
 from actors.runtime.journal.record import Record
 from actors.task import fanout
-from actors.task.fanout import RING, Tail
+from actors.task.fanout import LARGE, PAGE, RING, FanOutActor, Tail
 from actors.task.kept import Kept
+from actors.task.orders import Publish, Pull
 from actors.task.record import Kind
+from tests.manual import Answer
 
 
 def record(seq: int, size: int = 1) -> Record:
@@ -60,3 +63,21 @@ def test_what_is_made_of_a_record_is_made_once_while_the_ring_has_it() -> None:
     assert kept.of(record(1), make) is not kept.of(record(1), make), "the ring is past it"
     assert kept.of(record(2), make) is kept.of(record(2), make)
     assert made == [1, 2, 1, 1]
+
+
+def test_a_pull_stands_for_records_or_for_bytes() -> None:
+    """Or who does not read would be brought 128 records of any size."""
+    tail = filled(record(1), record(2, 40 * LARGE), record(3, 40 * LARGE))
+    pages = [tail.page(1, left, left) for left in (41, 42, 82, 83)]
+    assert [page and page.stands for page in pages] == [False, False, False, True]
+    state = Tail(0, None)
+    actor = FanOutActor("t1", 0, None)
+    told = Answer()
+    actor.step(state, Envelope(Pull(1, 0, PAGE), told), 0)
+    for seq in range(1, 6):
+        step = actor.step(state, Envelope(Publish((record(seq, 50 * LARGE),))), 0)
+        for effect in step.effects:
+            assert isinstance(effect, Reply)
+            effect.to.resolve(effect.value)
+    assert [page.records[0].seq for page in told.values] == [1, 2, 3]
+    assert not state.waiting

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from contextvars import copy_context
 from datetime import UTC, datetime
 from math import ceil
 from typing import Any, Final, NamedTuple
@@ -84,6 +85,7 @@ class EventsResponse(EventSourceResponse):
                     del batch, chunk  # what follows may be hours away
             except Exception as raised:  # noqa: BLE001 - the stream says why it ends
                 log(raised)
+                await self._comment.settled()
                 said = in_stream.plain(frame.error(raised))
                 yield b"event: error\r\ndata: %b\r\n\r\n" % said
 
@@ -105,9 +107,11 @@ class EventsResponse(EventSourceResponse):
         """Return the next events; until they are there, the stream is silent."""
         self._silent.begin(self._comment)
         try:
-            return await self._stream.batch()
+            batch = await self._stream.batch()
         finally:
             self._silent.end(self._comment)
+        await self._comment.settled()
+        return batch
 
 
 class Comment:
@@ -117,22 +121,29 @@ class Comment:
         send: of the connection.
     """
 
-    __slots__ = ("_sending", "send")
+    __slots__ = ("_sending", "_variables", "send")
 
     send: Send
 
     def __init__(self) -> None:
         self._sending: asyncio.Task[None] | None = None
+        self._variables = copy_context()
 
     def __call__(self) -> None:
         """Send one, in a task: whoever calls may not wait."""
         if self._sending is None or self._sending.done():
-            self._sending = asyncio.get_running_loop().create_task(self._send())
+            loop = asyncio.get_running_loop()
+            self._sending = loop.create_task(self._send(), context=self._variables.copy())
 
     async def _send(self) -> None:
         said = b": ping - %b\r\n\r\n" % str(datetime.now(UTC)).encode()
         with suppress(OSError):  # its client is gone, which the stream is told, too
             await self.send({"type": "http.response.body", "body": said, "more_body": True})
+
+    async def settled(self) -> None:
+        """Wait for the one under way: in the middle of an event it would be part of its JSON."""
+        if self._sending is not None and not self._sending.done():
+            await asyncio.wait({self._sending})
 
     def stop(self) -> None:
         """Give up what is not sent yet."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -67,7 +68,8 @@ class Silent:
     def _arm(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         if not self._armed:
             self._armed = True
-            loop.call_later(seconds, self._speak, loop)
+            # In no request's context variables, whoever is silent first (law L6).
+            loop.call_later(seconds, self._speak, loop, context=Context())
 
     def _speak(self, loop: asyncio.AbstractEventLoop) -> None:
         self._armed, now = False, loop.time()
