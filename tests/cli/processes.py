@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE = 60
+PATIENCE = 180
 """Seconds after which a process that hangs is killed, so that its test fails instead of hanging."""
 
 

@@ -148,7 +148,8 @@ async def _resumed(stage: Stage, name: str, log: Log, after: int) -> list[str]:
     try:
         events = stage.handler.subscribe(SubscribeToTaskRequest(id=name), ME, after)
         async with aclosing(events) as stream:
-            found += [each.seq async for each in stream]
+            async for each in stream:
+                found.append(each.seq)  # noqa: PERF401 - what came before an error counts, too
     except A2AError as error:
         if "the tool broke" not in str(error):
             return [f"resuming after {after}: {error!r}"]
