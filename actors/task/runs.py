@@ -77,7 +77,7 @@ def _heard(rules: Rules, draft: Draft, run: RunId, event: AgentEvent) -> None:
     """Store an event of the agent, or drop it, or end the run that broke the protocol."""
     state = draft.state
     if event.mismatch and not state.final:
-        _violated(rules, draft, event.mismatch)
+        _violated(rules, draft, run, event, event.mismatch)
         return
     outcome = rules.table.step(state.configuration, event.trigger, state, event)
     goes = outcome.answer is Answer.GO
@@ -87,13 +87,13 @@ def _heard(rules: Rules, draft: Draft, run: RunId, event: AgentEvent) -> None:
     elif event.more:  # the first of these chunks may change what becomes of the others
         _hear(rules, draft, run, event.apart())
     elif failure is not None:
-        _violated(rules, draft, failure)
+        _violated(rules, draft, run, event, failure)
     elif outcome.answer is Answer.DROP:
         _drop(draft, run, event, outcome.reason)
     elif outcome.reason == "superseded":
         draft.do(DeadLetter(Emitted(run, (event,)), outcome.reason))
     else:
-        _violated(rules, draft, violation(outcome.reason, event))
+        _violated(rules, draft, run, event, violation(outcome.reason, event))
 
 
 def _too_many_artifacts(rules: Rules, state: TaskState, event: AgentEvent) -> Failure | None:
@@ -144,7 +144,11 @@ def _drop(draft: Draft, run: RunId, event: AgentEvent, reason: str) -> None:
         draft.do(Log(logging.ERROR, text))
 
 
-def _violated(rules: Rules, draft: Draft, failure: Failure) -> None:
+def _violated(rules: Rules, draft: Draft, run: RunId, event: AgentEvent, failure: Failure) -> None:
+    """End the run that broke the protocol; one that has ended cannot break it any more."""
+    if not draft.state.active:
+        draft.do(DeadLetter(Emitted(run, (event,)), "superseded run"))
+        return
     draft.do(Log(logging.ERROR, f"agent of task {draft.state.task}: {failure.message}"))
     end_run(rules, draft, "violated", failure)
 
