@@ -3,7 +3,7 @@
 A message with one field that is `artifact_update` of StreamResponse, but repeated: in Protobuf's
 encoding both look the same, so the payloads of events that follow one another are a list of them.
 
-Neighbours: `sequenced.py` (hands out events).
+Neighbours: `sequenced.py` (hands out events), `emission.py` (wraps them).
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from a2a.types import StreamResponse, TaskArtifactUpdateEvent
+from a2a.types import TaskArtifactUpdateEvent
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.message_factory import GetMessageClass
 
-_NUMBER: Final[int] = StreamResponse.DESCRIPTOR.fields_by_name["artifact_update"].number
-TAG: Final = _NUMBER << 3 | 2
+from actors.a2a.emission import tag
+
+TAG: Final = tag("artifact_update")
 """First byte of the payload of an artifact update."""
 SMALL: Final = 1024
 """Bytes of a payload that is parsed with others: who keeps one event keeps the memory of all."""
@@ -29,7 +30,7 @@ def _repeated() -> Any:
     file.dependency.append(update.file.name)
     file.message_type.add(name="Chunks").field.add(
         name="updates",
-        number=_NUMBER,
+        number=TAG >> 3,
         type=FieldDescriptorProto.TYPE_MESSAGE,
         label=FieldDescriptorProto.LABEL_REPEATED,
         type_name=f".{update.full_name}",

@@ -244,13 +244,14 @@ def _wrapped(tag: int, event: Event) -> bytes:
     return bytes(head) + payload
 
 
-def _tag(field: str) -> int:
+def tag(field: str) -> int:
+    """Return the first byte of a serialised StreamResponse that holds this field."""
     number: int = StreamResponse.DESCRIPTOR.fields_by_name[field].number
     return number << 3 | 2
 
 
-_ARTIFACT_UPDATE, _STATUS_UPDATE = _tag("artifact_update"), _tag("status_update")
-_TASK, _MESSAGE = _tag("task"), _tag("message")
+_ARTIFACT_UPDATE, _STATUS_UPDATE = tag("artifact_update"), tag("status_update")
+_TASK, _MESSAGE = tag("task"), tag("message")
 
 
 def _messages(event: Event) -> Iterator[Message]:

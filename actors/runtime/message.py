@@ -36,7 +36,7 @@ class Overflow(Enum):
 
 
 class Message:
-    """Base of everything an actor can be told. Subclasses are frozen dataclasses."""
+    """Base of everything an actor can be told. Subclasses are frozen dataclasses, or `value`s."""
 
     __slots__ = ()
 

@@ -89,6 +89,10 @@ class Pending(NamedTuple):
     appended: str = ""
     """All are chunks that are appended to the artifact of this id."""
 
+    def followed(self, effect: Effect) -> Pending:
+        """Return the same, and this effect behind the others."""
+        return self._replace(then=(*self.then, effect))
+
 
 class Waiter(NamedTuple):
     """A request whose answer depends on records still to come."""
@@ -268,20 +272,17 @@ class Draft:
             self.effects.append(Reject(envelope.reply_to, slow))
         else:
             *others, last = pending
-            waiting = last._replace(then=(*last.then, Reject(envelope.reply_to, error)))
-            self.state.pending = (*others, waiting)
+            self.state.pending = (*others, last.followed(Reject(envelope.reply_to, error)))
 
     def once_stored(self, effect: Effect) -> None:
         """Perform `effect` once all that is decided so far is stored."""
         if self._records:
             self._seal((effect,))
         elif self.pending:
-            last = self.pending.pop()
-            self.pending.append(last._replace(then=(*last.then, effect)))
+            self.pending[-1] = self.pending[-1].followed(effect)
         elif self.state.pending:
             *others, last = self.state.pending
-            last = last._replace(then=(*last.then, effect))
-            self.state.pending = (*others, last)
+            self.state.pending = (*others, last.followed(effect))
         else:
             self.effects.append(effect)
 
