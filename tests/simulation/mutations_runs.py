@@ -127,6 +127,23 @@ def long_log() -> Scenario:
     return Scenario(name="long log", inhabit=_one_sender, script=_chunks, plan=FaultPlan.none())
 
 
+class Breathless(Fixed):
+    """An agent that does not let go of the loop."""
+
+    def goes_on(self) -> bool:
+        """Tell that it does not."""
+        return True
+
+
+def _at_once(_: Choices) -> Script:
+    return Breathless((Words.task, *[Words.chunk] * 9, lambda words: words.status("COMPLETED")))
+
+
+def at_once() -> Scenario:
+    """All that an agent emits comes at once."""
+    return Scenario(name="at once", inhabit=_one_sender, script=_at_once, plan=FaultPlan.none())
+
+
 MUTATIONS = (
     Mutation(
         invariants={1, 2},
@@ -340,6 +357,24 @@ MUTATIONS = (
         why="a task that is to be settled while its log cannot be read is forgotten",
         scenario=unreadable,
         seeds=900,
+    ),
+    Mutation(
+        invariants={33},
+        module="actors.task.runs",
+        old="    _hear(rules, draft, message.run, message.events)\n",
+        new="    _hear(rules, draft, message.run, message.events[-1:] + message.events[:-1])\n",
+        why="what an agent emits at once is stored in another order",
+        scenario=anything,
+        seeds=400,
+    ),
+    Mutation(
+        invariants={33},
+        module="actors.task.runs",
+        old="        draft.append(event.artifact, event.more)\n",
+        new="        draft.append(event.artifact, event.more[1:] or event.more)\n",
+        why="of chunks that come at once one is not stored",
+        scenario=at_once,
+        seeds=3,
     ),
     Mutation(
         invariants={32},

@@ -25,7 +25,7 @@ from tests.simulation.story import CALLER, CONTEXT, TASK, Story, request, sound
 def test_every_invariant_of_the_list_is_here_once() -> None:
     numbers = [each.number for each in INVARIANTS] + [each.number for each in OF_TWO_RUNS]
 
-    assert sorted(numbers) == list(range(1, 33))
+    assert sorted(numbers) == list(range(1, 34))
 
 
 def test_a_sound_run_breaks_nothing_and_ends_as_it_should() -> None:
@@ -422,6 +422,35 @@ def test_21_lets_a_run_begin_under_the_name_of_one_that_never_did() -> None:
     story.store(Kind.TASK, story.emit(story.words.task()))
 
     assert 21 not in story.broken()
+
+
+def test_33_speaks_of_what_is_stored_in_another_order() -> None:
+    story = sound()
+    first, second = (story.emit(story.words.chunk(each)) for each in "ab")
+    story.store(Kind.ARTIFACT, second)
+    story.store(Kind.ARTIFACT, first)
+
+    assert story.broken() == {33}
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_33_wants_what_is_left_out_counted(counted: bool) -> None:
+    story = sound()
+    first, second = (story.emit(story.words.chunk(each)) for each in "ab")
+    story.store(Kind.ARTIFACT, second)
+    if counted:
+        letter = Emitted(story.run(1), (AgentEvent(Kind.ARTIFACT, "artifact", 0, first),))
+        story.trace.add(seen.Dead("n1", None, letter, "closed_artifact"))
+
+    assert story.broken() == (set() if counted else {33})
+
+
+def test_33_lets_what_came_last_be_lost_with_its_process() -> None:
+    story = sound()
+    story.emit(story.words.chunk())
+    story.trace.add(seen.Crashed("n1", "nothing"))
+
+    assert 33 not in story.broken()
 
 
 def test_23_speaks_of_two_runs_of_one_message() -> None:

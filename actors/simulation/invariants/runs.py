@@ -1,17 +1,15 @@
 """Invariants of runs: which are going on, and what they may do.
 
 Neighbours: `messages.py` (what becomes of each message), `chronicle.py` (logs, read once),
-`../ports.py` (runs the agents that are judged here).
+`emissions.py` (what agents emitted), `../ports.py` (runs the agents that are judged here).
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from a2a.types import StreamResponse, Task, TaskState
+from a2a.types import TaskState
 
-from actors.runtime.journal.record import Record
 from actors.simulation.invariants.chronicle import (
     Chronicle,
     Page,
@@ -20,6 +18,7 @@ from actors.simulation.invariants.chronicle import (
     named,
     stored,
 )
+from actors.simulation.invariants.emissions import Emissions, dead, emissions
 from actors.simulation.invariants.rule import Saw, invariant
 from actors.simulation.trace import (
     Abandoned,
@@ -32,7 +31,6 @@ from actors.simulation.trace import (
     Quiet,
     Trace,
 )
-from actors.task.messages import Emitted
 from actors.task.policy import Policy
 from actors.task.ports import RunId
 from actors.task.record import CALLED_OFF, CANCEL_RAISED, Kind, messages_of
@@ -44,9 +42,9 @@ from actors.task.record import CALLED_OFF, CANCEL_RAISED, Kind, messages_of
 def one_run(trace: Trace, _: Policy, saw: Saw) -> Iterator[str]:
     """One at work in each process; and only the log's current run writes to the log."""
     yield from _at_work_together(trace, saw)
-    emissions = _emissions(trace)
+    emitted_by = emissions(trace)
     for chronicle in chronicles(trace):
-        emitted = emissions.get(chronicle.task, Emissions())
+        emitted = emitted_by.get(chronicle.task, Emissions())
         for page in chronicle.pages:
             if page.record.public and not page.core:
                 saw()
@@ -74,57 +72,6 @@ def _at_work_together(trace: Trace, saw: Saw) -> Iterator[str]:
         if other != run:
             yield f"{node} called the agent for {named(run)} while {named(other)} was at work"
         at_work[node, run.task] = run
-
-
-class Emissions:
-    """What the agents of one task emitted, to be found again in its log."""
-
-    def __init__(self) -> None:
-        self._by_payload: dict[bytes, Emission] = {}
-        self._lengths: set[int] = set()
-        self.left: Counter[bytes] = Counter()
-        """How often a payload was emitted, and not found in the log so far."""
-
-    def add(self, emission: Emission) -> None:
-        """Take one in."""
-        self._by_payload[emission.payload] = emission
-        self._lengths.add(len(emission.payload))
-        self.left[emission.payload] += 1
-
-    def source(self, record: Record) -> Emission | None:
-        """Find what became a record: its payload, or the beginning of it.
-
-        The core appends the time to a status that bears none.
-        """
-        exact = self._by_payload.get(record.payload)
-        if exact is not None:
-            return exact
-        starts = (record.payload[:length] for length in sorted(self._lengths, reverse=True))
-        found = next((self._by_payload[each] for each in starts if each in self._by_payload), None)
-        return found or self._rewritten(record)
-
-    def _rewritten(self, record: Record) -> Emission | None:
-        """Find a Task in whose history the core has put messages as they were sent (A2)."""
-        if record.kind != Kind.TASK:
-            return None
-        stored = _but_its_history(record.payload)
-        alike = (each for each in self._by_payload if _but_its_history(each) == stored)
-        return next((self._by_payload[each] for each in alike), None)
-
-
-def _but_its_history(payload: bytes) -> Task:
-    """A Task that an agent emitted, without what the core may change in it."""
-    task = StreamResponse.FromString(payload).task
-    task.ClearField("history")
-    task.status.ClearField("timestamp")
-    return task
-
-
-def _emissions(trace: Trace) -> dict[str, Emissions]:
-    found: dict[str, Emissions] = {}
-    for emission in trace.all(Emission):
-        found.setdefault(emission.run.task, Emissions()).add(emission)
-    return found
 
 
 def _not_by(task: str, page: Page, emitted: Emissions) -> Iterator[str]:
@@ -173,11 +120,11 @@ def late_is_counted(trace: Trace, _: Policy, saw: Saw) -> Iterator[str]:
     if not late:
         return
     down = {crash.node for crash in trace.all(Crashed)}
-    dead = _dead(trace.all(Dead))
+    letters = dead(trace.all(Dead))
     logs = {task: [record.payload for record in log] for task, log in trace.logs.items()}
     for emission in late:
         saw()
-        counted = dead[emission.node, emission.payload]
+        counted = letters[emission.node, emission.payload]
         if any(payload.startswith(emission.payload) for payload in logs.get(emission.run.task, ())):
             yield f"{named(emission.run)} was given up, and what it emitted then is stored"
         elif counted != 1 and not (counted == 0 and emission.node in down):
@@ -203,16 +150,6 @@ def _late(trace: Trace) -> Iterator[Emission]:
                 yield entry
             case _:
                 pass
-
-
-def _dead(letters: Iterable[Dead]) -> Counter[tuple[str, bytes]]:
-    return Counter(
-        (letter.node, chunk.payload)
-        for letter in letters
-        if isinstance(letter.message, Emitted)
-        for event in letter.message.events
-        for chunk in event.apart()
-    )
 
 
 # -- 23
@@ -325,4 +262,37 @@ def _kept(chronicle: Chronicle, policy: Policy) -> bool:
     )
 
 
-RUNS = (one_run, late_is_counted, one_after_another, nothing_is_stuck)
+# -- 33
+
+
+@invariant(
+    33,
+    "What a run emits is stored in the order in which it was emitted, and what is left out is a "
+    "counted dead letter.",
+)
+def as_emitted(trace: Trace, _: Policy, saw: Saw) -> Iterator[str]:
+    """Up to the last that is stored: with that its process may have ended, or lost the task."""
+    said: dict[RunId, list[Emission]] = {}
+    for emission in trace.all(Emission):
+        said.setdefault(emission.run, []).append(emission)
+    emitted_by, letters = emissions(trace), dead(trace.all(Dead))
+    for chronicle in chronicles(trace):
+        emitted = emitted_by.get(chronicle.task, Emissions())
+        heard: dict[RunId, int] = {}
+        for page in chronicle.pages:
+            source = emitted.source(page.record) if page.record.public and not page.core else None
+            if source is None:
+                continue
+            before, now = heard.get(source.run, 0), said[source.run].index(source)
+            what = f"{chronicle.task}: {kind_of(page.record)} {page.record.seq}"
+            if now < before:
+                yield f"{what} is stored behind what was emitted later"
+                continue
+            if now:
+                saw()
+            heard[source.run] = now + 1
+            if any(not letters[each.node, each.payload] for each in said[source.run][before:now]):
+                yield f"{what} is stored; what was emitted just before is not, nor was it counted"
+
+
+RUNS = (one_run, late_is_counted, one_after_another, nothing_is_stuck, as_emitted)
