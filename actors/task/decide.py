@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from actors.runtime import DeadLetter, Envelope, Message, Reject, Stash, Step, Tell
 from actors.runtime.journal.messages import Answered, Appended, Recover, Recovered
 from actors.task import hooks, readers, release, requests, runs, sweeping
+from actors.task.draft import Draft
 from actors.task.messages import (
     Attach,
     Cancel,
@@ -34,7 +35,7 @@ from actors.task.messages import (
 )
 from actors.task.orders import OUTBOX, LookAfter
 from actors.task.rules import Rules
-from actors.task.state import Draft, TaskState
+from actors.task.state import TaskState
 
 Decide: TypeAlias = Callable[[Rules, Draft, Envelope, Any], None]
 

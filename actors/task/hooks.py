@@ -13,11 +13,11 @@ from a2a.types import TaskPushNotificationConfig
 from a2a.utils.errors import InvalidParamsError
 
 from actors.runtime import Envelope, Reply, Tell
+from actors.task.draft import Draft
 from actors.task.messages import Configure, Unconfigure
 from actors.task.orders import OUTBOX, Unhooked
 from actors.task.record import Kind
 from actors.task.rules import Rules
-from actors.task.state import Draft
 
 HOOKS_BOUND = 100
 """Webhooks that one task may have."""

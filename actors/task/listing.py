@@ -1,6 +1,6 @@
 """The row beside the log of a task, by which tasks are listed and their readers judged.
 
-Neighbours: `state.py` (makes rows), `core.py` (registers the projection with the journal).
+Neighbours: `draft.py` (makes rows), `core.py` (registers the projection with the journal).
 """
 
 from __future__ import annotations

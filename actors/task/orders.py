@@ -2,7 +2,7 @@
 
 Apart from their actors, since a TaskActor orders from all of them and they answer to it.
 
-Neighbours: `runner.py`, `outbox.py`, `fanout.py` (receive these), `state.py` and
+Neighbours: `runner.py`, `outbox.py`, `fanout.py` (receive these), `draft.py` and
 `release.py` (send most of them).
 """
 

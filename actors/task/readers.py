@@ -8,12 +8,13 @@ from __future__ import annotations
 from a2a.utils.errors import InvalidParamsError, TaskNotFoundError
 
 from actors.runtime import ActorRef, Envelope, Message, Spawn, Tell
+from actors.task.draft import Draft
 from actors.task.events import terminal_error
 from actors.task.fanout import FanOutActor
 from actors.task.messages import Admitted, Attach, Detach
 from actors.task.orders import Close, Left
 from actors.task.rules import Rules
-from actors.task.state import Draft, TaskState
+from actors.task.state import TaskState
 
 
 def attach(_: Rules, draft: Draft, envelope: Envelope, message: Attach) -> None:

@@ -12,6 +12,7 @@ from a2a.types import TaskState as A2AState
 
 from actors.runtime import CancelTimer, Effect, Perform, Reject, Reply, StartTimer, Tell
 from actors.runtime.journal.record import Record
+from actors.task.draft import Draft
 from actors.task.events import combined
 from actors.task.messages import ExecutionDeadline, Settled, TerminalGraceOver, Wait
 from actors.task.orders import OUTBOX, RUNNER, Deliver, End, Hook, Hooked, Launch, Publish
@@ -19,7 +20,7 @@ from actors.task.policy import Policy
 from actors.task.ports import GrantCredit, StartRun
 from actors.task.record import Failure, Kind, messages_of
 from actors.task.settle import Question, answer
-from actors.task.state import Draft, Pending, Queued, TaskState, Waiter
+from actors.task.state import Pending, Queued, TaskState, Waiter
 
 _DECISIVE = frozenset(
     {

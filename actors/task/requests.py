@@ -10,6 +10,7 @@ from typing import Any
 from a2a.types import TaskState as A2AState
 
 from actors.runtime import Envelope, MailboxFull, Perform, Reject, Reply, StartTimer, Tell
+from actors.task.draft import Draft
 from actors.task.events import new_task, refusal
 from actors.task.hooks import beyond_bound, keep
 from actors.task.messages import Admitted, Cancel, CancelGraceOver, Get, Send, View, Wait
@@ -18,7 +19,7 @@ from actors.task.ports import CancelRun, ForgetRequest
 from actors.task.readers import reader
 from actors.task.record import Kind
 from actors.task.rules import Rules
-from actors.task.state import Draft, Queued, TaskState, Waiter
+from actors.task.state import Queued, TaskState, Waiter
 from actors.task.turns import interrupt, start_next
 from statechart import Answer
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from actors.runtime import Caller, Step
 from actors.runtime.journal.port import Stored
 from actors.task.chart import STATES
+from actors.task.draft import Draft
 from actors.task.fold import Fold, fold
 from actors.task.listing import task_row
 from actors.task.messages import Send
@@ -19,7 +20,7 @@ from actors.task.orders import End
 from actors.task.record import Kind
 from actors.task.rules import Rules
 from actors.task.runs import end_run
-from actors.task.state import Draft, Queued, TaskState
+from actors.task.state import Queued, TaskState
 from actors.task.turns import start_next
 from statechart import Configuration
 

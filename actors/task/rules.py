@@ -22,7 +22,7 @@ class Rules:
         removals: there is a port that wants to hear which tasks are removed.
         artifacts: how many a task may have; None: any number.
         incarnation: names this core among all that ever write to the journal, minted once for
-            each; `state.py` says what for. Empty only where no other can write.
+            each; `draft.py` says what for. Empty only where no other can write.
     """
 
     def __init__(

@@ -11,6 +11,7 @@ from a2a.types import Message as A2AMessage
 from a2a.types import TaskState as A2AState
 
 from actors.runtime import Caller, DeadLetter, Envelope, Log, Perform
+from actors.task.draft import Draft
 from actors.task.events import (
     as_sent,
     core_message,
@@ -35,7 +36,7 @@ from actors.task.ports import ForgetRequest, GrantCredit, RunId
 from actors.task.record import CANCEL_RAISED, Failure, Kind
 from actors.task.release import over
 from actors.task.rules import Rules
-from actors.task.state import Draft, TaskState
+from actors.task.state import TaskState
 from actors.task.turns import leave, start_next, write_end
 from statechart import Answer, Outcome
 

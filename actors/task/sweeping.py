@@ -13,11 +13,12 @@ from actors.runtime import Caller, Envelope, Perform, Stop, Tell, Unstash
 from actors.runtime.journal.errors import StorageUnavailable
 from actors.runtime.journal.messages import JOURNAL, Answered, Compact, KeepSnapshot, Remove
 from actors.runtime.journal.port import Place, Snapshot
+from actors.task.draft import Draft
 from actors.task.messages import LetGo, Shorten, task_ref
 from actors.task.orders import RETENTION
 from actors.task.ports import Removed
 from actors.task.rules import Rules
-from actors.task.state import Draft, TaskState
+from actors.task.state import TaskState
 
 
 def let_go(_: Rules, draft: Draft, __: Envelope, message: LetGo) -> None:

@@ -12,11 +12,12 @@ from __future__ import annotations
 from typing import Any
 
 from actors.runtime import CancelTimer, Perform, Tell
+from actors.task.draft import Draft
 from actors.task.orders import RUNNER, Abandon
 from actors.task.ports import ForgetRequest
 from actors.task.record import CALLED_OFF, Failure, Kind
 from actors.task.rules import Rules
-from actors.task.state import Draft, Queued
+from actors.task.state import Queued
 from statechart import Answer, Outcome
 
 BYTES = 16 * 1024 * 1024

@@ -180,7 +180,7 @@ async def test_clients_see_exactly_what_is_stored_whenever_the_server_is_killed(
 
 
 PUBLISH_EARLY = (
-    "actors/task/state.py",
+    "actors/task/draft.py",
     "            self.effects.append(Tell(JOURNAL, AppendRecords(self._append(state))))\n",
     """            self.effects.append(Tell(JOURNAL, AppendRecords(self._append(state))))
             if state.fanout is not None:

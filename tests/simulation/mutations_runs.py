@@ -203,7 +203,7 @@ MUTATIONS = (
     ),
     Mutation(
         invariants={5},
-        module="actors.task.state",
+        module="actors.task.draft",
         old="        if not pending:\n            self.effects",
         new="        if pending or not pending:\n            self.effects",
         why="a refusal speaks of a terminal state that is not stored yet",
@@ -212,7 +212,7 @@ MUTATIONS = (
     ),
     Mutation(
         invariants={5},
-        module="actors.task.state",
+        module="actors.task.draft",
         old="        self._records, self._credit = [], 0\n",
         new="        self._records, self._credit = [], 0\n"
         "        self.effects.extend(then)\n"

@@ -12,12 +12,13 @@ from actors.runtime import ActorCrashed, MailboxFull
 from actors.runtime.journal.errors import StorageUnavailable
 from actors.runtime.journal.port import Ack, Append
 from actors.storage import MemoryJournal
+from actors.task.draft import REFUSALS_BOUND
 from actors.task.messages import AgentEvent, Emitted, Send, Wait, task_ref
 from actors.task.policy import Policy
 from actors.task.ports import GrantCredit
 from actors.task.record import Kind
 from actors.task.requests import CANCELS_BOUND, QUEUE_BOUND
-from actors.task.state import REFUSALS_BOUND, Pending, TaskState
+from actors.task.state import Pending, TaskState
 from tests.task.harness import CONTEXT, TASK, Bench, active, artifact, request, status, task
 
 POLICY = Policy.sdk(storage_patience=30.0)

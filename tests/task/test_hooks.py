@@ -36,6 +36,7 @@ from actors.runtime.journal.record import Record
 from actors.task.attempts import delivery_id
 from actors.task.courier import READ, Doing, receiver
 from actors.task.delivery import Delivery
+from actors.task.draft import Draft
 from actors.task.hooks import HOOKS_BOUND, unconfigure
 from actors.task.leftover import BACKLOG, PAGE
 from actors.task.listing import TaskRow
@@ -60,7 +61,7 @@ from actors.task.ports import Notify
 from actors.task.record import Kind
 from actors.task.rounds import Outbox
 from actors.task.rules import Rules
-from actors.task.state import Draft, TaskState
+from actors.task.state import TaskState
 from actors.task.traffic import Traffic
 from tests.manual import Answer
 from tests.task.harness import TASK, Bench, status, task
