@@ -2,8 +2,8 @@
 
 The first record that a life of a task's actor writes is signed: its fact `by` names the
 incarnation of the core (`Rules`). When the acknowledgement of an append is lost, what stands in its
-place in the log tells whether it was stored (`actors/runtime/journal/doubt.py`), so no two writers may ever make
-appends that are equal. Nothing else in them is sure to differ: two servers that claim the same
+place in the log tells whether it was stored (`doubt.py` of the journal), so no two writers may ever
+make appends that are equal. Nothing else in them is sure to differ: two servers that claim the same
 epoch of a task in the same millisecond write the same; so do two that revive a parked task, which
 claims no epoch, upon one request that a proxy has sent to both (message ids are minted by clients);
 so do two that accept it as a new task, if the id generator of their user repeats itself. Later
