@@ -18,7 +18,15 @@ from actors.simulation.faults import FaultPlan
 from actors.simulation.garbage import SELDOM, collecting_seldom
 from actors.simulation.history import history
 from actors.simulation.journal import SimJournal
-from actors.simulation.scenarios import KEPT, Scenario, acting, completes, removing, shortening
+from actors.simulation.scenarios import (
+    KEPT,
+    SCENARIOS,
+    Scenario,
+    acting,
+    completes,
+    removing,
+    shortening,
+)
 from actors.simulation.search import run
 from actors.simulation.trace import Trace
 from actors.simulation.writes import Drop
@@ -113,6 +121,28 @@ def test_a_message_whose_records_were_let_go_is_answered_with_the_task_as_it_is(
     head = outcome.trace.kept["t1"].head
     assert head.floor == head.seq
     assert told(outcome.trace, "c1.1") == told(outcome.trace, "c1.2")
+
+
+# fmt: off
+REFUSED_AND_LET_GO = [
+    0, 0, 6, 3, 3, 1, 0, 2, 2, 4, 2, 3, 1, 2, 0, 0, 0, 11, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 11, 3, 1, 1, 0, 1, 1, 0, 0, 0, 1, 1, 1, 1, 11, 16,
+    1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 3, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11,
+]
+# fmt: on
+
+
+def test_a_refused_message_whose_records_were_let_go_is_answered_likewise() -> None:
+    outcome = run(SCENARIOS["shortened"], Recorded(REFUSED_AND_LET_GO))
+    assert outcome.violations == ()
+    log = outcome.trace.logs["t1"]
+    assert Kind.REFUSED in {record.kind for record in log}
+    (again,) = outcome.trace.all(seen.Repeated)
+    answered = told(outcome.trace, again.request)
+    assert answered == told(outcome.trace, "c1.1"), "the Task as it is"
 
 
 @pytest.mark.parametrize("kept", KEPT, ids=lambda each: each.name)

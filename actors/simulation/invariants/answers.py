@@ -257,7 +257,11 @@ def _not_just(message: Message, request: Request) -> str:
 
 @invariant(24, "A blocking send returns a Message, or a Task in a terminal or interrupted state.")
 def blocking_sends_wait(trace: Trace, policy: Policy, saw: Saw) -> Iterator[str]:
-    """R31, R32 (the Task as it was then); `unfinished="keep"`: or as the run has left it."""
+    """R31, R32 (the Task as it was then); `unfinished="keep"`: or as the run has left it.
+
+    Who repeats a message whose records were let go gets the Task as it is, be it that the message
+    was refused: nobody knows any more.
+    """
     known = evidence(trace)
     for request in known.requests.values():
         if request.waits is not Wait.SETTLED or request.value is None:
@@ -269,11 +273,13 @@ def blocking_sends_wait(trace: Trace, policy: Policy, saw: Saw) -> Iterator[str]
         if isinstance(request.value, Message):
             if settled is None or settled.kind != Kind.REPLY:
                 yield f"{request}: got a Message, and its run gave none"
+        elif request.repeated and (floor := known.floor(history.task, request.ended)):
+            since = range(floor, len(history.tasks))
+            if not any(history.shows(request.value, version) for version in since):
+                yield f"{request}: got a Task that was none since version {floor}, which was kept"
         elif settled is None:
             yield f"{request}: got a Task, and its run had not come to a rest"
-        elif not history.shows(request.value, settled.seq) and not (
-            request.repeated and known.floor(history.task, request.ended) and request.value
-        ):
+        elif not history.shows(request.value, settled.seq):
             yield f"{request}: got another Task than the one at {settled.seq}"
 
 
