@@ -40,7 +40,7 @@ class RetryableError(InternalError):
 
 
 class OverloadedError(RetryableError):
-    """Too many requests wait for this task."""
+    """Too many requests wait, for this task or for what all tasks share."""
 
     reason = "overloaded"
     http_status = 429
@@ -96,7 +96,7 @@ def client_error(error: Exception) -> Exception:
         case StorageError():
             return InternalError("The server could not read or store this task.")
         case MailboxFull():
-            return OverloadedError("Too many requests wait for this task; try again shortly.")
+            return OverloadedError("Too many requests are waiting; try again shortly.")
         case ActorCrashed():
             return InternalError("The server failed while it handled this request.")
         case ActorStopped() | AskTimeout():
