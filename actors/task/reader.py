@@ -1,14 +1,14 @@
 """Reader: one reader of a task, who pulls what follows its cursor from a FanOutActor.
 
 A shell between an asyncio task that reads and the actor that serves. It is where the pages come to
-(a ReplyTo), it holds at most those of one pull, and while it waits it costs one future.
+(a ReplyTo), it holds at most those of one pull, and while it waits it costs nothing else.
 
 Neighbours: `fanout.py` (serves), `readers.py` (lets in and out), `core.py` (makes these).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable
 
 from actors.runtime import ActorSystem, Caller
 from actors.runtime.clock import TimerHandle
@@ -41,14 +41,15 @@ class Reader:
         "_ended",
         "_error",
         "_fanout",
+        "_gap",
         "_number",
         "_pages",
+        "_seat",
         "_seen",
         "_silent",
         "_system",
         "_task",
         "_timer",
-        "_wakes",
         "cursor",
     )
 
@@ -66,47 +67,74 @@ class Reader:
         """What has come and was not read."""
         self._calm = False
         """A pull is outstanding, so pages come unasked, and nothing is the matter."""
-        self._wakes: Any = None
-        """A future of the system, resolved when something has come, while that is waited for."""
+        self._seat = system.bell.seat()
+        """Where whoever reads waits."""
         self._error: Exception | None = None
         self._timer: TimerHandle | None = None
         self._seen = -1
         """The cursor when the timer was armed."""
         self._silent = False
+        self._gap = False
+        """The journal no longer keeps what follows."""
         self._ended = False
         self._closed = False
 
-    async def next(self) -> Page | None:
-        """Return the records that follow, once there are any; None after the end of the log.
+    @property
+    def ended(self) -> bool:
+        """The last page of the log has been taken."""
+        return self._ended
+
+    def here(self) -> Page | None:
+        """Take the next page: the records that follow. None: it is not here; see `more`.
 
         Where a journal no longer keeps them, a page with the Task as it is takes their place.
 
         Raises:
-            StorageUnavailable: the journal does not answer, or another server has the task by now.
-            ActorStopped: the task has stopped, and the reader is to resume.
+            StorageUnavailable: the journal has lost them.
         """
-        while not self._pages:
-            if self._calm:
-                self._wakes = self._system.new_future()
-                await self._wakes
-            elif self._ended:
-                return None
-            else:
-                await self._ask()
+        if not self._pages:
+            return None
         page = self._pages.pop(0)
         self._silent = False  # it is not, whatever the timer has thought before this was read
         self._calm = page.stands and self._error is None
         self._ended = page.end is not None
         if page.records:
             self.cursor = page.records[-1].seq
-        elif not self._ended:
-            page = await self._instead(page)
+        elif page.gap:
+            self._gap = True
+            return None
+        elif page.snapshot is not None:
+            self.cursor = page.snapshot.version
+        elif not self._ended:  # asking again would never end
+            raise StorageUnavailable("the journal no longer has what the task's actor knows of")
+        return page
+
+    def more(self) -> Awaitable[object]:
+        """Return what is to be awaited before `here` has more, perhaps; unless this has `ended`.
+
+        The seat where a page comes unasked: a reader that keeps up goes through no coroutine.
+
+        Raises:
+            StorageUnavailable: the journal does not answer, or another server has the task by now.
+            ActorStopped: the task has stopped, and the reader is to resume.
+        """
+        return self._seat if self._calm else self._ask()
+
+    async def next(self) -> Page | None:
+        """Return the next page, once it is here; None after the end of the log."""
+        while (page := self.here()) is None and not self._ended:
+            await self.more()
         return page
 
     async def _ask(self) -> None:
         """Pull, or see why nothing comes."""
         if self._error is not None:
             raise self._error
+        if self._gap:
+            view = await self._system.ask(task_ref(self._task), Get(), self._caller)
+            self._gap = False
+            self._pages.append(Page((), snapshot=view))
+            return
         if self._timer is None:
             self._listen()
         silent, self._silent, self._calm = self._silent, False, True  # until it is told otherwise
@@ -115,16 +143,6 @@ class Reader:
         else:
             pull = Pull(self._number, self.cursor, PAGE)
             self._system.tell(self._fanout, pull, self)
-
-    async def _instead(self, page: Page) -> Page:
-        """Return a page with the Task as it is, where there are no records any more."""
-        if page.gap:
-            task = await self._system.ask(task_ref(self._task), Get(), self._caller)
-            page = Page((), snapshot=task)
-        if page.snapshot is None:  # asking again would never end
-            raise StorageUnavailable("the journal no longer has what the task's actor knows of")
-        self.cursor = page.snapshot.version
-        return page
 
     # -- silence
 
@@ -139,7 +157,7 @@ class Reader:
             self._listen()
         else:
             self._silent, self._calm = True, False
-            self._wake()
+            self._seat.ring()
 
     async def _look_elsewhere(self) -> None:
         """See whether another server has gone on with the task: its records never come here."""
@@ -155,7 +173,7 @@ class Reader:
             self._system.dead_letter(page, "reader gone")
             return
         self._pages.append(page)
-        self._wake()
+        self._seat.ring()
 
     def reject(self, error: Exception) -> None:
         """Raise `error` where the reader is, behind the pages that have come."""
@@ -163,12 +181,7 @@ class Reader:
             self._system.dead_letter(error, "reader gone")
             return
         self._error, self._calm = error, False
-        self._wake()
-
-    def _wake(self) -> None:
-        wakes, self._wakes = self._wakes, None
-        if wakes is not None and not wakes.done():  # it is if whoever waited was cancelled
-            wakes.set_result(None)
+        self._seat.ring()
 
     def close(self) -> None:
         """Let the reader out; idempotent."""
@@ -183,4 +196,4 @@ class Reader:
 
     def __fingerprint__(self) -> object:
         """Which reader it is, and what it has got."""
-        return (self._fanout, self._number, self._pages, self._error, self._wakes)
+        return (self._fanout, self._number, self._pages, self._error, self._seat)

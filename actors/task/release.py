@@ -20,7 +20,7 @@ from actors.task.policy import Policy
 from actors.task.ports import GrantCredit, StartRun
 from actors.task.record import Failure, Kind, messages_of
 from actors.task.settle import Question, answer
-from actors.task.state import Pending, Queued, TaskState, Waiter
+from actors.task.state import Pending, Queued, TaskState
 
 _DECISIVE = frozenset(
     {
@@ -37,6 +37,9 @@ _DECISIVE = frozenset(
 _FAILED = A2AState.TASK_STATE_FAILED
 _CONCLUSIVE = frozenset({Kind.TASK, Kind.STATUS, Kind.REPLY})
 """Kinds of which one can be the last record of a log."""
+# Looking a member up in its enum takes ten times as long.
+_ENDED, _HOOK_SET, _CANCEL_ASKED = Kind.ENDED, Kind.HOOK_SET, Kind.CANCEL_ASKED
+_FIRST = Wait.FIRST
 
 
 def release(draft: Draft, upto: int, policy: Policy, pushed: frozenset[int]) -> None:
@@ -101,7 +104,7 @@ def let_go(draft: Draft) -> None:
 
 
 def _commit(draft: Draft, entry: Pending, policy: Policy) -> None:
-    if entry.appended and not any(waiter.wait is Wait.FIRST for waiter in draft.state.waiters):
+    if entry.appended and not any(waiter.asked.wait is _FIRST for waiter in draft.state.waiters):
         draft.state.fold.extend(entry.records, entry.appended)
         draft.effects += entry.then
         return
@@ -111,7 +114,7 @@ def _commit(draft: Draft, entry: Pending, policy: Policy) -> None:
     if entry.starts is not None:
         _launch(draft, last, entry.starts, policy)
     then = entry.then
-    if last.kind == Kind.CANCEL_ASKED and not _still_cancelling(draft.state, last):
+    if last.kind == _CANCEL_ASKED and not _still_cancelling(draft.state, last):
         then = tuple(effect for effect in then if isinstance(effect, Reply | Reject))
     _fold(draft, last, then, policy)
 
@@ -119,17 +122,18 @@ def _commit(draft: Draft, entry: Pending, policy: Policy) -> None:
 def _fold(draft: Draft, record: Record, then: tuple[Effect, ...], policy: Policy) -> None:
     state, kind = draft.state, record.kind
     known = state.fold
+    asked = bool(state.waiters) and kind in _DECISIVE
     running: tuple[int, ...] = ()
-    if state.waiters:
+    if asked:
         running = known.in_hand if state.ending is None else messages_of(state.ending)
     known.apply(record)
-    if kind == Kind.HOOK_SET:
+    if kind == _HOOK_SET:
         hook, config = next(reversed(known.hooks.items()))
         draft.do(Tell(OUTBOX, Hooked(state.task, Hook(hook, *config, (state.owner, state.tenant)))))
     draft.effects += then
-    if state.waiters and kind in _DECISIVE:
+    if asked:
         _settle(draft, record, running, policy)
-    if kind == Kind.ENDED and record.number("final"):
+    if kind == _ENDED and record.number("final"):
         state.ending = record
     if kind in _CONCLUSIVE and known.final:
         _finalised(draft, policy)
@@ -190,25 +194,22 @@ def _publish(draft: Draft, records: tuple[Record, ...]) -> None:
 
 
 def _settle(draft: Draft, record: Record, running: tuple[int, ...], policy: Policy) -> None:
-    state = draft.state
-    left: list[Waiter] = []
-    held: list[tuple[Waiter, Settled]] = []
+    state, left = draft.state, []
     for waiter in state.waiters:
-        question = Question(waiter.wait, waiter.message)
-        settled = answer(state.fold, state.ending, question, record, running, policy)
+        settled = answer(state.fold, state.ending, waiter.asked, record, running, policy)
         if settled is None:
             left.append(waiter)
-        elif _may_still_fail(state, settled, waiter, policy):
-            held.append((waiter, settled))
+        elif _may_still_fail(state, settled, waiter.asked, policy):
+            state.held = (*state.held, (waiter, settled))
         else:
-            draft.do(Reply(waiter.to, settled))
+            draft.effects.append(Reply(waiter.to, settled))
     if len(left) != len(state.waiters):
-        draft.set(waiters=tuple(left), held=(*state.held, *held))
+        state.waiters = tuple(left)
 
 
-def _may_still_fail(state: TaskState, settled: Settled, waiter: Waiter, policy: Policy) -> bool:
+def _may_still_fail(state: TaskState, settled: Settled, asked: Question, policy: Policy) -> bool:
     """A FAILED Task or a Message may be followed by an error of the same run (A1, detail 5)."""
-    if waiter.wait is None or settled.failure or policy.terminal_grace <= 0:
+    if asked.wait is None or settled.failure or policy.terminal_grace <= 0:
         return False
-    failed = waiter.wait is Wait.SETTLED and state.fold.state == _FAILED
+    failed = asked.wait is Wait.SETTLED and state.fold.state == _FAILED
     return state.fold.final and (failed or bool(settled.message))

@@ -19,6 +19,7 @@ from actors.task.ports import CancelRun, ForgetRequest
 from actors.task.readers import reader
 from actors.task.record import Kind
 from actors.task.rules import Rules
+from actors.task.settle import Question
 from actors.task.state import Queued, TaskState, Waiter
 from actors.task.turns import interrupt, start_next
 from statechart import Answer
@@ -74,7 +75,7 @@ def _accept(draft: Draft, message: Send, envelope: Envelope) -> int:
         admitted = Admitted(*reader(draft), version, seq, task)
         told = (*told, Reply(envelope.reply_to, admitted))
         return draft.record(Kind.ACCEPTED, message.request, facts, told)
-    waiter = Waiter(envelope.reply_to, message.wait, seq)
+    waiter = Waiter(envelope.reply_to, Question(message.wait, seq))
     draft.set(waiters=(*draft.state.waiters, waiter))
     return draft.record(Kind.ACCEPTED, message.request, facts, told)
 
@@ -101,14 +102,14 @@ def cancel(rules: Rules, draft: Draft, envelope: Envelope, _: Cancel) -> None:
     was_active = state.active
     state.configuration = outcome.configuration
     if envelope.reply_to is not None:
-        waiter = Waiter(envelope.reply_to, None, state.seq)
+        waiter = Waiter(envelope.reply_to, Question(None, state.seq))
         state.waiters = (*state.waiters, waiter)
     if "call_cancel" in outcome.actions:
         _call_cancel(rules, draft, envelope, new_run=not was_active)
 
 
 def _cancels(state: TaskState) -> int:
-    return sum(waiter.wait is None for waiter in state.waiters)
+    return sum(waiter.asked.wait is None for waiter in state.waiters)
 
 
 def _call_cancel(rules: Rules, draft: Draft, envelope: Envelope, *, new_run: bool) -> None:

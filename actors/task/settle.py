@@ -17,6 +17,13 @@ from actors.task.messages import Settled, Wait
 from actors.task.policy import Policy
 from actors.task.record import CALLED_OFF, CANCEL_RAISED, Failure, Kind, messages_of
 
+_REST = TERMINAL | INTERRUPTED
+# Every record of a run is asked about, and looking a member up in its enum takes as long as the
+# rest of most of these questions.
+_TASKS = (Kind.STATUS, Kind.TASK)
+_REPLY, _ENDED, _REFUSED = Kind.REPLY, Kind.ENDED, Kind.REFUSED
+_FIRST = Wait.FIRST
+
 
 class Question(NamedTuple):
     """What somebody waits for."""
@@ -74,10 +81,10 @@ def answer(
         running: the messages whose run was going on before it.
         policy: chooses the forms that concern A15.
     """
-    if record.kind == Kind.REFUSED:
+    if record.kind == _REFUSED:
         mine = asked.wait is not None and record.number("message") == asked.message
         return Settled(failure=Failure.unpack(record.payload)) if mine else None
-    if asked.wait is Wait.FIRST:
+    if asked.wait is _FIRST:
         return _first(known, ending, asked, record, policy)
     if asked.wait is None:
         final = known.final
@@ -94,12 +101,12 @@ def _first(
     if record.kind == Kind.ACCEPTED:
         shown = policy.visible == "admission" and known.task is not None
         return Settled(known.task_bytes) if shown and record.seq == asked.message else None
-    if record.kind == Kind.ENDED:
+    if record.kind == _ENDED:
         mine = asked.message in messages_of(record)
         return _outcome(known, ending, record) if mine else None
     if not record.public or record.seq <= asked.message:
         return None
-    if record.kind == Kind.REPLY:
+    if record.kind == _REPLY:
         return Settled(message=record.payload)
     return Settled(known.task_bytes, failure=_failure(ending))
 
@@ -120,19 +127,17 @@ def _cancel_failure(ending: Record | None) -> Failure | None:
 
 def _outcome(known: Fold, ending: Record | None, record: Record) -> Settled | None:
     """R31: what the run of a message has come to."""
-    match record.kind:
-        case Kind.REPLY:
-            return Settled(message=record.payload)
-        case Kind.ENDED if record.number("final"):
-            return None  # the terminal record follows, and the answer is the Task with it
-        case Kind.ENDED if record.facts.get("outcome") == CALLED_OFF:
-            return None  # the run that follows is for this message too (A2)
-        case Kind.ENDED:
-            failure = Failure.unpack(record.payload)
-            if failure is None and known.task is None:
-                failure = unfinished()
-            return Settled(known.task_bytes, failure=failure)
-        case Kind.TASK | Kind.STATUS if known.state in TERMINAL | INTERRUPTED:
-            return Settled(known.task_bytes, failure=_failure(ending))
-        case _:
-            return None
+    kind = record.kind
+    if kind in _TASKS:
+        rests = known.state in _REST
+        return Settled(known.task_bytes, failure=_failure(ending)) if rests else None
+    if kind == _REPLY:
+        return Settled(message=record.payload)
+    if kind != _ENDED or record.number("final"):
+        return None  # of a final end the terminal record follows: the answer is the Task with it
+    if record.facts.get("outcome") == CALLED_OFF:
+        return None  # the run that follows is for this message too (A2)
+    failure = Failure.unpack(record.payload)
+    if failure is None and known.task is None:
+        failure = unfinished()
+    return Settled(known.task_bytes, failure=failure)

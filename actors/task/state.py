@@ -23,9 +23,10 @@ from actors.runtime import (
 from actors.runtime.journal.record import Record
 from actors.task.chart import STATES
 from actors.task.fold import Fold
-from actors.task.messages import Settled, Wait
+from actors.task.messages import Settled
 from actors.task.orders import End
 from actors.task.ports import RunId
+from actors.task.settle import Question
 from statechart import Configuration
 
 CONFIGURED = {name: state for state, name in STATES.items()}
@@ -69,9 +70,7 @@ class Waiter(NamedTuple):
     """A request whose answer depends on records still to come."""
 
     to: ReplyTo[Any]
-    wait: Wait | None
-    """None: a cancel."""
-    message: int
+    asked: Question
 
 
 @dataclass(slots=True, eq=False)

@@ -147,8 +147,8 @@ MUTATIONS = (
     Mutation(
         invariants={16},
         module="actors.task.release",
-        old="            draft.do(Reply(waiter.to, settled))\n",
-        new="            draft.do(Reply(waiter.to, settled), Reply(waiter.to, settled))\n",
+        old="            draft.effects.append(Reply(waiter.to, settled))\n",
+        new="            draft.effects += [Reply(waiter.to, settled), Reply(waiter.to, settled)]\n",
         why="an answer is given twice",
         scenario=calm,
         seeds=20,
@@ -232,8 +232,8 @@ MUTATIONS = (
     Mutation(
         invariants={24},
         module="actors.task.settle",
-        old="        case Kind.TASK | Kind.STATUS if known.state in TERMINAL | INTERRUPTED:\n",
-        new="        case Kind.TASK | Kind.STATUS:\n",
+        old="        rests = known.state in _REST\n",
+        new="        rests = known.state is not None\n",
         why="a blocking send is answered at the first status",
         scenario=calm,
         seeds=20,

@@ -104,8 +104,8 @@ MUTATIONS = (
     Mutation(
         invariants={24},
         module="actors.task.settle",
-        old='        case Kind.ENDED if record.facts.get("outcome") == CALLED_OFF:\n'
-        "            return None  # the run that follows is for this message too (A2)\n",
+        old='    if record.facts.get("outcome") == CALLED_OFF:\n'
+        "        return None  # the run that follows is for this message too (A2)\n",
         new="",
         why="whoever waits is answered when the run gives way",
         scenario=impatient,
