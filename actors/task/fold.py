@@ -239,7 +239,7 @@ class Fold:
         task = self._existing()
         if task.status.HasField("message"):
             task.history.append(task.status.message)
-        if event.metadata:
+        if event.HasField("metadata") and event.metadata:
             task.metadata.MergeFrom(event.metadata)
         task.status.CopyFrom(event.status)
         self._stamped(event.status)
@@ -359,7 +359,7 @@ def milliseconds(timestamp: Timestamp) -> int:
 
 def _extend(artifact: Artifact, chunk: Artifact) -> None:
     artifact.parts.extend(chunk.parts)
-    if chunk.metadata:
+    if chunk.HasField("metadata") and chunk.metadata:
         artifact.metadata.MergeFrom(chunk.metadata)
 
 
