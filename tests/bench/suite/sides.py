@@ -1,8 +1,10 @@
 """Who is measured: a2a-sdk's handler over its stores, and ours over its journals.
 
-Both get the same agent and card, and are otherwise as they come.
+Both get the same agent and card, and are otherwise as they come. Beside them, what neither could
+do without.
 
-Neighbours: `agents.py` (the agent), `targets.py` (who is compared with whom).
+Neighbours: `agents.py` (the agent), `bare.py` (what is left without either), `targets.py` (who is
+compared with whom).
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from a2a.server.agent_execution import AgentExecutor
 from a2a.server.request_handlers import DefaultRequestHandler
@@ -23,9 +25,11 @@ from actors.a2a import RequestHandler
 from actors.a2a.runtime import Durability
 from actors.telemetry import Telemetry
 from tests.a2a.agents import card
+from tests.bench.suite.bare import Bare
 
 PEERS: Final = ("peer", "peer-sqlite", "peer-postgres")
 OURS: Final = ("process", "power", "postgres")
+BARE: Final = "bare"
 DSN: Final = "BENCH_POSTGRES"
 """Names an empty database, in the environment of whoever measures a side with PostgreSQL."""
 
@@ -41,7 +45,13 @@ async def serving(
     """
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         path = Path(name) / "tasks.db"
-        if side in OURS:
+        if side == BARE:
+            bare = Bare(agent, path)
+            try:
+                yield cast("Handler", bare)
+            finally:
+                bare.close()
+        elif side in OURS:
             async with _ours(side, agent, path, telemetry) as handler:
                 yield handler
         else:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from tests.bench.suite.sides import BARE
+
 Sense = Literal["times", "saves", "share", "at most"]
 """How the target is meant: ours over the peer's, at least; the peer's over ours, at least; ours
 over the peer's, at most; ours alone, at most."""
@@ -126,6 +128,22 @@ POSTGRES: Final = (
 )
 """Both on PostgreSQL: title, dimension, size, target."""
 
+BARE_LINES: Final = (
+    ("tasks/s, 1 client", "tasks", 1, "per_second", "times"),
+    ("tasks/s, 100 clients", "tasks", 100, "per_second", "times"),
+    ("tasks/s, 1,000 clients", "tasks", 1000, "per_second", "times"),
+    ("burst of 1,000, events/s", "burst", 1000, "per_second", "times"),
+    ("burst of 10,000, events/s", "burst", 10_000, "per_second", "times"),
+    ("yielding, 1 task, events/s", "yielding", 1, "per_second", "times"),
+    ("yielding, 100 tasks, events/s", "yielding", 100, "per_second", "times"),
+    ("burst to 1,000, deliveries/s", "fanout", 1000, "per_second", "times"),
+    ("paced to 100, CPU us/delivery", "paced", 100, "cpu_us", "saves"),
+    ("paced to 1,000, CPU us/delivery", "paced", 1000, "cpu_us", "saves"),
+    ("latency p50, 1 task, us", "latency", 1, "p50_us", "share"),
+    ("latency p50, 50 tasks, 1k/s, us", "latency", 50, "p50_us", "share"),
+)
+"""How near the targets are to what is possible: title, dimension, size, figure, sense."""
+
 OWN: Final = (
     _Line("recovery of 1,000 running tasks, s", "recovery", 1000, "seconds", "at most", None, None),
     _Line("journal, bytes/event, 1 task", "journal", 1, "bytes", "at most", None, None),
@@ -214,6 +232,10 @@ def _pair(line: _Line, peer: str, suffix: str = "") -> tuple[Row, Row]:
     return row("process", line.process), row("power", line.power)
 
 
+def _bare(title: str, dimension: str, size: int, figure: str, sense: Sense) -> Row:
+    return Row(title=title, dimension=dimension, size=size, figure=figure, ours=BARE, sense=sense)
+
+
 def _postgres(title: str, dimension: str, size: int, target: float | None) -> Row:
     return Row(
         title=title,
@@ -229,6 +251,7 @@ def _postgres(title: str, dimension: str, size: int, target: float | None) -> Ro
 
 ROWS: Final[tuple[Row, ...]] = (
     *(row for line in MEMORY for row in _pair(line, "peer")),
+    *(_bare(*each) for each in BARE_LINES),
     *(row for line in SQLITE for row in _pair(line, "peer-sqlite")),
     *(_postgres(*each) for each in POSTGRES),
     *(row for line in HTTP_SDK for row in _pair(line, "peer", SDK_ROUTES)),
