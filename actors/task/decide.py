@@ -72,7 +72,7 @@ def _terminal_grace_over(_: Rules, draft: Draft, __: Envelope, ___: TerminalGrac
 
 
 def _hold(_: Rules, draft: Draft, envelope: Envelope, __: Hold) -> None:
-    draft.set(holding=True)
+    draft.state.holding = True
     draft.reply(envelope, True)
 
 

@@ -72,13 +72,6 @@ class Draft:
         self.keys: tuple[str, ...] = ()
         """Idempotency keys that the records answer to."""
 
-    def set(self, **changes: Any) -> TaskState:
-        """Change fields of the state; returns it."""
-        state = self.state
-        for name, value in changes.items():
-            setattr(state, name, value)
-        return state
-
     def do(self, *effects: Effect) -> None:
         """Perform effects at once, whatever becomes of the records."""
         self.effects.extend(effects)
@@ -208,10 +201,10 @@ class Draft:
         )
 
     def _consumers(self, records: tuple[Record, ...]) -> tuple[str, ...]:
-        pushed = self._pushed
-        if not pushed or not any(record.kind in pushed for record in records):
+        hooks, pushed = self.state.hooks, self._pushed
+        if not hooks or not any(record.kind in pushed for record in records):
             return ()
-        return tuple(map(consumer, self.state.hooks))
+        return tuple(map(consumer, hooks))
 
 
 def row(state: TaskState, now: int) -> TaskRow:

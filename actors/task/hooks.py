@@ -51,7 +51,7 @@ def keep(draft: Draft, config: bytes, then: tuple[Reply, ...] = ()) -> None:
     hook = TaskPushNotificationConfig.FromString(config).id
     draft.record(Kind.HOOK_SET, config, then=then)
     if hook not in draft.state.hooks:
-        draft.set(hooks=(*draft.state.hooks, hook))
+        draft.state.hooks = (*draft.state.hooks, hook)
 
 
 def unconfigure(rules: Rules, draft: Draft, envelope: Envelope, message: Unconfigure) -> None:
@@ -62,7 +62,7 @@ def unconfigure(rules: Rules, draft: Draft, envelope: Envelope, message: Unconfi
         return
     if message.hook in state.hooks:
         deleted = Unhooked(state.task, message.hook, state.seq + 1)
-        draft.set(hooks=tuple(hook for hook in state.hooks if hook != message.hook))
+        state.hooks = tuple(hook for hook in state.hooks if hook != message.hook)
         # Who asked is answered apart, if that still waits; the outbox is told in any case.
         then = (Tell(OUTBOX, deleted), Tell(OUTBOX, deleted, envelope.reply_to))
         draft.record(Kind.HOOK_DELETED, b"", {"hook": message.hook}, then=then)

@@ -46,15 +46,16 @@ def _why_not(state: TaskState, message: Attach) -> Exception | None:
 
 def reader(draft: Draft) -> tuple[ActorRef[Message], int]:
     """Let one more reader in: return its FanOutActor, made for the first one, and its number."""
-    number = draft.state.attached + 1
-    state = draft.set(attached=number, readers=draft.state.readers + 1)
+    state = draft.state
+    state.attached = number = state.attached + 1
+    state.readers += 1
     if state.fanout is not None:
         return state.fanout, number
     ref: ActorRef[Message] = ActorRef("fanout", f"{state.task}#{state.life}.{number}")
     base, task = state.fold.version, state.task
     end = state.end if state.fold.final else None  # else it follows records still to be stored
     draft.do(Spawn(ref, lambda: FanOutActor(task, base, end)))
-    draft.set(fanout=ref)
+    state.fanout = ref
     return ref, number
 
 
@@ -69,4 +70,4 @@ def detach(_: Rules, draft: Draft, __: Envelope, message: Detach) -> None:
     else:
         gone = TaskNotFoundError(f"Task {state.task} has no reader any more")
         draft.do(Tell(state.fanout, Close(gone)))
-        draft.set(fanout=None)
+        state.fanout = None

@@ -82,7 +82,7 @@ def over(draft: Draft, failure: Failure | None = None) -> None:
     if state.end is not None:
         return
     end = End(failure)
-    draft.set(end=end)
+    state.end = end
     if state.fold.final:  # else once the last record is stored, which may be of this very step
         draft.do(CancelTimer("terminal_grace"))
         let_go(draft)
@@ -98,7 +98,7 @@ def let_go(draft: Draft) -> None:
     for waiter, settled in state.held:
         failure = state.end.failure
         draft.do(Reply(waiter.to, Settled(failure=failure) if failure else settled))
-    draft.set(held=())
+    state.held = ()
     if state.fanout is not None:
         draft.do(Tell(state.fanout, Publish((), state.end)))
 
@@ -156,7 +156,7 @@ def _launch(draft: Draft, record: Record, queued: Queued, policy: Policy) -> Non
     start = StartRun(
         run=run,
         caller=queued.caller,
-        request=combined((*(each.request for each in queued.taken), queued.request)),
+        request=combined([*[each.request for each in queued.taken], queued.request]),
         context=state.context,
         extensions=queued.extensions,
         task=state.fold.task_bytes,

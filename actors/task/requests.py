@@ -47,7 +47,7 @@ def send(rules: Rules, draft: Draft, envelope: Envelope, message: Send) -> None:
         draft.reject(envelope, error)
         draft.do(Perform("agent", ForgetRequest(envelope.caller.key)))
         return
-    draft.set(configuration=outcome.configuration)
+    state.configuration = outcome.configuration
     draft.caller = envelope.caller
     seq = _accept(draft, message, envelope)
     if message.hook:
@@ -55,14 +55,15 @@ def send(rules: Rules, draft: Draft, envelope: Envelope, message: Send) -> None:
     if "create" in outcome.actions:
         _create(draft, message)
     queued = Queued(seq, envelope.caller, message.request, message.extensions, trace=envelope.trace)
-    draft.set(queue=(*draft.state.queue, queued))
+    state.queue = (*state.queue, queued)
     interrupt(rules, draft)
     start_next(rules, draft)
 
 
 def _accept(draft: Draft, message: Send, envelope: Envelope) -> int:
     """Record the message; its sender hears nothing before that is stored."""
-    seq = draft.state.seq + 1
+    state = draft.state
+    seq = state.seq + 1
     facts: dict[str, Any] = {"extensions": list(message.extensions)}
     if envelope.trace:
         facts["trace"] = envelope.trace
@@ -71,12 +72,12 @@ def _accept(draft: Draft, message: Send, envelope: Envelope) -> int:
     if envelope.reply_to is None:
         return draft.record(Kind.ACCEPTED, message.request, facts, told)
     if message.wait is Wait.STREAM:
-        version, task = draft.state.fold.version, draft.state.fold.task_bytes
+        version, task = state.fold.version, state.fold.task_bytes
         admitted = Admitted(*reader(draft), version, seq, task)
         told = (*told, Reply(envelope.reply_to, admitted))
         return draft.record(Kind.ACCEPTED, message.request, facts, told)
     waiter = Waiter(envelope.reply_to, Question(message.wait, seq))
-    draft.set(waiters=(*draft.state.waiters, waiter))
+    state.waiters = (*state.waiters, waiter)
     return draft.record(Kind.ACCEPTED, message.request, facts, told)
 
 
@@ -117,7 +118,8 @@ def _call_cancel(rules: Rules, draft: Draft, envelope: Envelope, *, new_run: boo
     state = draft.state
     if new_run:
         running = Queued(0, envelope.caller, b"", ())
-        state = draft.set(run=state.run + 1, running=running)
+        state.run += 1
+        state.running = running
     draft.caller = envelope.caller
     call = CancelRun(
         run=state.run_id, caller=envelope.caller, context=state.context, task=state.fold.task_bytes

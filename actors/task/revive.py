@@ -55,9 +55,10 @@ def born(rules: Rules, task: str, message: Send, caller: Caller, life: int) -> T
 def revived(rules: Rules, stored: Stored, life: int, now: int) -> Step[TaskState]:
     """Return a task read back from its log, with its lost run settled by policy."""
     draft = Draft(_as_logged(rules, stored), now, rules.pushed)
-    state = draft.set(life=life, signature=rules.incarnation)
+    state = draft.state
+    state.life, state.signature = life, rules.incarnation
     if state.fold.final:
-        draft.set(end=End())
+        state.end = End()
     elif state.fold.active:
         _settle(rules, draft)
     return draft.finish()
@@ -103,7 +104,7 @@ def _configuration(rules: Rules, known: Fold) -> Configuration:
 
 def _settle(rules: Rules, draft: Draft) -> None:
     lost = draft.state.running
-    draft.set(epoch=draft.state.epoch + 1)
+    draft.state.epoch += 1
     draft.record(Kind.EPOCH_CLAIMED)
     if draft.state.fold.cancelling:
         end_run(rules, draft, "cancelled", None)
@@ -122,6 +123,7 @@ def _asked(state: TaskState) -> bool:
 
 def _rerun(rules: Rules, draft: Draft, lost: Queued) -> None:
     """Run the same message again; it has entered the history already."""
-    outcome = rules.table.step(draft.state.configuration, "lost", draft.state)
-    draft.set(configuration=outcome.configuration, running=None, queue=(lost, *draft.state.queue))
+    state = draft.state
+    state.configuration = rules.table.step(state.configuration, "lost", state).configuration
+    state.running, state.queue = None, (lost, *state.queue)
     start_next(rules, draft, again=True)

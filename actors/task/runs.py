@@ -210,7 +210,7 @@ def end_run(rules: Rules, draft: Draft, trigger: str, failure: Failure | None) -
         if running is not None:
             # A user's own store is still to save in the call of this request.
             draft.once_stored(Perform("agent", ForgetRequest(running.caller.key)))
-        draft.set(running=None)
+        state.running = None
         return
     _log_end(rules.policy, draft, trigger, failure, outcome)
     start_next(rules, draft)
@@ -232,7 +232,7 @@ def _log_end(
         _conclude(policy, draft, A2AState.TASK_STATE_FAILED, trigger)
     elif "cancel" in outcome.actions:
         _conclude(policy, draft, A2AState.TASK_STATE_CANCELED, trigger)
-    draft.set(running=None)
+    draft.state.running = None
 
 
 def overdue(rules: Rules, draft: Draft, _: Envelope, message: Overdue) -> None:
@@ -242,7 +242,7 @@ def overdue(rules: Rules, draft: Draft, _: Envelope, message: Overdue) -> None:
         return
     outcome = rules.table.step(state.configuration, "overdue", state)
     if outcome.answer is Answer.GO:
-        draft.set(configuration=outcome.configuration)
+        state.configuration = outcome.configuration
         _conclude(rules.policy, draft, A2AState.TASK_STATE_FAILED, "overdue")
 
 
@@ -288,4 +288,4 @@ def _refuse_queue(draft: Draft) -> None:
         for queued in state.queue:
             forget = Perform("agent", ForgetRequest(queued.caller.key))
             draft.record(Kind.REFUSED, failure, {"message": queued.seq}, then=(forget,))
-        draft.set(queue=())
+        state.queue = ()

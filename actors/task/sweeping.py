@@ -25,7 +25,7 @@ def let_go(_: Rules, draft: Draft, __: Envelope, message: LetGo) -> None:
     """Ask the journal to forget this task; until it has, or has not, nobody else is heard."""
     state = draft.state
     if _untouched(state, message):
-        draft.set(leaving=True)
+        state.leaving = True
         draft.do(Tell(JOURNAL, Remove(task_ref(state.task), message.head)))
 
 
@@ -35,7 +35,7 @@ def removed(rules: Rules, draft: Draft, _: Envelope, answer: Answered) -> None:
     Where the journal could not say whether it has, there may be no log any more that this actor
     knows the end of: it goes, too, and the next one reads what there is.
     """
-    draft.set(leaving=False)
+    draft.state.leaving = False
     if answer.error is not None:
         draft.do(Stop(StorageUnavailable("the journal did not say whether the task is removed")))
     elif answer.result:
@@ -53,7 +53,7 @@ def shorten(_: Rules, draft: Draft, __: Envelope, message: Shorten) -> None:
     state = draft.state
     if _untouched(state, message):
         snapshot = Snapshot(state.seq, state.fold.pack())
-        draft.set(snapshot=state.seq)
+        state.snapshot = state.seq
         draft.do(
             Tell(JOURNAL, KeepSnapshot(state.task, snapshot)),
             Tell(JOURNAL, Compact(RETENTION, Place(state.task, state.seq))),

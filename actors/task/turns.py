@@ -38,12 +38,13 @@ def start_next(rules: Rules, draft: Draft, *, again: bool = False) -> None:
         return
     outcome = rules.table.step(state.configuration, "start", state)
     first, run = state.queue[0], state.run + 1
-    draft.set(configuration=outcome.configuration, running=first, queue=state.queue[1:], run=run)
+    state.configuration = outcome.configuration
+    state.running, state.queue, state.run = first, state.queue[1:], run
     facts: dict[str, Any] = {"run": run, **_messages(first)}
     if again:
         facts["again"] = 1
-    then = tuple(Perform("agent", ForgetRequest(each.caller.key)) for each in first.taken)
-    draft.record(Kind.STARTED, b"", facts, then, starts=first)
+    then = [Perform("agent", ForgetRequest(each.caller.key)) for each in first.taken]
+    draft.record(Kind.STARTED, b"", facts, tuple(then), starts=first)
 
 
 def interrupt(rules: Rules, draft: Draft) -> None:
@@ -65,7 +66,8 @@ def interrupt(rules: Rules, draft: Draft) -> None:
     leave(rules, draft, outcome)
     write_end(draft, CALLED_OFF, None)
     draft.caller = caller
-    draft.set(running=None, queue=(_together(state.running, *state.queue),))
+    state.queue = (_together(state.running, *state.queue),)
+    state.running = None
 
 
 def leave(rules: Rules, draft: Draft, outcome: Outcome) -> None:

@@ -289,8 +289,8 @@ MUTATIONS = (
     Mutation(
         invariants={17, 23},
         module="actors.task.turns",
-        old="running=first, queue=state.queue[1:], run=run)\n",
-        new="running=first, queue=state.queue, run=run)\n",
+        old=" = first, state.queue[1:], run\n",
+        new=" = first, state.queue, run\n",
         why="a message that runs stays in the queue",
         scenario=anything,
         seeds=400,

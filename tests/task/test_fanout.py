@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import pytest
 
-from actors.runtime import Envelope, Reply
+from actors.runtime import Envelope, Message, Reply
 from actors.runtime.journal.record import Record
 from actors.task import fanout
 from actors.task.fanout import LARGE, PAGE, RING, FanOutActor, Tail
 from actors.task.kept import Kept
-from actors.task.orders import Publish, Pull
+from actors.task.orders import Left, Publish, Pull
 from actors.task.record import Kind
 from tests.manual import Answer
 
@@ -72,12 +72,55 @@ def test_a_pull_stands_for_records_or_for_bytes() -> None:
     assert [page and page.stands for page in pages] == [False, False, False, True]
     state = Tail(0, None)
     actor = FanOutActor("t1", 0, None)
-    told = Answer()
-    actor.step(state, Envelope(Pull(1, 0, PAGE), told), 0)
+    answer = Answer()
+    told(actor, state, Pull(1, 0, PAGE), answer)
     for seq in range(1, 6):
-        step = actor.step(state, Envelope(Publish((record(seq, 50 * LARGE),))), 0)
-        for effect in step.effects:
-            assert isinstance(effect, Reply)
-            effect.to.resolve(effect.value)
-    assert [page.records[0].seq for page in told.values] == [1, 2, 3]
+        told(actor, state, Publish((record(seq, 50 * LARGE),)))
+    assert seqs(answer) == [[1], [2], [3]]
     assert not state.waiting
+
+
+def told(actor: FanOutActor, state: Tail, message: Message, to: Answer | None = None) -> None:
+    """Step it, and answer whom it answers."""
+    for effect in actor.step(state, Envelope(message, to), 0).effects:
+        assert isinstance(effect, Reply)
+        effect.to.resolve(effect.value)
+
+
+def seqs(answer: Answer) -> list[list[int]]:
+    return [[record.seq for record in page.records] for page in answer.values]
+
+
+def test_a_reader_that_has_left_is_told_nothing_more() -> None:
+    state, actor = Tail(0, None), FanOutActor("t1", 0, None)
+    gone, stays = Answer(), Answer()
+    told(actor, state, Pull(1, 0, PAGE), gone)
+    told(actor, state, Pull(2, 0, PAGE), stays)
+    told(actor, state, Left(1))
+    told(actor, state, Publish((record(1),)))
+    assert (seqs(gone), seqs(stays)) == ([], [[1]])
+    told(actor, state, Left(2))
+    assert not state.waiting
+
+
+def test_a_pull_takes_the_place_of_the_one_before() -> None:
+    """Whoever asks anew has given up what it asked for."""
+    state, actor = Tail(0, None), FanOutActor("t1", 0, None)
+    before, after = Answer(), Answer()
+    told(actor, state, Pull(1, 0, PAGE), before)
+    told(actor, state, Publish((record(1),)))
+    told(actor, state, Pull(1, 1, PAGE), after)
+    told(actor, state, Publish((record(2),)))
+    assert (seqs(before), seqs(after)) == ([[1]], [[2]])
+
+
+def test_what_is_there_already_counts_for_a_pull() -> None:
+    state, actor = Tail(0, None), FanOutActor("t1", 0, None)
+    one, two = Answer(), Answer()
+    told(actor, state, Publish((record(1),)))
+    told(actor, state, Pull(1, 0, 2), one)
+    told(actor, state, Pull(2, 0, 3), two)
+    for seq in (2, 3, 4):
+        told(actor, state, Publish((record(seq),)))
+    assert (seqs(one), seqs(two)) == ([[1], [2]], [[1], [2], [3]])
+    assert [page.stands for page in two.values] == [True, True, False]

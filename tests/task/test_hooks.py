@@ -658,7 +658,7 @@ class TestAsks:
         state = made.system.cells[task_ref(TASK)].state
         assert isinstance(state, TaskState)
         draft, late = Draft(state, 0, STATES), Answer()
-        draft.set(hooks=())
+        draft.state.hooks = ()
         asked = Envelope(Unconfigure("h1"), reply_to=late)
         unconfigure(Rules(Policy.sdk(), pushed=STATES), draft, asked, Unconfigure("h1"))
         assert draft.effects == [Tell(OUTBOX, Unhooked(TASK, "h1", state.seq), late)]
