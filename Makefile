@@ -24,7 +24,7 @@ check: $(READY) ## lint, formatting, types, architecture
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/pytest -q tests/test_layers.py
+	@$(BIN)/pytest -q tests/test_layers.py tests/test_maps.py
 
 w3c: $(READY) ## run the W3C's SCXML tests that need no scripting (downloads them)
 	@$(BIN)/python -m tests.w3c

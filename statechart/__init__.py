@@ -1,34 +1,35 @@
 """Statecharts as checked, compiled values. Pure Python: no asyncio, no I/O, no actors.
 
-Who imports whom, from the bottom up; nobody imports upwards:
+The map, each importing only those above it:
 
     errors     findings, unknown events and configurations
     actions    timeouts, timers, what speaks to the chart itself
-    model      states and rows: the words a chart is written in   imports actions
-    tree       the same, indexed by name                          imports model
-    selection  which rows answer an event: SCXML, four answers    imports model, tree
-    algorithm  what transitions do: SCXML's order                 imports model, tree
-    step       the compiled table: one look-up                    imports model
-    compiler   every step of every configuration, in advance      imports all of the above
-    check      the rules that make a chart sound                  imports all of the above
-    chart      Chart, which is checked when it is built           imports all of the above
-    machine    a chart at work: timers, postponed events          imports chart
-    handles    states being built                                 imports model
-    rule       rows being said                                    imports handles
-    builder    a chart written with handles, for type checkers    imports chart, rule
-    examples   a traffic light and an order                       imports chart
+    model      states and rows: the words a chart is written in
+    tree       the same, indexed by name
+    selection  which rows answer an event: SCXML, four answers
+    algorithm  what transitions do: SCXML's order
+    step       the compiled table: one look-up
+    compiler   every step of every configuration, in advance
+    check      the rules that make a chart sound
+    chart      Chart, which is checked when it is built
+    machine    a chart at work: timers, postponed events
+    handles    states being built
+    rule       rows being said
+    builder    a chart written with handles, for type checkers
+    examples   a traffic light and an order
 
-    diagram    Chart -> Mermaid, DOT, SVG, PlantUML, answers      imports chart
-    scxml      Chart <-> SCXML documents                          imports chart
-    library    Chart <-> `transitions`, the reference engine      imports chart
-    explore    everything reachable, with claims about it         imports machine, diagram
-    load       from an address or a file to a chart               imports chart, scxml
-    testing    strategies, paths, mutants, a pytest plugin        imports diagram, load
-    verdict    what an exploration found, told                    imports load
-    commands   draw, check, explore; `cli` parses what is asked   imports all
+    diagram    Chart -> Mermaid, DOT, SVG, PlantUML, answers
+    scxml      Chart <-> SCXML documents
+    library    Chart <-> `transitions`, the reference engine
+    explore    everything reachable, with claims about it
+    load       from an address or a file to a chart
+    testing    strategies, paths, mutants, a pytest plugin
+    verdict    what an exploration found, told
+    commands   draw, check, explore
+    cli        parses what is asked of them
 
 What stands below the gap is imported by those who want it, not from here, so that production loads
-neither `transitions` nor anything that draws.
+neither `transitions` nor anything that draws. Two methods of `Chart` load `library` when called.
 """
 
 from statechart.actions import Action, Actions, After, At, Quiet, Raise, Start, Stop, Time

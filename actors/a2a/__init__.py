@@ -4,30 +4,57 @@
 
 The map, each file importing only those above it:
 
-    errors.py     retryable refusals
-    limits.py     what a request, a task, an owner may have
-    requests.py   calls by key
-    sayable.py    what has a form in JSON
-    emission.py   what an event says                   queue.py       what an agent writes to
-    agent.py      AgentPort: awaits user code
-    hooks.py      WebhookPort: our own sender          webhook.py     or the user's
-                  (notifying.py, hook_client.py, hook_config.py, targets.py, pinned.py,
-                  threads.py, verdicts.py)
-    said.py       in JSON                              chunks.py      many artifact updates
-    sequenced.py  one event of a stream
-    answers.py    forms of answers                     listing.py     ListTasks
-    runtime.py    the core on a loop   (alone in knowing actors.storage)
-    declared.py   versions, extensions                 observed.py    operations, observed
-    once.py       one after another with the same key
-    entry.py      who asks, about which task           referring.py   which others it may see
-    configs.py    where webhooks are kept              streams.py     one reader's events
-    push.py       operations on webhooks
-    sending.py    operations that send                 reading.py     and that read
-    handler.py    RequestHandler
-    wire/         JSON-RPC and REST, SSE with ids      grpc_server.py gRPC
-    health.py     /healthz, /readyz, /metrics
-    serving.py    start and end of what is served
-    app.py        the whole server
+    what is asked of a server
+        errors.py       refusals worth trying again
+        limits.py       what a request, task, owner may have
+        declared.py     versions, extensions that a client speaks
+        validation.py   fields that the protocol requires
+        once.py         one key, one message at a time
+        requests.py     calls by key, which no journal keeps
+
+    the agent
+        sayable.py      what has a form in JSON
+        emission.py     what an event of an agent says
+        queue.py        the EventQueue that an agent writes to
+        agent.py        AgentPort: awaits user code
+
+    webhooks
+        threads.py      blocking calls, off the loop
+        targets.py      which addresses they may have
+        pinned.py       connections to checked addresses only
+        hook_config.py  what a configuration may say
+        verdicts.py     what a receiver's answer says
+        hook_client.py  one POST to a receiver
+        notifying.py    attempts as tasks of the loop
+        hooks.py        WebhookPort: our own sender
+        webhook.py      WebhookPort: the user's sender
+        removals.py     what the user's store has of removed tasks
+
+    answers
+        said.py         messages of the protocol in JSON
+        chunks.py       many artifact updates, parsed at once
+        sequenced.py    one event of a stream, its place
+        answers.py      what callers see of what was settled
+        listing.py      ListTasks: queries, pages, page tokens
+        streams.py      a stream that was let in
+
+    the operations
+        runtime.py      the core on a loop (alone in knowing actors.storage)
+        entry.py        who asks, about which task
+        referring.py    other tasks that a message refers to
+        configs.py      where configurations of webhooks are kept
+        observed.py     operations, measured and traced
+        push.py         those on webhooks
+        sending.py      those that send
+        reading.py      those that read
+        handler.py      RequestHandler: all of them
+
+    the server
+        grpc_server.py  gRPC
+        health.py       /healthz, /readyz, /metrics
+        wire/           JSON-RPC and REST, SSE with ids
+        serving.py      start and end of what is served
+        app.py          the whole of it
 """
 
 import actors.task  # noqa: F401 - first, since it says which extra is missing

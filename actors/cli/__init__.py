@@ -2,20 +2,45 @@
 
 The map, each file importing only those above it:
 
-    failure.py   an end with one line on stderr
-    words.py     what options take
-    show.py      events as people read them
-    sse.py       numbered streams over HTTP
-    reach.py     from a URL to a card, a client, an endpoint
-    load.py      MODULE:EXECUTOR and its card
-    serve.py     a server process       send.py   one message       tail.py   one task's stream
-    courses.py   what to simulate       summary.py   what was found
-    simulate.py  many runs
-    journals.py  which journal an operator means
-    tasks.py     what there is              replay.py  what happened   fork.py  and what if
-    sdk_rows.py  tasks of a2a-sdk's store   journal.py a whole journal
-    options.py   options of several commands
-    tasks_app.py, journal_app.py, app.py    options and help; import the rest when a command runs
+    what commands share
+        failure.py      an end with one line on stderr
+        words.py        words that options take, their defaults
+        options.py      options of several commands
+        webhooks.py     --allow-webhooks
+        show.py         events for people, and for machines
+        journals.py     which journal an operator means
+
+    a server
+        load.py         MODULE:EXECUTOR and its card
+        guard.py        bounds on connections
+        logs.py         the log, on stderr
+        serve.py        one agent in one process
+
+    a client
+        reach.py        from a URL to card, client, endpoint
+        send.py         one message
+        sse.py          numbered streams over HTTP
+        tail.py         one task's stream, resumed
+
+    a journal, without a server
+        tasks.py        what there is
+        replay.py       what happened to a task
+        fork.py         a new task from there
+        sdk_tables.py   rows of a2a-sdk's own stores
+        sdk_rows.py     the tasks in them
+        sdk_hooks.py    the webhooks in them
+        journal.py      check, export, import
+
+    the simulator
+        courses.py      what can be simulated
+        summary.py      found and told: a bar, a table, JSON
+        simulate.py     runs all that was asked for
+
+    options and help, which import the rest when a command runs
+        serve_app.py    `actors serve`
+        tasks_app.py    tasks in a journal
+        journal_app.py  `actors journal`
+        app.py          all commands
 
 The command line needs two extras that the library does not, so nothing of them is imported here.
 """

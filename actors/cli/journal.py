@@ -1,7 +1,8 @@
 """`actors journal check | export | import | import-sdk`: a whole journal, whatever keeps it.
 
 Neighbours: `journals.py` (which journal), `sdk_rows.py` and `sdk_hooks.py` (a2a-sdk's tables); what
-is done is done by `actors/storage` (`check.py`, `export.py`, `imports.py`, `adopt.py`).
+is done is done by `storage/check.py`, `storage/export.py`, `storage/imports.py` and
+`storage/adopt.py`.
 """
 
 from __future__ import annotations

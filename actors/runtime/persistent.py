@@ -6,18 +6,8 @@
 The journal is passed in: any that keeps `journal/port.py` (`actors.storage` has them). The log of
 the actor "order:1" is named "order/1".
 
-The map, each file importing only those above it:
-
-    shapes.py    declared types as plain data      (pure)
-    events.py    events in a log: codecs           (pure)
-    keys.py      which commands were carried out   (pure)
-    commands.py  PersistentActor: what one writes  (pure)
-    decided.py   what is known of one id           (pure)
-    entity.py    runs it upon its log              (pure)
-    recovery.py  revives what a crash left active  (pure)
-    naming.py    whose log is whose                (pure)
-    furnished.py puts these into a system
-    persistent.py  `open`: the system around       (asyncio)
+Neighbours: `commands.py` (what one writes), `entity.py` (runs it upon its log), `recovery.py`
+(revives what a crash left active), `furnished.py` (puts these into a system).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Its webhooks come after the Task, so they hear of what follows and of nothing again: of the failure
 of a task whose process is gone, once a server runs, and of whatever becomes of the others.
 
-Neighbours: `actors/cli/sdk_rows.py`, `sdk_hooks.py` (read a2a-sdk's own tables), `history.py`.
+Neighbours: `cli/sdk_rows.py`, `cli/sdk_hooks.py` (read a2a-sdk's own tables), `history.py`.
 """
 
 from __future__ import annotations

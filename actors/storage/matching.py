@@ -1,6 +1,6 @@
 """What a query selects and what is surplus, in plain words; for journals without SQL.
 
-Neighbours: `memory.py` (asks), `conformance.py` (holds SQL to the same).
+Neighbours: `memory.py` (asks), `conformance/` (holds SQL to the same).
 """
 
 from __future__ import annotations

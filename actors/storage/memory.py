@@ -3,7 +3,7 @@
 It stores encoded frames, not records, so that whatever the codec cannot keep shows up here too.
 The contents belong to the object: `close` and `open` again, also on another loop, keep them.
 
-Neighbours: `codec.py`, `fencing.py`, `matching.py` (listings), `conformance.py` (what to keep).
+Neighbours: `codec.py`, `fencing.py`, `matching.py` (listings), `conformance/` (what to keep).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 It decides nothing. `send`, `cancel`, `view`, `listing` and `read` are asks with a caller; a live
 task answers from its actor, a parked one is read from the journal without waking it.
 
-Neighbours: `actor.py`, `journal.py`, `fanout.py`, `runner.py` (the actors), `a2a/handler.py`.
+Neighbours: `actor.py`, `fanout.py`, `runner.py` (actors), `a2a/handler.py`.
 """
 
 from __future__ import annotations

@@ -2,14 +2,14 @@
 
 The first record that a life of a task's actor writes is signed: its fact `by` names the
 incarnation of the core (`Rules`). When the acknowledgement of an append is lost, what stands in its
-place in the log tells whether it was stored (`doubt.py` of the journal), so no two writers may ever
-make appends that are equal. Nothing else in them is sure to differ: two servers that claim the same
-epoch of a task in the same millisecond write the same; so do two that revive a parked task, which
-claims no epoch, upon one request that a proxy has sent to both (message ids are minted by clients);
-so do two that accept it as a new task, if the id generator of their user repeats itself. Later
-records of a life need no signature: they stand upon its first, and when that was fenced the whole
-life is void. Nor does a life need a name of its own: two lives in one core never write at once,
-and what the earlier one decided was shown to nobody.
+place in the log tells whether it was stored (`runtime/journal/doubt.py`), so no two writers may
+ever make appends that are equal. Nothing else in them is sure to differ: two servers that claim the
+same epoch of a task in the same millisecond write the same; so do two that revive a parked task,
+which claims no epoch, upon one request that a proxy has sent to both (message ids are minted by
+clients); so do two that accept it as a new task, if the id generator of their user repeats itself.
+Later records of a life need no signature: they stand upon its first, and when that was fenced the
+whole life is void. Nor does a life need a name of its own: two lives in one core never write at
+once, and what the earlier one decided was shown to nobody.
 
 Neighbours: `state.py` (what is changed), `decide.py` (begins and finishes drafts).
 """

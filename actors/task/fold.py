@@ -5,7 +5,7 @@ that grows with the log, and no event ever copies it. `fold_pure` stands beside 
 keep old versions; a property test holds the two equal.
 
 Neighbours: `record.py` (what is folded), `actor.py` (owns the committed fold of a live task),
-`journal.py` (folds what it reads for parked tasks).
+`views.py` (folds what the journal has of parked tasks).
 """
 
 from __future__ import annotations

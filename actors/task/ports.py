@@ -1,6 +1,6 @@
 """The ports of the task core: what it needs of the outside world, as Protocols.
 
-Neighbours: `record.py` (what a journal stores), `journal.py` and `runner.py` (the actors that talk
+Neighbours: `record.py` (what a journal stores), `runner.py` and `outbox.py` (the actors that talk
 to these ports), `actors/storage` and `actors/a2a` (the real ones), `actors/simulation` (seeded).
 """
 

@@ -1,6 +1,6 @@
 """Reads, folded into what those who asked are shown.
 
-Neighbours: `journal.py` (answers with these), `revive.py` (folds).
+Neighbours: `core.py` (has the journal answer with these), `revive.py` (folds).
 """
 
 from __future__ import annotations

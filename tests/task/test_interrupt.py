@@ -1,4 +1,4 @@
-"""A message that calls a run off: one run for both, one outcome each (A2, R23; `turns.py`)."""
+"""A message that calls a run off: one run for both, one outcome each (A2, R23; `task/turns.py`)."""
 
 from __future__ import annotations
 

@@ -12,13 +12,17 @@ SDK's dispatchers, which also say what is wrong with it.
 
 The map, each file importing only those above it:
 
-    bodies.py    a request is handed on once its body is here
-    callers.py   who calls         params.py   parameters out of JSON
+    readable.py  bodies that no reader of JSON understands
+    bodies.py    a request whose whole body is here
+    discreet.py  what is logged of unreadable requests
+    callers.py   who calls
+    params.py    parameters out of JSON
     methods.py   what each method answers, in JSON
     answer.py    an answer that is complete
-    silence.py   comments while a stream has nothing to say
+    silence.py   comments while a stream says nothing
     frames.py    streams as server-sent events, errors, headers
-    rest.py      REST          jsonrpc.py  JSON-RPC
+    rest.py      the REST routes
+    jsonrpc.py   the JSON-RPC route
 
 Neighbours: `handler.py` (the operations), `limits.py`, `app.py` (mounts the routes).
 """

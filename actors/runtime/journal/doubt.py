@@ -1,6 +1,6 @@
 """Doubt: an append that was fenced, and may yet be ours; what stands in its place decides.
 
-Neighbours: `lanes.py` (what is in doubt), `journal.py` (reads it back).
+Neighbours: `lanes.py` (what is in doubt), `actor.py` (reads it back).
 """
 
 from __future__ import annotations

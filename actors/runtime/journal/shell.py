@@ -2,7 +2,7 @@
 
 A port answers at once where it can; only when it cannot does this cost an asyncio task.
 
-Neighbours: `journal.py` (asks), `ports.py` (Journal).
+Neighbours: `actor.py` (asks), `port.py` (Journal).
 """
 
 from __future__ import annotations
