@@ -1,47 +1,48 @@
 """The Journal port for real, and one conformance suite for all journals.
 
-The map, by group:
+The map, each file importing only those above it:
 
     what every journal needs
         codec.py             a record <-> its frame (msgpack, CRC)
-        fencing.py           when a compare-and-append holds; appends and copies that are none
-        matching.py          listings and surplus of logs that lie in memory
+        stretches.py         what follows one another, as one row
+        fencing.py           when a compare-and-append holds
+        matching.py          listings and surplus without SQL
         memory.py            MemoryJournal: a dictionary
 
     SqliteJournal: one file, survives kill -9
-        sqlite.py            the journal
-        schema.py            the tables, and files of earlier releases
-        rows.py              the table for the rows of a projection
-        log.py               how logs lie in the file, and how one is read back
-        listing.py           many logs: listings, heads, places, surplus
-        entries.py           what is written, as plain data
-        logwriter.py         writes groups of appends
-        logkeeper.py         lets go of records and logs, takes logs over
-        filewriter.py        the transactions of both
+        rows.py              the table for a projection's rows
+        schema.py            the tables, and those of earlier releases
         database.py          connections, settings, errors
         lock.py              one journal for each file
-        checkpoints.py       brings the write-ahead log into the file, in a process of its own
-        writing.py           what the journal asks of whatever writes
-        remote.py            has a process write (durability "power")
-        link.py              the journal's end of that process
+        entries.py           what is written, as plain data
+        log.py               how logs lie in the file
+        listing.py           many logs: listings, heads, places, surplus
+        logwriter.py         writes groups of appends
+        logkeeper.py         lets go of records and logs
+        checkpoints.py       moves the write-ahead log into the file
+        filewriter.py        everything that writes, in transactions
+        writing.py           what the journal asks of a writer
         talk.py              what both ends say, as bytes
+        link.py              the journal's end of a writer process
+        remote.py            has a process write (durability "power")
         writer_process.py    the process
+        sqlite.py            the journal
 
     PostgresJournal: a schema of a database; import it from postgres.py, as it needs asyncpg
-        postgres.py          the journal
+        postgres_errors.py   its errors, without the password
+        postgres_text.py     text that the database would not take
         postgres_schema.py   the tables
         postgres_append.py   a group of appends as one call
         postgres_read.py     one log, and listings
         postgres_upkeep.py   heads, consumers, retention, copies
-        postgres_link.py     connections
         postgres_lock.py     one writer at a time
-        postgres_text.py     text that the database would not take
-        postgres_errors.py   its errors, without the password
+        postgres_link.py     connections
+        postgres.py          the journal
 
     ForeignJournal: a user's own a2a-sdk TaskStore as the only truth
-        foreign.py           the journal
         taskstore.py         what we ask of such a store
         remembered.py        what a process remembers beside it
+        foreign.py           the journal
 
     whole journals, for operators
         source.py            what is read: a journal, log by log
@@ -53,10 +54,10 @@ The map, by group:
         imports.py           and back
         history.py           a task as it was, and a new one from there
         adopt.py             Tasks of another store become logs
-        check.py             what is wrong with logs
-        check_sqlite.py      with a file
-        check_wal.py         with SQLite's own log
         findings.py          what a check tells
+        check.py             what is wrong with logs
+        check_wal.py         with SQLite's own log
+        check_sqlite.py      with a file
 
     for tests of journals
         samples.py           appends, projections, small helpers

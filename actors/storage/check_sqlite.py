@@ -17,7 +17,7 @@ from typing import Any, Final
 from actors.runtime.journal.errors import JournalCorrupt, StorageError, StorageUnavailable
 from actors.storage.check import check
 from actors.storage.check_wal import check_wal
-from actors.storage.codec import decode
+from actors.storage.codec import decoded
 from actors.storage.findings import Finding, Tally
 from actors.storage.log import STRIDE
 from actors.storage.rows import names_of
@@ -25,16 +25,17 @@ from actors.storage.sqlite_source import SqliteSource, read_only, wal_of
 
 Row = tuple[Any, ...]
 
-_RECORDS: Final = """SELECT r.id, r.seq, r.previous, r.frame, l.log, l.head, l.floor, p.log = r.log,
-    p.seq FROM records AS r LEFT JOIN logs AS l ON l.id = r.log
+_RECORDS: Final = """SELECT r.id, r.seq, r.held, r.previous, r.frame, l.log, l.head, l.floor,
+    p.log = r.log, p.seq FROM records AS r LEFT JOIN logs AS l ON l.id = r.log
     LEFT JOIN records AS p ON p.id = r.previous ORDER BY r.id"""
 _LOGS: Final = """SELECT l.log, l.head, l.floor, l.bytes, l.head_record, h.log = l.id, h.seq,
     coalesce(c.records, 0), coalesce(c.bytes, 0)
     FROM logs AS l LEFT JOIN records AS h ON h.id = l.head_record LEFT JOIN
-    (SELECT log, count(*) AS records, sum(length(frame)) AS bytes FROM records GROUP BY log) AS c
+    (SELECT log, sum(held) AS records, sum(length(frame)) AS bytes FROM records GROUP BY log) AS c
     ON c.log = l.id ORDER BY l.log"""
-_MARKS: Final = """SELECT l.log, l.floor, l.head, m.log, m.seq, m.record, r.log = m.log, r.seq
-    FROM marks AS m LEFT JOIN logs AS l ON l.id = m.log LEFT JOIN records AS r ON r.id = m.record"""
+_MARKS: Final = """SELECT l.log, l.floor, l.head, m.log, m.seq, m.record, r.log = m.log, r.seq,
+    r.held FROM marks AS m LEFT JOIN logs AS l ON l.id = m.log
+    LEFT JOIN records AS r ON r.id = m.record"""
 _MISSING: Final = f"""SELECT l.log, l.head / {STRIDE} - l.floor / {STRIDE}, coalesce(m.marks, 0)
     FROM logs AS l LEFT JOIN (SELECT log, count(*) AS marks FROM marks GROUP BY log) AS m
     ON m.log = l.id WHERE l.head / {STRIDE} - l.floor / {STRIDE} != coalesce(m.marks, 0)"""  # noqa: S608 - a constant
@@ -45,7 +46,7 @@ _ASTRAY: Final = {
 }
 _TYPES: Final = {
     "logs": "log text, head epoch head_record active floor bytes integer",
-    "records": "log seq previous integer, frame blob",
+    "records": "log seq previous held integer, frame blob",
     "snapshots": "seq crc integer, payload blob",
     "keys": "key text, log seq integer",
     "consumers": "consumer log text, seq integer",
@@ -139,25 +140,30 @@ def _logs(db: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _records(db: sqlite3.Connection) -> Iterator[Finding]:
-    """Frames, and the links between them."""
-    for id_, seq, previous, frame, log, head, floor, same, before in db.execute(_RECORDS):
+    """Frames, and the links between the rows that they stand in."""
+    for id_, last, held, previous, frames, log, head, floor, same, before in db.execute(_RECORDS):
         if type(log) is not str:
-            yield Finding(f"record {seq} at rowid {id_} of no log", "a log that it is of")
+            yield Finding(f"record {last} at rowid {id_} of no log", "a log that it is of")
             continue
+        below = last - held
         try:
-            written = decode(frame, log).seq
+            written = [record.seq for record in decoded(frames, log)]
         except JournalCorrupt as error:
-            yield Finding(str(error), "the frame that was written", log, seq)
+            yield Finding(str(error), "the frame that was written", log, below + 1)
             continue
-        if seq != written:
-            yield Finding(f"the frame of record {written}", f"that of {seq}", log, seq)
-        if not floor < seq <= head:
-            yield Finding(f"a record {seq}", f"{floor + 1} to {head}", log, seq)
-        elif seq == 1 and previous:
-            yield Finding(f"a record before it at rowid {previous}", "none", log, seq)
-        elif seq > floor + 1 and not (same and before == seq - 1):
+        if len(written) != held:
+            yield Finding(f"{len(written)} frames", f"{held}, as their row says", log, last)
+        for due, seq in enumerate(written, below + 1):
+            if seq != due:
+                yield Finding(f"the frame of record {seq}", f"that of {due}", log, due)
+        if not floor <= below < last <= head:
+            found = f"a record {last}" if held == 1 else f"records {below + 1} to {last}"
+            yield Finding(found, f"{floor + 1} to {head}", log, last)
+        elif not below and previous:
+            yield Finding(f"a record before it at rowid {previous}", "none", log, below + 1)
+        elif below > floor and not (same and before == below):
             found = f"rowid {previous} as the record before it, which is {_what(same, before)}"
-            yield Finding(found, f"record {seq - 1} of this log", log, seq)
+            yield Finding(found, f"record {below} of this log", log, below + 1)
 
 
 def _what(same: int | None, before: int | None) -> str:
@@ -168,10 +174,10 @@ def _what(same: int | None, before: int | None) -> str:
 
 def _marks(db: sqlite3.Connection) -> Iterator[Finding]:
     """Marks that lead to something else, or are missing."""
-    for log, floor, head, id_, seq, record, same, found in db.execute(_MARKS):
+    for log, floor, head, id_, seq, record, same, found, held in db.execute(_MARKS):
         if log is None:
             yield Finding(f"a mark of log number {id_}, which is not there", "a log")
-        elif not floor < seq <= head or seq % STRIDE or not same or found != seq:
+        elif not floor < seq <= head or seq % STRIDE or not same or not found - held < seq <= found:
             text = f"a mark for record {seq} at rowid {record}, which is {_what(same, found)}"
             yield Finding(text, f"one for each {STRIDE}th record of it", log, seq)
     for log, due, count in db.execute(_MISSING):

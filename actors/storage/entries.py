@@ -1,7 +1,7 @@
 """What is written to a SQLite file: plain data, which can be sent to a process.
 
-Neighbours: `codec.py` (frames), `fencing.py` (what makes an append well-formed), `logwriter.py` and
-`logkeeper.py` (write it).
+Neighbours: `codec.py` (frames), `stretches.py` (rows of them), `fencing.py` (what makes an append
+well-formed), `logwriter.py` and `logkeeper.py` (write it).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from actors.runtime.journal.port import Append, Copy, Head, Snapshot
 from actors.runtime.journal.projection import Projection, Row
-from actors.storage.codec import encoded
 from actors.storage.fencing import check, check_copy, claims
+from actors.storage.stretches import Stretch, stretches
 
 Values = tuple[Any, ...]
 """A row, as columns."""
@@ -27,7 +27,7 @@ class Entry(NamedTuple):
     epoch: int
     expected: int
     claims: bool
-    frames: Sequence[bytes]
+    stretches: Sequence[Stretch]
     active: bool
     row: NamedRow | None
     keys: Sequence[str]
@@ -38,7 +38,7 @@ class Whole(NamedTuple):
     """All of one log."""
 
     head: Head
-    frames: Sequence[bytes]
+    stretches: Sequence[Stretch]
     """Of every record after the floor."""
     row: NamedRow | None
     snapshot: Snapshot | None
@@ -56,9 +56,9 @@ def entries(group: Sequence[Append], known: Mapping[str, Projection]) -> list[En
     for append in group:
         check(append, projections)
         log, epoch, expected, records, _, active, row, _, keys, consumers = append
-        frames, beside = encoded(records, log), None if row is None else named(row, known)
+        rows, beside = stretches(records, log), None if row is None else named(row, known)
         made.append(
-            Entry(log, epoch, expected, claims(append), frames, active, beside, keys, consumers)
+            Entry(log, epoch, expected, claims(append), rows, active, beside, keys, consumers)
         )
     return made
 
@@ -70,9 +70,9 @@ def whole(copy: Copy, known: Mapping[str, Projection]) -> Whole:
         ValueError, TypeError: as `fencing.check_copy` and `codec.encoded`.
     """
     check_copy(copy, known.values())
-    frames = encoded(copy.records, copy.head.log)
+    rows = stretches(copy.records, copy.head.log)
     row = None if copy.row is None else named(copy.row, known)
-    return Whole(copy.head, frames, row, copy.snapshot, copy.keys, copy.consumers)
+    return Whole(copy.head, rows, row, copy.snapshot, copy.keys, copy.consumers)
 
 
 def named(row: Row, known: Mapping[str, Projection]) -> NamedRow:

@@ -2,13 +2,15 @@
 
 Records of all logs go to the end of one rowid table, in the order of their appends: nothing is
 inserted in the middle of anything, so the speed does not depend on how many logs are written to at
-once. There is no index by log. Instead each record names the one before it in its log, the log's
-row names the last one, and `marks` names every 64th. A page after some cursor is found by one look
-into `marks` and at most 63 steps beyond its end, and costs O(records read + log n). The record
-after `floor` names one that is gone; nothing walks there.
+once. Those of one append are one row, a stretch (or few): `seq` is its last record's, `held` says
+how many it holds, so that one record alone lies as it always did. There is no index by log. Instead
+each row names the one before it in its log, the log's row names the last one, and `marks` names
+that of every 64th record. A page after some cursor is found by one look into `marks` and at most 63
+steps beyond its end, and costs O(records read + log n). The row after `floor` names one that is
+gone; nothing walks there.
 
-Neighbours: `schema.py` (the tables), `rows.py` (the row beside a log), `listing.py` (many logs),
-`sqlite.py` (wraps the errors).
+Neighbours: `schema.py` (the tables), `stretches.py` (what a row holds), `rows.py` (the row beside a
+log), `listing.py` (many logs), `sqlite.py` (wraps the errors).
 """
 
 from __future__ import annotations
@@ -21,32 +23,35 @@ from actors.runtime.journal.errors import JournalCorrupt
 from actors.runtime.journal.port import Head, Place, Snapshot, Stored
 from actors.runtime.journal.projection import Row
 from actors.runtime.journal.record import Record
-from actors.storage.codec import checksum, decode
+from actors.storage.codec import checksum, decoded
 from actors.storage.rows import Table, row_of
+from actors.storage.stretches import within
 
 STRIDE: Final = 64
-"""Every record whose number this divides is in `marks`."""
+"""The row of each record whose number this divides is in `marks`."""
 
 COLUMNS: Final = "l.id, l.head_record, l.log, l.head, l.epoch, l.active, l.floor"
 WIDTH: Final = 7
 """How many COLUMNS are."""
 _LOG: Final = f"SELECT {COLUMNS} FROM logs AS l WHERE log = ?"  # noqa: S608 - constants
 _KEY: Final = "SELECT l.log, k.seq FROM keys AS k JOIN logs AS l ON l.id = k.log WHERE k.key = ?"
-INSERT_RECORD: Final = "INSERT INTO records (id, log, seq, previous, frame) VALUES (?, ?, ?, ?, ?)"
+INSERT_RECORDS: Final = """INSERT INTO records (id, log, seq, previous, frame, held)
+    VALUES (?, ?, ?, ?, ?, ?)"""
 INSERT_MARK: Final = "INSERT INTO marks (log, seq, record) VALUES (?, ?, ?)"
 INSERT_KEY: Final = "INSERT INTO keys (key, log, seq) VALUES (?, ?, ?)"
 OPEN_CONSUMER: Final = """INSERT INTO consumers (consumer, log, seq) VALUES (?, ?, ?)
     ON CONFLICT DO NOTHING"""
-CHAIN: Final = """WITH RECURSIVE chain (id, seq, previous) AS (
-    SELECT id, seq, previous FROM records WHERE id = :start
+CHAIN: Final = """WITH RECURSIVE chain (id, seq, below, previous) AS (
+    SELECT id, seq, seq - held, previous FROM records WHERE id = :start
     UNION ALL
-    SELECT r.id, r.seq, r.previous FROM chain
-    JOIN records AS r ON r.id = chain.previous AND r.seq = chain.seq - 1
-    WHERE chain.seq > :after + 1 LIMIT :steps
+    SELECT r.id, r.seq, r.seq - r.held, r.previous FROM chain
+    JOIN records AS r ON r.id = chain.previous AND r.seq = chain.below AND r.seq < chain.seq
+    WHERE chain.below > :after LIMIT :steps
 )"""
-"""Records from `start` back to `after + 1`; each step leads to a lower number, or is the last."""
+"""Rows from `start` back to that of `after + 1`, each with the records after `below`; each step
+leads to a lower number, or is the last."""
 _FRAMES: Final = f"""{CHAIN} SELECT frame FROM chain JOIN records AS r ON r.id = chain.id
-    WHERE chain.seq <= :upto ORDER BY chain.seq"""  # noqa: S608 - constants
+    WHERE chain.below < :upto ORDER BY chain.seq"""  # noqa: S608 - constants
 
 
 class Found(NamedTuple):
@@ -54,7 +59,7 @@ class Found(NamedTuple):
 
     id: int
     last: int
-    """Rowid of the record at `head.seq`."""
+    """Rowid of the row whose last record is `head.seq`."""
     head: Head
 
     @classmethod
@@ -108,7 +113,7 @@ def read(db: sqlite3.Connection, tables: Collection[Table], found: Found) -> Sto
 
 
 def start(db: sqlite3.Connection, found: Found, upto: int) -> tuple[int, int]:
-    """The nearest record from `upto` on whose place is known: its number and rowid.
+    """The nearest record from `upto` on whose row is known: its number and the rowid.
 
     Raises:
         JournalCorrupt: the mark of it is not of the types that were written.
@@ -128,8 +133,14 @@ def start(db: sqlite3.Connection, found: Found, upto: int) -> tuple[int, int]:
     return seq, record
 
 
+def marks(id_: int, seq: int, held: int, place: int) -> list[tuple[int, int, int]]:
+    """The marks that a row in a log is due, by the number of the log, and its own place."""
+    first = (seq - held) // STRIDE * STRIDE + STRIDE
+    return [(id_, mark, place) for mark in range(first, seq + 1, STRIDE)]
+
+
 def records(db: sqlite3.Connection, found: Found, after: int, upto: int) -> tuple[Record, ...]:
-    """Records `after + 1` to `upto`, walked back from the nearest one whose place is known.
+    """Records `after + 1` to `upto`, walked back from the nearest one whose row is known.
 
     Raises:
         JournalCorrupt: they are not all there, or not as they were written.
@@ -138,19 +149,20 @@ def records(db: sqlite3.Connection, found: Found, after: int, upto: int) -> tupl
         return ()
     top, first = start(db, found, upto)
     values = {"start": first, "after": after, "upto": upto, "steps": top - after}
-    frames = db.execute(_FRAMES, values).fetchall()
-    log = found.head.log
-    read = tuple(decode(frame, log) for (frame,) in frames)
+    log, read = found.head.log, list[Record]()
+    for (frames,) in db.execute(_FRAMES, values):
+        read += decoded(frames, log)
+    wanted = within(read, after, upto)
     # Counted first: a damaged head may name more records than any memory holds.
-    if len(read) != upto - after or any(
-        record.seq != seq for seq, record in enumerate(read, after + 1)
+    if len(wanted) != upto - after or any(
+        record.seq != seq for seq, record in enumerate(wanted, after + 1)
     ):
         span = f"{read[0].seq} to {read[-1].seq}" if read else "none"
         raise JournalCorrupt(
             f"log {log!r} is broken: walking back from rowid {first} for records "
             f"{after + 1} to {upto} found {len(read)}, {span}"
         )
-    return read
+    return wanted
 
 
 def snapshot(db: sqlite3.Connection, found: Found) -> Snapshot | None:

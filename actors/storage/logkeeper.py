@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from itertools import chain, count
 from typing import Final
 
 from actors.runtime.journal.errors import JournalCorrupt
 from actors.runtime.journal.port import Head, Snapshot
 from actors.storage import log
-from actors.storage.codec import checksum
+from actors.storage.codec import checksum, decoded
 from actors.storage.entries import Whole
 from actors.storage.rows import Shape, cut
+from actors.storage.stretches import joined
 
 _SAVE_SNAPSHOT: Final = """INSERT INTO snapshots (log, seq, crc, payload)
     SELECT id, :seq, :crc, :payload FROM logs WHERE log = :log AND head >= :seq
@@ -28,10 +28,13 @@ _FINISH: Final = """DELETE FROM consumers WHERE consumer = :consumer AND log = :
 _ADVANCE: Final = """UPDATE consumers SET seq = :seq
     WHERE consumer = :consumer AND log = :log AND seq < :seq"""
 _UNFINISHED: Final = "SELECT min(seq) FROM consumers WHERE log = ?"
-_SIZE: Final = f"""{log.CHAIN} SELECT count(*), coalesce(sum(length(frame)), 0)
+_SIZE: Final = f"""{log.CHAIN} SELECT coalesce(sum(held), 0), coalesce(sum(length(frame)), 0)
     FROM chain JOIN records USING (id) WHERE chain.seq <= :upto"""  # noqa: S608 - constants
+_ACROSS: Final = f"""{log.CHAIN} SELECT id, chain.seq, frame FROM chain JOIN records USING (id)
+    WHERE chain.seq > :upto AND below < :upto"""  # noqa: S608 - constants
 _DELETE: Final = f"""{log.CHAIN} DELETE FROM records
     WHERE id IN (SELECT id FROM chain WHERE seq <= :upto)"""  # noqa: S608 - constants
+_KEEP: Final = "UPDATE records SET frame = ?, held = ? WHERE id = ?"
 _SHORTEN: Final = """UPDATE logs SET floor = :upto, bytes = bytes - :taken,
     head_record = CASE WHEN head = :upto THEN 0 ELSE head_record END WHERE id = :id"""
 _BEGIN: Final = """INSERT INTO logs (log, head, epoch, head_record, active, floor, bytes)
@@ -110,8 +113,8 @@ def restore(db: sqlite3.Connection, whole: Whole, shape: Shape | None) -> bool:
     if any(log.place_of(db, key) for key, _ in whole.keys):
         return False
     first: int = 1 + (db.execute("SELECT max(id) FROM records").fetchone()[0] or 0)
-    last = first + len(whole.frames) - 1 if whole.frames else 0
-    size = sum(map(len, whole.frames))
+    last = first + len(whole.stretches) - 1 if whole.stretches else 0
+    size = sum(len(frames) for _, frames in whole.stretches)
     cursor = db.execute(_BEGIN, (name, seq, epoch, last, active, floor, size))
     id_ = cursor.lastrowid
     if not cursor.rowcount or id_ is None:
@@ -119,7 +122,7 @@ def restore(db: sqlite3.Connection, whole: Whole, shape: Shape | None) -> bool:
     _write(db, id_, first, whole)
     if whole.row is not None and shape is not None:
         db.execute(shape.upsert, (id_, name, *whole.row[1]))
-        cut(db, (shape.table,), id_, whole=not whole.frames)
+        cut(db, (shape.table,), id_, whole=not whole.stretches)
     if whole.snapshot is not None:
         save_snapshot(db, name, whole.snapshot)
     db.executemany(log.INSERT_KEY, [(key, id_, at) for key, at in whole.keys])
@@ -129,17 +132,13 @@ def restore(db: sqlite3.Connection, whole: Whole, shape: Shape | None) -> bool:
 
 
 def _write(db: sqlite3.Connection, id_: int, first: int, whole: Whole) -> None:
-    """Write the records, from a rowid on, each linked to the one before, and their marks."""
-    numbered = list(enumerate(whole.frames, whole.head.floor + 1))
-    before = chain((0,), count(first))
-    rows = zip(count(first), before, numbered, strict=False)
-    db.executemany(
-        log.INSERT_RECORD,
-        ((record, id_, seq, previous, frame) for record, previous, (seq, frame) in rows),
-    )
-    places = zip(count(first), numbered, strict=False)
-    marks = [(id_, seq, record) for record, (seq, _) in places if seq % log.STRIDE == 0]
-    db.executemany(log.INSERT_MARK, marks)
+    """Write the records, from a rowid on, each row linked to the one before, and their marks."""
+    seq, previous = whole.head.floor, 0
+    for place, (held, frames) in enumerate(whole.stretches, first):
+        seq += held
+        db.execute(log.INSERT_RECORDS, (place, id_, seq, previous, frames, held))
+        db.executemany(log.INSERT_MARK, log.marks(id_, seq, held, place))
+        previous = place
 
 
 def _delete(db: sqlite3.Connection, found: log.Found, upto: int) -> tuple[int, int]:
@@ -150,6 +149,13 @@ def _delete(db: sqlite3.Connection, found: log.Found, upto: int) -> tuple[int, i
     top, start = log.start(db, found, upto)
     values = {"start": start, "after": floor, "upto": upto, "steps": top - floor}
     count, taken = db.execute(_SIZE, values).fetchone()
+    across = db.execute(_ACROSS, values).fetchone()
     db.execute(_DELETE, values)
     db.execute("DELETE FROM marks WHERE log = ? AND seq <= ?", (found.id, upto))
+    if across is not None:
+        id_, seq, frame = across
+        held = decoded(frame, found.head.log)
+        rest = joined(held[upto - seq :], found.head.log)
+        db.execute(_KEEP, (rest, seq - upto, id_))
+        count, taken = count + len(held) - (seq - upto), taken + len(frame) - len(rest)
     return count, taken

@@ -1,10 +1,10 @@
 """Writing to the logs of a SQLite file: one transaction's worth of rows.
 
 A group is judged in memory, by what is known of where its logs end, and then written table by
-table: one UPDATE for each log, one row for each record. Only one process writes, so the tips are
-cached, and a log that is not known and begins is taken for a new one, as is a key; but an append
-holds only if the UPDATE finds the log where the cache says, and nothing is in the way of what is
-new. Where that is not so, nothing of the group is true, and it is judged again by the file.
+table: one UPDATE for each log, one row for each stretch of records. Only one process writes, so the
+tips are cached, and a log that is not known and begins is taken for a new one, as is a key; but an
+append holds only if the UPDATE finds the log where the cache says, and nothing is in the way of
+what is new. Where that is not so, nothing of the group is true, and it is judged again by the file.
 
 Neighbours: `entries.py` (what is written), `log.py` (the layout, reading), `rows.py` (rows beside
 logs), `filewriter.py` (the transactions).
@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from itertools import chain, repeat
 from typing import Any, Final
 
 from actors.runtime.journal.port import Ack
 from actors.storage import log
 from actors.storage.entries import Entry, NamedRow
 from actors.storage.rows import Shape, cut
+from actors.storage.stretches import Stretch
 
 _TIPS: Final = 16_384
 """How many tips are cached of logs that are active; beyond that the cache starts anew."""
@@ -55,7 +55,7 @@ class Tip:
         """0 in the file means that the log is not in it."""
         self.epoch = epoch
         self.record = 0
-        """Rowid of the last record; 0 when there is none."""
+        """Rowid of the last row of records; 0 when there is none."""
         self.active = False
         self.row: NamedRow | None = None
         """Projection and row; None where that was not looked up."""
@@ -72,7 +72,7 @@ class Batch:
 
     def __init__(self) -> None:
         self.moved: list[Tip] = []
-        self.records: list[Iterable[_Values]] = []
+        self.records: list[_Values] = []
         self.marks: list[_Values] = []
         self.keys: dict[str, _Values] = {}
         self.consumers: list[_Values] = []
@@ -94,7 +94,7 @@ class LogWriter:
 
     @property
     def last(self) -> tuple[int, int]:
-        """Rowid of the record written last, and its number in its log."""
+        """Rowid of the row of records written last, and its last one's number in its log."""
         return self._next - 1, self._last
 
     def register(self, shape: Shape) -> None:
@@ -141,7 +141,7 @@ class LogWriter:
             return acks
         if not _move_heads(cursor, batch.moved) or not _claim_keys(cursor, batch.keys):
             return None
-        cursor.executemany(log.INSERT_RECORD, chain.from_iterable(batch.records))
+        cursor.executemany(log.INSERT_RECORDS, batch.records)
         if batch.marks:
             cursor.executemany(log.INSERT_MARK, batch.marks)
         if batch.consumers:
@@ -163,7 +163,7 @@ class LogWriter:
 
     def _judge(self, cursor: sqlite3.Cursor, batch: Batch, entry: Entry, sure: bool) -> bool:
         """Add an entry to the batch, if it holds."""
-        name, epoch, expected, claims, frames, active, row, keys, consumers = entry
+        name, epoch, expected, claims, stretches, active, row, keys, consumers = entry
         tip = self._tips.get(name)
         if tip is None or (not tip.added and not _holds(tip, expected, epoch, claims)):
             tip = _look_up(cursor, name) if expected or tip or sure else None
@@ -176,7 +176,7 @@ class LogWriter:
         if not tip.added:
             tip.was = (tip.head, tip.epoch, tip.active, tip.row)
             batch.moved.append(tip)
-        self._add(batch, tip, expected, frames)
+        self._add(batch, tip, expected, stretches)
         tip.epoch, tip.active = epoch, active
         if row is not None:
             tip.row = row
@@ -186,20 +186,18 @@ class LogWriter:
             batch.consumers.append((consumer, name, expected))
         return True
 
-    def _add(self, batch: Batch, tip: Tip, before: int, frames: Sequence[bytes]) -> None:
-        """Put records at the end of a log, each linked to the one before."""
-        first = self._next
-        after, seq = first + len(frames), before + len(frames)
-        places = range(first, after)
-        previous = chain((tip.record,), places)
-        batch.records.append(
-            zip(places, repeat(tip.id), range(before + 1, seq + 1), previous, frames)
-        )
-        for mark in range(before - before % log.STRIDE + log.STRIDE, seq + 1, log.STRIDE):
-            batch.marks.append((tip.id, mark, first + mark - before - 1))
+    def _add(self, batch: Batch, tip: Tip, seq: int, stretches: Sequence[Stretch]) -> None:
+        """Put records at the end of a log, which is `seq`; each row is linked to the one before."""
+        place, previous = self._next, tip.record
+        for held, frames in stretches:
+            seq += held
+            batch.records.append((place, tip.id, seq, previous, frames, held))
+            if seq % log.STRIDE < held:
+                batch.marks += log.marks(tip.id, seq, held, place)
+            tip.added += len(frames)
+            previous, place = place, place + 1
         tip.head = self._last = seq
-        tip.record, self._next = after - 1, after
-        tip.added += sum(map(len, frames))
+        tip.record, self._next = previous, place
 
     # -- writing
 

@@ -40,7 +40,6 @@ from actors.runtime.journal.port import (
 )
 from actors.runtime.journal.projection import Keep, Projection, Query
 from actors.runtime.journal.record import Record
-from actors.storage.codec import encoded
 from actors.storage.fencing import check_copy
 from actors.storage.matching import checked
 from actors.storage.postgres_append import Appender, check_consumers, check_name
@@ -50,6 +49,7 @@ from actors.storage.postgres_lock import LockedByAnother, Pen
 from actors.storage.postgres_read import Damaged, Found, Reader, head_of, records
 from actors.storage.postgres_schema import Connection, Layout
 from actors.storage.postgres_upkeep import Upkeeper
+from actors.storage.stretches import stretches
 
 T = TypeVar("T")
 
@@ -190,11 +190,11 @@ class PostgresJournal:
             StorageUnavailable: nothing was stored, or (the connection was lost) nobody knows.
             ValueError, TypeError, StorageError: as `fencing.check` and `codec.encoded`.
         """
-        frames = self._appender.frames(group)
+        rows = self._appender.rows(group)
         if not group:
             return []
         return await self._write(
-            "appending", lambda connection: self._appender.append(connection, group, frames)
+            "appending", lambda connection: self._appender.append(connection, group, rows)
         )
 
     async def save_snapshot(self, log: str, snapshot: Snapshot) -> None:
@@ -236,10 +236,10 @@ class PostgresJournal:
         check_copy(copy, self._layout.projections.values())
         check_name(copy.head.log)
         check_consumers(copy.head.log, dict(copy.consumers))
-        frames = encoded(copy.records, copy.head.log)
+        rows = stretches(copy.records, copy.head.log)
         return await self._write(
             "restoring a log",
-            lambda connection: self._upkeep.restore(connection, copy, frames),
+            lambda connection: self._upkeep.restore(connection, copy, rows),
         )
 
     # -- reading

@@ -16,10 +16,10 @@ from typing import Any, Final
 
 from actors.runtime.journal.port import Ack, Append
 from actors.runtime.journal.projection import Projection, Row
-from actors.storage.codec import encoded
 from actors.storage.fencing import check, claims
 from actors.storage.postgres_schema import Connection, Layout
 from actors.storage.postgres_text import MAX_CONSUMER, MAX_NAME, kept, kept_key, kept_row
+from actors.storage.stretches import Stretch, stretches
 
 _ROWS_KNOWN: Final = 16_384
 """How many logs' rows are remembered; beyond that it starts anew."""
@@ -28,7 +28,7 @@ _FUNCTION: Final = """
 CREATE FUNCTION pg_temp.append_group(
     names text[], slots int[], expected bigint[], epochs bigint[], claims boolean[],
     actives boolean[], counts int[], sizes bigint[], rowed boolean[],
-    frames bytea[], frame_of int[], frame_seqs bigint[],
+    frames bytea[], frame_of int[], frame_seqs bigint[], frame_counts int[],
     key_names text[], key_slots int[], key_ends int[],
     consumer_names text[], consumer_of int[]{parameters}
 ) RETURNS boolean[] LANGUAGE plpgsql AS $body$
@@ -92,9 +92,10 @@ BEGIN
             AS n (id, head, epoch, active, bytes, fresh)
         WHERE l.id = n.id AND NOT n.fresh AND n.bytes > 0;
     END IF;
-    INSERT INTO {schema}.records (id, seq, frame)
-    SELECT ids[slots[f.a]], f.seq, f.frame
-    FROM unnest(frame_of, frame_seqs, frames) AS f (a, seq, frame) WHERE stored[f.a];
+    INSERT INTO {schema}.records (id, seq, frame, held)
+    SELECT ids[slots[f.a]], f.seq, f.frame, f.held
+    FROM unnest(frame_of, frame_seqs, frames, frame_counts) AS f (a, seq, frame, held)
+    WHERE stored[f.a];
     IF keyed THEN
         INSERT INTO {schema}.keys (key, id, seq)
         SELECT key_names[key_slots[k]], ids[slots[a]], expected[a] + 1
@@ -128,7 +129,7 @@ _BOOLS, _INTS, _BIGINTS = "::text::boolean[]", "::text::int[]", "::text::bigint[
 _ARGUMENTS: Final = (
     *("", _INTS, _BIGINTS, _BIGINTS, _BOOLS),
     *(_BOOLS, _INTS, _BIGINTS, _BOOLS),
-    *("", _INTS, _BIGINTS),
+    *("", _INTS, _BIGINTS, _INTS),
     *("", _INTS, _INTS),
     *("", _INTS),
 )
@@ -166,8 +167,8 @@ class Appender:
         self.forget()
         self._call = call
 
-    def frames(self, group: Sequence[Append]) -> list[list[bytes]]:
-        """The frames of each append.
+    def rows(self, group: Sequence[Append]) -> list[list[Stretch]]:
+        """The rows of records of each append.
 
         Raises:
             ValueError, TypeError, StorageError: as `fencing.check` and `codec.encoded`; or the name
@@ -179,10 +180,10 @@ class Appender:
             if len(append.log) > MAX_NAME // 4:
                 check_name(append.log)
             check_consumers(append.log, append.consumers)
-        return [encoded(append.records, append.log) for append in group]
+        return [stretches(append.records, append.log) for append in group]
 
     async def append(
-        self, connection: Connection, group: Sequence[Append], frames: Sequence[Sequence[bytes]]
+        self, connection: Connection, group: Sequence[Append], rows: Sequence[Sequence[Stretch]]
     ) -> list[Ack]:
         """Store a group; `prepare` comes first wherever nobody knows what became of the one before.
 
@@ -191,7 +192,7 @@ class Appender:
         """
         call = _Call([[] for _ in self._layout.projections])
         places = {each.row: n for n, each in enumerate(self._layout.projections.values())}
-        for append, given in zip(group, frames, strict=True):
+        for append, given in zip(group, rows, strict=True):
             call.add(append, given)
             row = append.row
             if row is not None and self._rows.get(append.log) != row:
@@ -228,27 +229,31 @@ class _Call:
     frames: list[bytes] = field(default_factory=list)
     frame_of: list[int] = field(default_factory=list)
     frame_seqs: list[int] = field(default_factory=list)
+    frame_counts: list[int] = field(default_factory=list)
     keys: dict[str, int] = field(default_factory=dict)
     key_slots: list[int] = field(default_factory=list)
     key_ends: list[int] = field(default_factory=list)
     consumers: list[str] = field(default_factory=list)
     consumer_of: list[int] = field(default_factory=list)
 
-    def add(self, append: Append, frames: Sequence[bytes]) -> None:
+    def add(self, append: Append, given: Sequence[Stretch]) -> None:
         """Put an append in."""
-        log, epoch, expected, _, _, active, row, _, keys, consumers = append
+        log, epoch, expected, records, _, active, row, _, keys, consumers = append
         self.slots.append(self.names.setdefault(kept(log), len(self.names) + 1))
         self.expected.append(expected)
         self.epochs.append(epoch)
         self.claims.append(claims(append))
         self.actives.append(active)
-        self.counts.append(len(frames))
-        self.sizes.append(sum(map(len, frames)))
+        self.counts.append(len(records))
+        self.sizes.append(sum(len(frames) for _, frames in given))
         self.rowed.append(row is not None)
         number = len(self.slots)
-        self.frames += frames
-        self.frame_of += [number] * len(frames)
-        self.frame_seqs += range(expected + 1, expected + len(frames) + 1)
+        for count, frames in given:
+            expected += count
+            self.frames.append(frames)
+            self.frame_of.append(number)
+            self.frame_seqs.append(expected)
+            self.frame_counts.append(count)
         for key in dict.fromkeys(keys) if keys else ():
             slot = self.keys.setdefault(kept_key(key), len(self.keys) + 1)
             self.key_slots.append(slot)
@@ -263,6 +268,7 @@ class _Call:
             *(list(self.names), _text(self.slots), _text(self.expected), _text(self.epochs)),
             *(_text(self.claims), _text(self.actives), _text(self.counts), _text(self.sizes)),
             *(_text(self.rowed), self.frames, _text(self.frame_of), _text(self.frame_seqs)),
+            _text(self.frame_counts),
             *(list(self.keys), _text(self.key_slots), _text(self.key_ends)),
             *(self.consumers, _text(self.consumer_of), *self.rows),
         )

@@ -14,19 +14,21 @@ from actors.runtime.journal.errors import JournalCorrupt
 from actors.runtime.journal.port import Head, Listing, Place, Snapshot, Stored
 from actors.runtime.journal.projection import Query, Row
 from actors.runtime.journal.record import Record
-from actors.storage.codec import checksum, decode
+from actors.storage.codec import checksum, decoded
 from actors.storage.postgres_schema import PREFIX, Connection, Layout, columns
 from actors.storage.postgres_text import kept, kept_key, kept_value, told, told_row
+from actors.storage.stretches import RECORDS, within
 
 Found: TypeAlias = tuple[Any, ...]
 """A row of `_columns`."""
 
 HEAD: Final = "l.log, l.head, l.epoch, l.active, l.floor"
 _SNAPSHOT: Final = "s.seq, s.crc, s.payload"
-_FIXED: Final = 9
+_SLICE: Final = "w.frames, w.last"
+_FIXED: Final = 10
 SLICE_BYTES: Final = 8 * 1024 * 1024
-SLICE_RECORDS: Final = 65_536
-"""What is read at a time of the frames of a log; what begins within it comes whole."""
+SLICE_ROWS: Final = 65_536
+"""What is read at a time of the rows of a log; what begins within it comes whole."""
 
 
 class Damaged(Exception):  # noqa: N818 - a state of a row
@@ -56,7 +58,7 @@ class Reader:
         if caller is not None:
             arguments += [kept(caller.owner), kept(caller.tenant)]
             allowed = f"AND {self._bears('owner', 3)} AND {self._bears('tenant', 4)}"
-        statement = f"SELECT {self._columns('$2')} {self._from('l')} WHERE l.log = $1 {allowed}"
+        statement = f"SELECT {self._columns()} {self._from('l', '$2')} WHERE l.log = $1 {allowed}"
         row = await connection.fetchrow(statement, *arguments)
         if row is None or not _is_cut(row, whole):
             return None if row is None else tuple(row)
@@ -66,32 +68,35 @@ class Reader:
 
     async def _completed(self, connection: Connection, row: Any, whole: bool) -> Found:
         """A row with all its frames."""
-        frames = await self._rest(connection, row[0], row[8] or [], _begun(row, whole), row[1])
-        return (*tuple(row)[:8], frames, *tuple(row)[_FIXED:])
+        head, last = row[1], row[9] or _begun(row, whole)
+        frames = await self._rest(connection, row[0], row[8] or [], last, head)
+        return (*tuple(row)[:8], frames, head, *tuple(row)[_FIXED:])
 
     async def _rest(
-        self, connection: Connection, stored_log: str, frames: list[bytes], after: int, upto: int
+        self, connection: Connection, stored_log: str, frames: list[bytes], last: int, upto: int
     ) -> list[bytes]:
-        """Add those that follow `frames`, which are those after `after`, up to `upto`."""
+        """Add those that follow `frames`, which end with record `last`, up to `upto`."""
         number = f"(SELECT id FROM {self._layout.table('logs')} WHERE log = $1)"  # noqa: S608 - a name that Layout has checked
-        statement = f"SELECT {self._frames(number, '$2::bigint', '$3::bigint')}"
-        while after + len(frames) < upto:
-            arguments = (stored_log, after + len(frames), upto)
-            found = await connection.fetchval(statement, *arguments)
-            if not found:
+        statement = f"SELECT {_SLICE} FROM {self._slice(number, '$2::bigint', '$3::bigint')}"  # noqa: S608 - as above
+        while last < upto:
+            found = await connection.fetchrow(statement, stored_log, last, upto)
+            if found is None or not found[0]:
                 break  # whoever decodes them says what is missing
-            frames.extend(found)
+            frames.extend(found[0])
+            last = found[1]
         return frames
 
-    def _frames(self, log: str, after: str, upto: str = "") -> str:
-        """One slice of the frames of a log, as an array: it must not grow with the log."""
-        beyond = f" AND f.seq <= {upto}" if upto else ""
+    def _slice(self, log: str, after: str, upto: str = "") -> str:
+        """One slice of the rows of a log: frames as an array, which must not grow with the log."""
+        # The first bound is one of the index, the second one leaves out what is not wanted.
+        beyond = f" AND f.seq < {upto} + {RECORDS} AND f.seq - f.held < {upto}" if upto else ""
         return (
-            "(SELECT array_agg(w.frame ORDER BY w.seq) FROM (SELECT g.seq, g.frame, "  # noqa: S608 - names that Layout has checked
+            "(SELECT array_agg(s.frame ORDER BY s.seq) AS frames, max(s.seq) AS last FROM "  # noqa: S608 - names that Layout has checked
+            "(SELECT g.seq, g.frame, "
             "sum(octet_length(g.frame)) OVER (ORDER BY g.seq) - octet_length(g.frame) AS begins "
             f"FROM (SELECT f.seq, f.frame FROM {self._layout.table('records')} AS f "
-            f"WHERE f.id = {log} AND f.seq > {after}{beyond} ORDER BY f.seq LIMIT {SLICE_RECORDS}) "
-            f"AS g) AS w WHERE w.begins < {SLICE_BYTES})"
+            f"WHERE f.id = {log} AND f.seq > {after}{beyond} ORDER BY f.seq LIMIT {SLICE_ROWS}) "
+            f"AS g) AS s WHERE s.begins < {SLICE_BYTES}) AS w"
         )
 
     def stored(self, found: Found, *, whole: bool = False) -> Stored:
@@ -102,7 +107,7 @@ class Reader:
             Damaged: its snapshot is not as it was written; never with `whole`.
         """
         head = head_of(found[:5])
-        seq, crc, payload, frames = found[5:_FIXED]
+        seq, crc, payload, frames, _ = found[5:_FIXED]
         snapshot = None
         if seq is not None and not whole:
             snapshot = Snapshot(seq, payload)
@@ -126,22 +131,25 @@ class Reader:
             start = end
         return None
 
-    def _columns(self, whole: str) -> str:
-        frames = self._frames("l.id", f"CASE WHEN {whole} THEN 0 ELSE coalesce(s.seq, 0) END")
+    def _columns(self) -> str:
         rows = "".join(
             f", r{number}.id0 IS NOT NULL, {columns(projection, f'r{number}')}"
             for number, projection in enumerate(self._layout.projections.values())
         )
-        return f"{HEAD}, {_SNAPSHOT}, {frames}{rows}"
+        return f"{HEAD}, {_SNAPSHOT}, {_SLICE}{rows}"
 
-    def _from(self, logs: str) -> str:
+    def _from(self, logs: str, whole: str) -> str:
         layout = self._layout
         source = f"{layout.table('logs')} AS l" if logs == "l" else logs
         joins = "".join(
             f" LEFT JOIN {layout.rows(projection)} AS r{number} ON r{number}.id0 = l.id"
             for number, projection in enumerate(layout.projections.values())
         )
-        return f"FROM {source} LEFT JOIN {layout.table('snapshots')} AS s ON s.id = l.id{joins}"
+        after = f"CASE WHEN {whole} THEN 0 ELSE coalesce(s.seq, 0) END"
+        return (
+            f"FROM {source} LEFT JOIN {layout.table('snapshots')} AS s ON s.id = l.id{joins} "
+            f"CROSS JOIN LATERAL {self._slice('l.id', after)}"
+        )
 
     def _bears(self, column: str, argument: int) -> str:
         rows = ", ".join(f"r{number}.{column}" for number in range(len(self._layout.projections)))
@@ -154,19 +162,20 @@ class Reader:
     ) -> tuple[int, int, list[bytes] | None] | None:
         """The floor and head of a log, and the frames after `after`."""
         statement = (
-            f"SELECT l.floor, l.head, {self._frames('l.id', '$2::bigint', '$3::bigint')} "  # noqa: S608 - names that Layout has checked
-            f"FROM {self._layout.table('logs')} AS l WHERE l.log = $1"
+            f"SELECT l.floor, l.head, {_SLICE} FROM {self._layout.table('logs')} AS l "  # noqa: S608 - names that Layout has checked
+            f"CROSS JOIN LATERAL {self._slice('l.id', '$2::bigint', '$3::bigint')} WHERE l.log = $1"
         )
         arguments = (kept(log), after, after + limit)
         row = await connection.fetchrow(statement, *arguments)
-        if row is None or after < row[0] or after + len(row[2] or ()) >= min(after + limit, row[1]):
+        if row is None or after < row[0] or (row[3] or after) >= min(after + limit, row[1]):
             return None if row is None else (row[0], row[1], row[2])
         async with _one_state(connection):
             row = await connection.fetchrow(statement, *arguments)
             if row is None:
                 return None
             upto = min(after + limit, row[1])
-            frames = await self._rest(connection, arguments[0], row[2] or [], after, upto)
+            last = row[3] or after
+            frames = await self._rest(connection, arguments[0], row[2] or [], last, upto)
             return row[0], row[1], frames
 
     async def find(self, connection: Connection, key: str) -> Place | None:
@@ -216,7 +225,7 @@ class Reader:
             f"WITH page AS MATERIALIZED (SELECT id0, row_number() OVER ({order}) AS place "  # noqa: S608 - names that Layout and Projection have checked
             f"{matching}{beyond} {order} LIMIT {given(query.size + 1)}) "
             f"SELECT t.total, p.* FROM (SELECT count(*) AS total {matching}) AS t LEFT JOIN "
-            f"(SELECT {self._columns('false')}, page.place {self._from(self._paged())}) AS p "
+            f"(SELECT {self._columns()}, page.place {self._from(self._paged(), 'false')}) AS p "
             "ON true ORDER BY p.place",
             *arguments,
         )
@@ -247,7 +256,7 @@ def _begun(row: Any, whole: bool) -> int:
 
 def _is_cut(row: Any, whole: bool) -> bool:
     """Whether frames are missing in a row, which may be in the next slice."""
-    return _begun(row, whole) + len(row[8] or ()) < int(row[1])
+    return (row[9] or _begun(row, whole)) < int(row[1])
 
 
 def records(log: str, frames: list[bytes] | None, after: int, upto: int) -> tuple[Record, ...]:
@@ -256,7 +265,8 @@ def records(log: str, frames: list[bytes] | None, after: int, upto: int) -> tupl
     Raises:
         JournalCorrupt: they are others, or not as they were written.
     """
-    read = tuple(decode(frame, log) for frame in frames or ())
+    every = [record for frame in frames or () for record in decoded(frame, log)]
+    read = within(every, after, upto)
     found = [record.seq for record in read]
     if found != list(range(after + 1, upto + 1)):
         raise JournalCorrupt(

@@ -1,5 +1,7 @@
 """The tables of a journal in PostgreSQL: names, creation, versions, and those of the rows.
 
+Since version 2 a row of `records` holds several, whose last one `seq` is.
+
 Text is ordered by its bytes (COLLATE "C"), as the port orders names. A name with a digit in it is
 never that of a projection or of its columns.
 
@@ -20,7 +22,7 @@ from actors.runtime.journal.projection import Projection, Row
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 PREFIX: Final = 64
 """Characters of owner and tenant in an index: both may be longer than an index can hold."""
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,47}")
@@ -43,6 +45,7 @@ CREATE TABLE records (
     id bigint NOT NULL,
     seq bigint NOT NULL,
     frame bytea NOT NULL,
+    held int NOT NULL DEFAULT 1,
     PRIMARY KEY (id, seq)
 );
 CREATE TABLE snapshots (
@@ -65,6 +68,13 @@ CREATE TABLE consumers (
 ) WITH (fillfactor = 70);
 CREATE INDEX consumers_of_log ON consumers (log);
 """
+
+
+_MIGRATIONS: Final = {
+    1: """ALTER TABLE {schema}.records ADD COLUMN held int NOT NULL DEFAULT 1;
+        UPDATE {schema}.journal_version SET version = 2;""",
+}
+"""Version -> what makes it the next one."""
 
 
 class Layout:
@@ -183,11 +193,13 @@ async def _check_version(connection: Connection, layout: Layout, tables: set[str
     version = await connection.fetchval(
         f"SELECT max(version) FROM {layout.table('journal_version')}"  # noqa: S608 - Layout has checked the name
     )
-    if version != SCHEMA_VERSION:
+    if version not in range(1, SCHEMA_VERSION + 1):
         raise StorageError(
-            f"schema {layout.schema} has version {version}, this release knows {SCHEMA_VERSION}: "
-            "run the release that wrote it, or a newer one"
+            f"schema {layout.schema} has version {version}, this release knows 1 to "
+            f"{SCHEMA_VERSION}: run the release that wrote it, or a newer one"
         )
+    for older in range(version, SCHEMA_VERSION):
+        await connection.execute(_MIGRATIONS[older].format(schema=layout.schema))
 
 
 async def _create_rows(connection: Connection, layout: Layout, projection: Projection) -> None:

@@ -6,14 +6,16 @@ Neighbours: `postgres_schema.py` (the tables), `postgres_read.py`, `postgres.py`
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
 from actors.runtime.journal.port import Copy, Head, Left, Place, Snapshot
 from actors.runtime.journal.projection import Keep, Row
-from actors.storage.codec import checksum
+from actors.storage.codec import checksum, decoded
 from actors.storage.postgres_read import HEAD, head_of
 from actors.storage.postgres_schema import Connection, Layout
 from actors.storage.postgres_text import copied_key, kept, kept_row, told
+from actors.storage.stretches import RECORDS, Stretch, joined
 
 # ruff: noqa: S608 - every name put into a statement was checked by Layout or Projection
 
@@ -161,16 +163,36 @@ class Upkeeper:
             return True
         if seq is None or seq < upto or crc != _crc(log, Snapshot(seq, payload)):
             return False
+        last, rest, size = await self._across(connection, id_, log, upto)
         done = await connection.fetchval(
-            f"WITH gone AS (DELETE FROM {kept_records} WHERE id = $1 AND seq <= $2 AND NOT EXISTS "
-            f"(SELECT FROM {layout.table('consumers')} WHERE log = $3 AND seq < $2) "
+            f"WITH free AS (SELECT true AS it WHERE NOT EXISTS (SELECT FROM "
+            f"{layout.table('consumers')} WHERE log = $3 AND seq < $2)), "
+            f"gone AS (DELETE FROM {kept_records} USING free WHERE id = $1 AND seq <= $2 "
             "RETURNING octet_length(frame) AS size), "
-            "freed AS (SELECT sum(size) AS bytes FROM gone) "
+            f"cut AS (UPDATE {kept_records} SET frame = $5, held = seq - $2 FROM free "
+            "WHERE id = $1 AND seq = $4 RETURNING $6::bigint AS size), "
+            "freed AS (SELECT sum(size) AS bytes FROM (SELECT size FROM gone UNION ALL "
+            "SELECT size FROM cut) AS each) "
             f"UPDATE {logs} SET floor = $2, bytes = {logs}.bytes - freed.bytes FROM freed "
             "WHERE id = $1 AND freed.bytes IS NOT NULL RETURNING true",
-            *(id_, upto, kept(log)),
+            *(id_, upto, kept(log), last, rest, size),
         )
         return done is True
+
+    async def _across(
+        self, connection: Connection, id_: int, log: str, upto: int
+    ) -> tuple[int, bytes, int]:
+        """Number, frames to stay and bytes to go of the row that has `upto` and more, if any."""
+        found = await connection.fetchrow(
+            f"SELECT seq, frame FROM {self._layout.table('records')} WHERE id = $1 "
+            f"AND seq > $2 AND seq < $2 + {RECORDS} AND seq - held < $2",
+            *(id_, upto),
+        )
+        if found is None:
+            return 0, b"", 0
+        last, frame = found
+        rest = joined(decoded(frame, log)[upto - last :], log)
+        return last, rest, len(frame) - len(rest)
 
     async def remove(self, connection: Connection, head: Head) -> bool:
         """Let go of a log that is as `head` says, and at rest."""
@@ -191,7 +213,7 @@ class Upkeeper:
         )
         return done is True
 
-    async def restore(self, connection: Connection, copy: Copy, frames: Sequence[bytes]) -> bool:
+    async def restore(self, connection: Connection, copy: Copy, rows: Sequence[Stretch]) -> bool:
         """Take a log over, unless there is one of that name or one of its keys is taken.
 
         Raises:
@@ -200,6 +222,7 @@ class Upkeeper:
         head, snapshot = copy.head, copy.snapshot
         layout = self._layout
         beside, values = self._beside(head.log, copy.row)
+        counts, frames = [count for count, _ in rows], [frames for _, frames in rows]
         cached = (
             (snapshot.seq, _crc(head.log, snapshot), snapshot.payload) if snapshot else _NO_SNAPSHOT
         )
@@ -211,9 +234,9 @@ class Upkeeper:
             "FROM unnest($6::bytea[]) AS f "
             f"HAVING NOT EXISTS (SELECT FROM {layout.table('keys')} WHERE key = ANY ($7::text[])) "
             "ON CONFLICT DO NOTHING RETURNING id, log), "
-            f"written AS (INSERT INTO {layout.table('records')} (id, seq, frame) "
-            "SELECT new.id, $5::bigint + f.i, f.frame "
-            "FROM new, unnest($6::bytea[]) WITH ORDINALITY AS f (frame, i)), "
+            f"written AS (INSERT INTO {layout.table('records')} (id, seq, frame, held) "
+            "SELECT new.id, f.seq, f.frame, f.held "
+            "FROM new, unnest($6::bytea[], $14::bigint[], $15::int[]) AS f (frame, seq, held)), "
             f"keyed AS (INSERT INTO {layout.table('keys')} (key, id, seq) "
             "SELECT k.key, new.id, k.seq "
             "FROM new, unnest($7::text[], $8::bigint[]) AS k (key, seq)), "
@@ -226,7 +249,7 @@ class Upkeeper:
             *(kept(head.log), head.seq, head.epoch, head.active, head.floor, frames),
             *([copied_key(key) for key, _ in copy.keys], [seq for _, seq in copy.keys]),
             *([kept(name) for name, _ in copy.consumers], [seq for _, seq in copy.consumers]),
-            *(*cached, *values),
+            *(*cached, list(accumulate(counts, initial=head.floor))[1:], counts, *values),
         )
         return done is True
 
@@ -234,7 +257,7 @@ class Upkeeper:
         projection = self._layout.of_row(log, row)
         if projection is None or row is None:
             return "", ()
-        given = ", ".join(f"${number}" for number in range(14, 14 + len(row)))
+        given = ", ".join(f"${number}" for number in range(16, 16 + len(row)))
         table = self._layout.rows(projection)
         return f", listed AS (INSERT INTO {table} SELECT id, log, {given} FROM new)", kept_row(row)
 

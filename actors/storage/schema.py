@@ -2,7 +2,8 @@
 
 Version 1 knew tasks alone: what of a `tasks` row every log has is in `logs` since version 2, and
 the rest is the row of the projection "tasks". The records stayed where they are. Since version 3
-rows say whether their log has records left.
+rows say whether their log has records left. Since version 4 a row of `records` holds several, whose
+last one `seq` is.
 
 Neighbours: `database.py` (opens the file), `rows.py` (a table for each projection), `log.py` (why
 the records lie as they do).
@@ -16,7 +17,7 @@ from typing import Final
 
 from actors.storage.rows import names_of
 
-VERSION: Final = 3
+VERSION: Final = 4
 APPLICATION_ID: Final = 0x41325441
 """Marks the file as ours, so that nobody's own database is taken for an empty journal."""
 
@@ -26,7 +27,8 @@ CREATE TABLE records (
     log INTEGER NOT NULL,
     seq INTEGER NOT NULL,
     previous INTEGER NOT NULL,
-    frame BLOB NOT NULL
+    frame BLOB NOT NULL,
+    held INTEGER NOT NULL DEFAULT 1
 );
 CREATE TABLE marks (
     log INTEGER NOT NULL,
@@ -118,6 +120,7 @@ def _from_2(db: sqlite3.Connection) -> str:
 MIGRATIONS: Final[dict[int, Callable[[sqlite3.Connection], str]]] = {
     1: lambda _: _FROM_1,
     2: _from_2,
+    3: lambda _: "ALTER TABLE records ADD COLUMN held INTEGER NOT NULL DEFAULT 1;",
 }
 """Version of a file -> what makes it one of the next version."""
 

@@ -174,7 +174,7 @@ def test_what_cannot_be_forked(killed: Killed, tmp_path: Path) -> None:
 def test_a_damaged_task_is_said_in_one_line(tmp_path: Path) -> None:
     path = filled(tmp_path / "x.db")
     db = sqlite3.connect(path)
-    db.execute("UPDATE records SET frame = zeroblob(40) WHERE seq = 3")
+    db.execute("UPDATE records SET frame = zeroblob(40)")
     db.commit()
     db.close()
     done = call("replay", "task-0", "--database", str(path))

@@ -17,7 +17,8 @@ import msgpack
 
 from actors.runtime.journal.errors import JournalCorrupt
 from actors.runtime.journal.record import Fact, Record
-from actors.storage.codec import decode, encode
+from actors.storage.codec import decoded
+from actors.storage.stretches import joined
 
 GOLDEN: Final = Path(__file__).parent / "golden"
 GOLDEN_LOG: Final = "8c5c8d0e-task-é"
@@ -56,12 +57,20 @@ class Mutant(NamedTuple):
 
 
 def samples(seed: int, count: int = 60) -> list[Sample]:
-    """Golden frames of every format, and some of every shape in the present one."""
+    """Golden frames of every format, and some of every shape in the present ones."""
     rng = random.Random(f"{seed} samples")
     golden = [Sample(GOLDEN_LOG, path.read_bytes()) for path in sorted(GOLDEN.glob("*.frame"))]
     logs = ("", "t", "task-ü", "x" * 200)
-    made = [(rng.choice(logs), _record(rng)) for _ in range(count)]
-    return golden + [Sample(log, encode(record, log)) for log, record in made]
+    made = [(rng.choice(logs), _records(rng)) for _ in range(count)]
+    return golden + [Sample(log, joined(records, log)) for log, records in made]
+
+
+def _records(rng: random.Random) -> list[Record]:
+    """One, or some that follow one another."""
+    first = _record(rng)
+    more = [_record(rng) for _ in range(rng.choice((0, 0, 0, 1, 4)))]
+    following = enumerate(more, first.seq + 1)
+    return [first, *(each._replace(seq=seq, epoch=first.epoch) for seq, each in following)]
 
 
 def _record(rng: random.Random) -> Record:
@@ -214,15 +223,15 @@ def judged(mutant: Mutant, known: frozenset[Sample]) -> str:
         AssertionError: anything else; it says what.
     """
     try:
-        record = decode(mutant.frame, mutant.log)
+        records = decoded(mutant.frame, mutant.log)
     except JournalCorrupt as error:
         tells_shortly(error)
         return "refused"
-    assert well_formed(record), record
+    assert all(map(well_formed, records)), records
     if Sample(mutant.log, mutant.frame) in known:
         return "as written"
     assert mutant.resealed, f"accepted {mutant}"
-    assert decode(encode(record, mutant.log), mutant.log) == record
+    assert decoded(joined(records, mutant.log), mutant.log) == records
     fields = msgpack.unpackb(mutant.frame, strict_map_key=False)
     crc = int.from_bytes(mutant.frame[-4:], "big")
     assert fields[-1] == crc, f"the last field is {fields[-1]!r}, no CRC"

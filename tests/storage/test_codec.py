@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from actors.runtime.journal.errors import JournalCorrupt, StorageError
 from actors.runtime.journal.record import CLAIM, Record
 from actors.storage import codec
-from actors.storage.codec import FORMAT, MAX_KIND, UPCASTERS, decode, encode
+from actors.storage.codec import (
+    FORMAT,
+    MAX_KIND,
+    SEVERAL,
+    UPCASTERS,
+    decode,
+    decoded,
+    encode,
+    several,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 GOLDEN_LOG = "8c5c8d0e-task-é"
@@ -32,6 +41,14 @@ GOLDEN_RECORDS = {
     "v2-private": Record(3, 1, 0, 16, bytes(range(256))),
     "v2-21-is-no-claim": Record(4, 1, 9, 21, b"21"),
     "v2-last-kind": Record(5, 1, 9, MAX_KIND),
+}
+GOLDEN_SEVERAL = {
+    "v3-facts": [
+        Record(7, 2, 1_700_000_000_123, CLAIM, facts={"by": "é☠"}),
+        Record(8, 2, 0, 3, bytes(range(256))),
+        Record(9, 2, 2**50, MAX_KIND, b"", {"n": -1, "list": ["a", ""]}),
+    ],
+    "v3-no-facts": [Record(2**40 + n, 2**33, n, n, b"x" * n) for n in range(20)],
 }
 
 numbers = st.integers(1, 2**63 - 1)
@@ -56,6 +73,15 @@ def test_a_record_comes_back_as_it_was(record: Record, log: str) -> None:
     assert decode(encode(record, log), log) == record
 
 
+@given(records, st.lists(records, min_size=1, max_size=9), st.text(max_size=40))
+def test_several_records_come_back_as_they_were(
+    first: Record, more: list[Record], log: str
+) -> None:
+    seq = min(first.seq, 2**62)
+    given = [each._replace(seq=seq + n, epoch=1) for n, each in enumerate((first, *more))]
+    assert decoded(several(given, log), log) == given
+
+
 @given(records, st.text(max_size=40), st.data())
 def test_any_changed_byte_is_found(record: Record, log: str, data: st.DataObject) -> None:
     frame = bytearray(encode(record, log))
@@ -65,14 +91,18 @@ def test_any_changed_byte_is_found(record: Record, log: str, data: st.DataObject
         decode(bytes(frame), log)
 
 
-def test_every_flipped_bit_of_a_frame_is_found() -> None:
-    frame = encode(GOLDEN_RECORDS["v1-accepted"], "t")
+@pytest.mark.parametrize(
+    "frame",
+    [encode(GOLDEN_RECORDS["v1-accepted"], "t"), several(GOLDEN_SEVERAL["v3-facts"], "t")],
+    ids=["one", "several"],
+)
+def test_every_flipped_bit_of_a_frame_is_found(frame: bytes) -> None:
     for at in range(len(frame)):
         for bit in range(8):
             damaged = bytearray(frame)
             damaged[at] ^= 1 << bit
             with pytest.raises(JournalCorrupt):
-                decode(bytes(damaged), "t")
+                decoded(bytes(damaged), "t")
 
 
 @given(records, st.data())
@@ -103,7 +133,7 @@ def sealed(*fields: object) -> bytes:
 @pytest.mark.parametrize(
     ("fields", "found"),
     [
-        ((3, 1, 1, 1, 1, b"", {}), "format version 3"),
+        ((4, 1, 1, 1, 1, b"", {}), "format version 4"),
         ((0, 1, 1, 1, 1, b"", {}), "format version 0"),
         ((2, 0, 1, 1, 1, b"", {}), "epoch 0"),
         ((2, 1, 0, 1, 1, b"", {}), "seq 0"),
@@ -133,6 +163,22 @@ def sealed(*fields: object) -> bytes:
         ((2, 1, 1, 1, 1, b"", {"a": {}}), "fact 'a' ="),
         ((2, 1, 1, 1, 1, b"", {"a": msgpack.ExtType(5, b"x")}), "no msgpack"),
         ((2, 1, 1, 1, 1, b"", {"a": msgpack.Timestamp(1)}), "no msgpack"),
+        ((3, 1, 1, [1, 1], [1, 1], [b"", b""], []), "2 records"),
+        ((3, 1, "1", [1, 1], [1, 1], [b"", b""], []), "seq '1'"),
+        ((3, 1, 0, [1, 1], [1, 1], [b"", b""], []), "seq 0"),
+        ((3, 0, 1, [1, 1], [1, 1], [b"", b""], []), "epoch 0"),
+        ((3, 1, 1, 1, 1, b"", {}), r"lists of \[None, None, None, None\] items"),
+        ((3, 1, 1, [1], [1], [b""], [{}]), r"lists of \[1, 1, 1, 1\] items"),
+        ((3, 1, 1, [], [], [], []), r"lists of \[0, 0, 0, 0\] items"),
+        ((3, 1, 1, [1, 1], [1, 1], [b""], []), r"lists of \[2, 2, 1, 2\] items"),
+        ((3, 1, 1, [1, 1], [1, 1], [b"", b""], [{}]), r"lists of \[2, 2, 2, 1\] items"),
+        ((3, 1, 1, [1, 1], [1, 1], {0: b"", 1: b""}, []), "no msgpack"),
+        ((3, 1, 1, [1, 1], [1, 1], b"xx", []), r"lists of \[2, 2, None, 2\] items"),
+        ((3, 1, 1, [1, -1], [1, 1], [b"", b""], []), "at -1"),
+        ((3, 1, 1, [1, 1], [1, True], [b"", b""], []), "record kind True"),
+        ((3, 1, 1, [1, 1], [1, 1], [b"", ""], []), "a str as payload"),
+        ((3, 1, 1, [1, 1], [1, 1], [b"", b""], [{}, []]), "a list as facts"),
+        ((3, 1, 1, [1, 1], [1, 1], [b"", b""], [{}, {"a": None}]), "fact 'a' = None"),
         ((2, 1, 1, 1, b"", {}), "first byte 0x97"),
         ((2, 1, 1, 1, 1, b"", {}, 1), "first byte 0x99"),
     ],
@@ -186,6 +232,13 @@ def test_a_frame_of_each_format_version_is_readable_for_ever(name: str) -> None:
     assert decode(frame, GOLDEN_LOG) == GOLDEN_RECORDS[name]
 
 
+@pytest.mark.parametrize("name", GOLDEN_SEVERAL)
+def test_a_frame_of_several_is_written_and_read_for_ever(name: str) -> None:
+    frame = (GOLDEN / f"{name}.frame").read_bytes()
+    assert decoded(frame, GOLDEN_LOG) == GOLDEN_SEVERAL[name]
+    assert several(GOLDEN_SEVERAL[name], GOLDEN_LOG) == frame
+
+
 @pytest.mark.parametrize("name", [name for name in GOLDEN_RECORDS if name.startswith(f"v{FORMAT}")])
 def test_the_current_format_is_written_byte_for_byte(name: str) -> None:
     frame = (GOLDEN / f"{name}.frame").read_bytes()
@@ -193,10 +246,10 @@ def test_the_current_format_is_written_byte_for_byte(name: str) -> None:
 
 
 def test_every_file_is_golden_and_every_version_can_be_read() -> None:
-    assert {path.stem for path in GOLDEN.glob("*.frame")} == set(GOLDEN_RECORDS)
-    assert {name.split("-")[0] for name in GOLDEN_RECORDS} == {
-        f"v{n}" for n in (*UPCASTERS, FORMAT)
-    }
+    golden = GOLDEN_RECORDS.keys() | GOLDEN_SEVERAL.keys()
+    assert {path.stem for path in GOLDEN.glob("*.frame")} == golden
+    versions = {f"v{number}" for number in (*UPCASTERS, FORMAT, SEVERAL)}
+    assert {name.split("-")[0] for name in golden} == versions
 
 
 def test_every_kind_of_the_first_format_is_golden() -> None:
@@ -232,5 +285,15 @@ def test_a_kind_out_of_range_is_not_encoded(kind: int) -> None:
     ids=str,
 )
 def test_nothing_is_written_that_could_not_be_read(changes: dict[str, Any]) -> None:
+    wrong = Record(1, 1, 1, 3)._replace(**changes)
     with pytest.raises((TypeError, ValueError), match="expected"):
-        encode(Record(1, 1, 1, 3)._replace(**changes), "t")
+        encode(wrong, "t")
+    for pair in ((wrong, Record(2, 1, 1, 3)), (Record(0, 1, 1, 3), wrong)):
+        with pytest.raises((TypeError, ValueError), match="expected"):
+            several(pair, "t")
+
+
+@pytest.mark.parametrize("changes", [{"seq": 1}, {"seq": 3}, {"epoch": 2}])
+def test_only_records_that_follow_one_another_are_one_frame(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="are no one frame"):
+        several((Record(1, 1, 1, 3), Record(2, 1, 1, 3)._replace(**changes)), "t")

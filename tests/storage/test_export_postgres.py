@@ -80,8 +80,8 @@ async def test_a_journal_in_use_is_read_and_sound(dsn: str, schema: str) -> None
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        ("UPDATE records SET frame = set_byte(frame, 9, 1) WHERE seq = 7", "cannot be read"),
-        ("DELETE FROM records WHERE seq = 7", "is broken"),
+        ("UPDATE records SET frame = set_byte(frame, 9, 1) WHERE seq = 72", "cannot be read"),
+        ("DELETE FROM records WHERE seq = 72", "is broken"),
         ("UPDATE logs SET epoch = 2 WHERE log = 'of epochs'", "epoch 2 in the head, expected 3"),
         ("UPDATE snapshots SET crc = 1", "has the CRC 1"),
         ("UPDATE rows_tasks SET state = 3", "state 3 beside it"),

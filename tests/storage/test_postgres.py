@@ -1,9 +1,10 @@
 """PostgresJournal: its oracle, its text, its tables, damage, and what its errors say."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import accumulate
 from random import Random
 from typing import NamedTuple
 
@@ -27,11 +28,13 @@ from actors.storage.samples import (
     OWNER,
     VISITS,
     Item,
+    append_of,
     appending,
     bare,
     claiming,
     known,
     query,
+    record,
     records,
     row_of,
     visiting,
@@ -116,7 +119,7 @@ async def agree(journal: PostgresJournal, plans: list[list[Plan]]) -> None:
     for projection in (ITEMS, VISITS):
         asked = query(projection, size=2)
         assert await journal.list(asked) == oracle.list(asked)
-        keep = Keep(projection=projection, state=1, count=1, size=200, since=8)
+        keep = Keep(projection=projection, state=1, count=1, size=9_000, since=8)
         assert await journal.surplus(keep) == oracle.surplus(keep)
     for key in "klmnopqrstuvwxyz":
         assert await journal.find(key) == oracle.find(key)
@@ -328,12 +331,18 @@ async def test_a_damaged_snapshot_of_a_compacted_log_is_said(dsn: str, schema: s
         "DELETE FROM {}.records WHERE seq = 3",
         "UPDATE {}.records SET frame = set_byte(frame, 9, 77) WHERE seq = 2",
         "UPDATE {}.records SET seq = 4 WHERE seq = 2",
+        "UPDATE {}.records SET held = 1 WHERE seq = 3; DELETE FROM {}.records WHERE seq = 2",
+        "UPDATE {}.records SET frame = frame || frame WHERE seq = 2",
     ],
 )
-async def test_damaged_records_are_never_passed_on(dsn: str, schema: str, damage: str) -> None:
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (2, 1)])
+async def test_damaged_records_are_never_passed_on(
+    dsn: str, schema: str, damage: str, sizes: Sequence[int]
+) -> None:
     async with opened(dsn, schema) as journal:
-        await journal.append([appending("t", 0, 3)])
-        await execute(dsn, damage.format(schema))
+        for expected, size in zip(accumulate(sizes, initial=0), sizes, strict=False):
+            await journal.append([appending("t", expected, size)])
+        await execute(dsn, damage.replace("{}", schema))
         with pytest.raises(JournalCorrupt, match="'t'"):
             await journal.read("t")
         with pytest.raises(JournalCorrupt, match="'t'"):
@@ -346,9 +355,71 @@ async def test_damaged_records_are_never_passed_on(dsn: str, schema: str, damage
 async def test_a_newer_version_is_refused(dsn: str, schema: str) -> None:
     async with opened(dsn, schema):
         pass
-    await execute(dsn, f"UPDATE {schema}.journal_version SET version = 2")
-    with pytest.raises(StorageError, match="has version 2, this release knows 1: run the release"):
+    await execute(dsn, f"UPDATE {schema}.journal_version SET version = 3")
+    with pytest.raises(StorageError, match="has version 3, this release knows 1 to 2: run the rel"):
         await PostgresJournal(dsn, schema=schema).open(ITEMS)
+
+
+async def test_a_schema_of_version_1_goes_on_with_several_records_in_a_row(
+    dsn: str, schema: str
+) -> None:
+    async with opened(dsn, schema) as journal:
+        for seq in range(5):
+            await journal.append([appending("t", seq)])
+    await execute(
+        dsn,
+        f"ALTER TABLE {schema}.records DROP COLUMN held; "
+        f"UPDATE {schema}.journal_version SET version = 1",
+    )
+    async with opened(dsn, schema) as journal:
+        assert await journal.append([appending("t", 5, 5)]) == STORED
+        for after in range(10):
+            assert await journal.page("t", after, 3) == records(after, min(3, 10 - after))
+        await journal.save_snapshot("t", Snapshot(9, b"nine"))
+        assert await journal.compact("t", 7)
+        assert await journal.page("t", 7, 9) == records(7, 3)
+    async with opened(dsn, schema) as journal:
+        assert await journal.page("t", 8, 9) == records(8, 2)
+
+
+async def test_pages_begin_and_end_in_the_middle_of_rows(dsn: str, schema: str) -> None:
+    """Also once a prefix was let go of, and of a copy."""
+    async with opened(dsn, schema) as journal:
+        await journal.append([appending("t", 0, 50), appending("t", 50, 130)])
+        await journal.save_snapshot("t", Snapshot(180, b"all"))
+        for floor in (0, 20, 60, 179):
+            assert await journal.compact("t", floor)
+            await _adds_up(dsn, schema)
+            for after in range(floor, 180, 17):
+                for limit in (1, 64, 256):
+                    due = records(after, min(limit, 180 - after))
+                    assert await journal.page("t", after, limit) == due
+        tail = records(20, 160)
+        copy = Copy(Head("copy", 180, floor=20), None, Snapshot(180, b"all"), tail)
+        assert await journal.restore(copy)
+        for after in range(20, 180, 17):
+            assert await journal.page("copy", after, 256) == records(after, 180 - after)
+        assert await journal.append([appending("copy", 180, 3)]) == STORED
+        assert await journal.page("copy", 100, 256) == records(100, 83)
+    await _adds_up(dsn, schema)
+
+
+async def test_bytes_are_told_though_records_are_alike(dsn: str, schema: str) -> None:
+    async with opened(dsn, schema) as journal:
+        alike = [record(7)._replace(seq=seq) for seq in range(1, 9)]
+        for each in alike:
+            await journal.append([append_of("t", each.seq - 1, [each])])
+        await journal.save_snapshot("t", Snapshot(8, b"all"))
+        assert await journal.compact("t", 6)
+    await _adds_up(dsn, schema)
+
+
+async def _adds_up(dsn: str, schema: str) -> None:
+    """What the rows hold is what is told beside them."""
+    counted = f"SELECT sum(held), sum(octet_length(frame)) FROM {schema}.records"
+    told = f"SELECT sum(head - floor), sum(bytes) FROM {schema}.logs"
+    same = f"SELECT ROW(c.*) = ROW(t.*) FROM ({counted}) AS c, ({told}) AS t"
+    await execute(dsn, f"DO $$ BEGIN ASSERT ({same}); END $$")
 
 
 async def test_a_schema_of_something_else_is_refused(dsn: str, schema: str) -> None:

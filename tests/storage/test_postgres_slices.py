@@ -27,10 +27,12 @@ async def journal(
 ) -> AsyncIterator[PostgresJournal]:
     size, count = request.param
     monkeypatch.setattr(postgres_read, "SLICE_BYTES", size)
-    monkeypatch.setattr(postgres_read, "SLICE_RECORDS", count)
+    monkeypatch.setattr(postgres_read, "SLICE_ROWS", count)
     journal = PostgresJournal(dsn, schema=schema)
     await journal.open(ITEMS)
-    await journal.append([appending("a", 0, COUNT), appending("b", 0, 2), appending("c", 0, COUNT)])
+    await journal.append([appending("a", seq) for seq in range(COUNT)])
+    await journal.append([appending("c", seq, 4) for seq in range(0, COUNT, 4)])
+    await journal.append([appending("b", 0, 2)])
     yield journal
     await journal.close()
 

@@ -13,6 +13,7 @@ from actors.runtime.journal.errors import JournalCorrupt, StorageError
 from actors.runtime.journal.port import Ack, Head, Snapshot
 from actors.runtime.journal.projection import Keep, Projection
 from actors.storage import SqliteJournal, schema
+from actors.storage.codec import decoded
 from actors.storage.samples import (
     CALLER,
     CONTEXT,
@@ -24,6 +25,7 @@ from actors.storage.samples import (
     Visit,
     appending,
     bare,
+    claiming,
     query,
     record,
     records,
@@ -35,6 +37,9 @@ GOLDEN = Path(__file__).parent / "golden" / "schema-1.sqlite"
 
 GOLDEN_2 = GOLDEN.with_name("schema-2.sqlite")
 """Written by the code of schema version 2: logs of two projections, most of them compacted."""
+
+GOLDEN_3 = GOLDEN.with_name("schema-3.sqlite")
+"""Written by the code of schema version 3, each record as a row: one log claimed and compacted."""
 
 TASKS = Projection("tasks", Item, newest="status_at", listed="state")
 
@@ -149,6 +154,25 @@ def test_a_file_of_schema_2_knows_what_is_cut_off(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_a_file_of_schema_3_goes_on_with_several_records_in_a_row(tmp_path: Path) -> None:
+    journal = opened(Path(shutil.copy(GOLDEN_3, tmp_path / "tasks.db")), ITEMS)
+    assert journal.heads() == [Head("cut", 72, 2, active=True, floor=66), Head("long", 130)]
+    claim = claiming("cut", 70, 2).records
+    assert journal.append([appending("long", 130, 70), appending("cut", 72, 3, 2)]) == (
+        [Ack.STORED] * 2
+    )
+    for after in range(200):
+        assert journal.page("long", after, 256) == records(after, 200 - after)
+        assert journal.page("long", after, 3) == records(after, min(3, 200 - after))
+    assert journal.page("cut", 66, 99) == (*records(66, 4), *claim, *records(72, 3, epoch=2))
+    journal.save_snapshot("cut", Snapshot(74, b"later"))
+    assert journal.compact("cut", 74)
+    assert journal.page("cut", 74, 99) == records(74, 1, epoch=2)
+    rows = "SELECT seq, held FROM records WHERE seq > 128 OR log = 2 ORDER BY id"
+    assert journal._opened().execute(rows).fetchall() == [(129, 1), (130, 1), (200, 70), (75, 1)]
+    journal.close()
+
+
 def test_a_migrated_file_has_the_tables_of_a_new_one(old: Path, tmp_path: Path) -> None:
     def layout(path: Path) -> list[tuple[str, str, list[str]]]:
         journal = opened(path, TASKS)
@@ -243,8 +267,12 @@ def test_compaction_leaves_nothing_of_what_it_lets_go(path: Path) -> None:
     db = journal._opened()
     for floor in (60, 64, 130):
         assert journal.compact("t", floor)
-        seqs = [seq for (seq,) in db.execute("SELECT seq FROM records WHERE log = 1 ORDER BY seq")]
-        assert seqs == list(range(floor + 1, 201))
+        rows = db.execute("SELECT seq - held, seq, frame FROM records WHERE log = 1 ORDER BY id")
+        kept = [
+            (below, seq, [each.seq for each in decoded(frame, "t")]) for below, seq, frame in rows
+        ]
+        assert all(seqs == list(range(below + 1, seq + 1)) for below, seq, seqs in kept)
+        assert [seq for *_, seqs in kept for seq in seqs] == list(range(floor + 1, 201))
         marks = [seq for (seq,) in db.execute("SELECT seq FROM marks WHERE log = 1 ORDER BY seq")]
         assert marks == [seq for seq in (64, 128, 192) if seq > floor]
     journal.close()
@@ -274,12 +302,37 @@ def test_a_snapshot_that_stood_for_records_and_is_damaged_is_told(path: Path) ->
 
 def test_a_broken_log_is_not_compacted(path: Path) -> None:
     journal = opened(path, ITEMS)
-    journal.append([appending("t", 0, 20)])
+    journal.append([appending("t", seq) for seq in range(20)])
     journal.save_snapshot("t", Snapshot(15, b"x"))
     journal._opened().execute("DELETE FROM records WHERE seq = 5")
     with pytest.raises(JournalCorrupt, match=r"'t' is broken: it has 5 records between 0 and 10"):
         journal.compact("t", 10)
     assert journal.page("t", 5, 9) == records(5, 9)
+    journal.close()
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        ("UPDATE records SET held = 6 WHERE seq = 5", "it has 11 records between 0 and 10"),
+        ("UPDATE records SET held = 19 WHERE seq = 20", "it has 5 records between 0 and 10"),
+        (
+            "UPDATE records SET frame = substr(frame, 1, length(frame) - 1) WHERE seq = 20",
+            "of log 't' cannot be read",
+        ),
+    ],
+)
+def test_a_log_is_not_compacted_whose_rows_hold_what_they_do_not_say(
+    path: Path, damage: str, found: str
+) -> None:
+    journal = opened(path, ITEMS)
+    journal.append([appending("t", 0, 5), appending("t", 5, 15)])
+    journal.save_snapshot("t", Snapshot(15, b"x"))
+    journal._opened().execute(damage)
+    before = journal._opened().execute("SELECT * FROM records").fetchall()
+    with pytest.raises(JournalCorrupt, match=found):
+        journal.compact("t", 10)
+    assert journal._opened().execute("SELECT * FROM records").fetchall() == before
     journal.close()
 
 

@@ -97,7 +97,7 @@ Call = Callable[[Any], object]
 LIMITS: list[dict[str, Any]] = [
     {"since": 1_001, "compactable": True},
     {"count": 1},
-    {"size": 150},
+    {"size": 0},  # what several records take together is not the same in memory
     {"since": 1_001},
     {"count": 1, "compactable": True},
 ]
@@ -293,13 +293,17 @@ def test_an_append_writes_no_row_that_is_as_it_was(journal: SqliteJournal) -> No
 
 @pytest.mark.parametrize("size", [1, 2, 7, 63, 64, 65, 128, 200])
 def test_every_64th_record_is_marked(journal: SqliteJournal, size: int) -> None:
-    """However many come at a time; without marks a page would cost all that came after it."""
+    """However many a row holds; without marks a page would cost all that came after it."""
     for start in range(0, 2 * 128, size):
         assert journal.append([appending("a", start, size), appending("b", start, size)])
     count = -(-2 * 128 // size) * size
     found = db_of(journal).execute("SELECT log, seq, record FROM marks").fetchall()
+    rows = db_of(journal).execute("SELECT log, seq - held, seq, id FROM records").fetchall()
     assert sorted(found) == sorted(
-        db_of(journal).execute("SELECT log, seq, id FROM records WHERE seq % 64 = 0").fetchall()
+        (id_, seq, record)
+        for id_, below, upto, record in rows
+        for seq in range(below + 1, upto + 1)
+        if seq % 64 == 0
     )
     assert len(found) == 2 * (count // 64)
 
@@ -323,7 +327,7 @@ def test_a_newer_schema_is_refused(path: Path) -> None:
     journal.open(ITEMS)
     db_of(journal).execute(f"PRAGMA user_version = {schema.VERSION + 1}")
     journal.close()
-    with pytest.raises(StorageError, match="schema version 4, this release knows 1 to 3"):
+    with pytest.raises(StorageError, match="schema version 5, this release knows 1 to 4"):
         SqliteJournal(path).open()
 
 
@@ -367,7 +371,9 @@ def test_it_must_be_open(path: Path) -> None:
 
 
 def damaged(journal: SqliteJournal, statement: str, *values: object) -> None:
-    journal.append([appending("t", 0, 200), appending("u", 0, 3)])
+    """Damage a log of 200 rows, each of one record."""
+    journal.append([appending("t", seq) for seq in range(200)])
+    journal.append([appending("u", seq) for seq in range(3)])
     assert db_of(journal).execute(statement, values).rowcount > 0
 
 
