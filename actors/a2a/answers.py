@@ -11,7 +11,7 @@ Neighbours: `handler.py` (asks the core, hands out what this makes), `sequenced.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from a2a.types import Message, StreamResponse, Task, TaskState
 from a2a.utils.errors import TaskNotCancelableError, UnsupportedOperationError
@@ -21,7 +21,7 @@ from actors.runtime.journal.record import CLAIM, PRIVATE, Record
 from actors.task.fold import TERMINAL
 from actors.task.kept import Kept
 from actors.task.messages import Admitted, Settled, View
-from actors.task.orders import End, Page
+from actors.task.orders import Page
 from actors.task.policy import Policy
 from actors.task.reader import Reader
 from actors.task.record import CALLED_OFF, CANCEL_RAISED, Failure, Kind, messages_of
@@ -92,8 +92,8 @@ class Telling(ABC):
         self._failure: Failure | None = None
         """What ends it, behind the events that have been told."""
 
-    async def batch(self) -> Sequence[Sequenced]:
-        """Return the events that are there, once there is one; none when it is over.
+    def here(self) -> Sequence[Sequenced] | None:
+        """Return the events that are here; none when it is over. None: there will be `more`.
 
         Raises:
             A2AError: the message was refused after all (A2), or a run failed (A5 as error).
@@ -103,15 +103,20 @@ class Telling(ABC):
             self._admitted = self._admitted._replace(task=b"")  # it may be large
             if first:
                 return first
+        reader = self._reader
         while self._failure is None and not self._over:
-            page = await self._reader.next()
+            page = reader.here()
             if page is None:
-                return ()
+                return () if reader.ended else None
             if told := self._told(page):
                 return told
         if self._failure is not None:
             raise self._failure.exception()
         return ()
+
+    def more(self) -> Awaitable[object]:
+        """Return what is to be awaited before there can be more; it raises nothing."""
+        return self._reader.more()
 
     def _first(self) -> Sequence[Sequenced]:
         """The Task, if it comes first."""
@@ -131,12 +136,12 @@ class Subscription(Telling):
     def _told(self, page: Page) -> Sequence[Sequenced]:
         if page.snapshot is not None:
             return (_as_it_is(page.snapshot),) if page.snapshot.task else ()
-        kept = page.kept
-        if kept is None:
-            told, failure = self._of(page.records, None)
-        else:
-            told, failure = kept.of_page(page.records, lambda records: self._of(records, kept))
-        self._failure = failure or _late(page.end)
+        kept, records = page.kept, page.records
+        told, self._failure = (
+            self._of(records, None) if kept is None else kept.of_page(records, self._of)
+        )
+        if page.end is not None and self._failure is None:
+            self._failure = page.end.failure
         return told
 
     def _of(
@@ -185,8 +190,8 @@ class SendStream(Telling):
                 return told
         if page.snapshot is not None and page.snapshot.task:
             told.append(self._shown(page.snapshot))
-        if not self._over:
-            self._failure = _late(page.end)
+        if not self._over and page.end is not None:
+            self._failure = page.end.failure
         return told
 
     def _hear(self, record: Record) -> None:
@@ -227,11 +232,6 @@ def _failure(policy: Policy, record: Record, message: int) -> Failure | None:
     # Where no Task says it, an error must.
     told = policy.raised == "error" or not record.number("final")
     return Failure.unpack(record.payload) if told else None
-
-
-def _late(end: End | None) -> Failure | None:
-    """Return what went wrong with the run after its terminal record, if anything did."""
-    return None if end is None else end.failure
 
 
 def _own(record: Record, admitted: Admitted) -> bool:

@@ -67,11 +67,17 @@ class Reading:
         stream = await self.subscribed(params, context)
         del params, context  # it may be open for hours, and wants neither any more
         with closing(stream):
-            while batch := await stream.batch():
+            while True:
+                batch = stream.here()
+                if batch is None:  # not by way of `batch`, a coroutine more for each that waits
+                    await stream.more()
+                    continue
+                if not batch:
+                    return
                 events = plain(batch)
                 del batch  # what follows may be hours away
                 while events:
-                    yield events.popleft()
+                    yield events.pop()
 
     async def subscribe(
         self, params: SubscribeToTaskRequest, context: ServerCallContext, after: int | None = None

@@ -53,10 +53,16 @@ class Sending(PushConfigs):
     ) -> AsyncGenerator[Event, None]:
         """Hand a message to its task and yield what follows (R36 to R38)."""
         with closing(await self.sent(params, context)) as stream:
-            while batch := await stream.batch():
+            while True:
+                batch = stream.here()
+                if batch is None:  # not by way of `batch`, a coroutine more for each that waits
+                    await stream.more()
+                    continue
+                if not batch:
+                    return
                 events = plain(batch)
                 while events:
-                    event = events.popleft()
+                    event = events.pop()
                     if isinstance(event, Task):
                         event = apply_history_length(event, params.configuration)
                     yield event
@@ -129,7 +135,9 @@ class Sending(PushConfigs):
         new = not params.message.task_id
         request = await self._entry.resolve(params, context)
         task = str(request.task_id)
-        hook = await self._inline(task, params, context)
+        hook = b""
+        if params.configuration.HasField("task_push_notification_config"):
+            hook = await self._inline(task, params, context)
         return task, await self._entry.send(
             params, request, context, caller, wait, new=new, keyed=keyed, hook=hook
         )

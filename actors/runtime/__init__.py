@@ -2,28 +2,44 @@
 
 The map, each file importing only those above it:
 
-    errors.py       what goes wrong, as askers hear it
-    clock.py        what we need of time
-    message.py      Message, Envelope, ActorRef         (values)
-    effects.py      what a step may ask for             (values)
-    supervision.py  what a crash means                  (values)
-    actor.py        Actor: start, step                  (pure)
-    credit.py       demand between two actors           (pure)
-    fingerprint.py  a digest of any value               (pure)
-    mailbox.py      two lanes, one bounded
-    cell.py         one live actor
-    dispatcher.py   the one receive loop                (asyncio)
-    report.py       what is said about a crash
-    promise.py      the asking side of one answer       (asyncio)
-    listeners.py    who is told                  observing.py  of what
-    perform.py      performs effects
-    lives.py        starts, crashes, restarts, ends
-    book.py         who lives where, whose child, who watches
-    system.py       delivery, asks, one message at a time
-    drain.py        waiting until work has flowed off   (asyncio)
+    what actors are made of
+        errors.py       what goes wrong, as askers hear it
+        clock.py        time as the runtime sees it
+        values.py       dataclasses that are cheap
+        message.py      Message, Envelope, ActorRef           (values)
+        effects.py      what a step may ask for               (values)
+        supervision.py  what a crash means                    (values)
+        actor.py        Actor: start, step                    (pure)
+        credit.py       demand between two actors             (pure)
+        fingerprint.py  a digest of any value                 (pure)
 
-Behind it, for actors that must not forget, `journal/` (logs, their port and the actor in front of
-it) and `persistent.py` (commands and events; its first lines are the map of its neighbours).
+    what runs them
+        mailbox.py      two lanes, one bounded
+        cell.py         one live actor
+        dispatcher.py   the one receive loop                  (asyncio)
+        report.py       what is said about a crash
+        promise.py      the asking side of one answer         (asyncio)
+        bell.py         wakes many waiting tasks at once      (asyncio)
+        listeners.py    who is told
+        observing.py    of what: dead letters, crashes
+        perform.py      performs effects
+        lives.py        starts, crashes, restarts, ends
+        book.py         who lives where, whose child, who watches
+        system.py       delivery, asks, one message at a time
+        drain.py        waiting until work has flowed off     (asyncio)
+
+    actors that must not forget
+        journal/        logs, their port, the actor in front
+        shapes.py       declared types as plain data          (pure)
+        events.py       events in a log: codecs               (pure)
+        keys.py         which commands were carried out       (pure)
+        commands.py     PersistentActor: what one writes      (pure)
+        decided.py      what is known of one id               (pure)
+        entity.py       runs it upon its log                  (pure)
+        recovery.py     revives what a crash left active      (pure)
+        naming.py       whose log is whose                    (pure)
+        furnished.py    puts these into a system
+        persistent.py   `open`: the system around             (asyncio)
 """
 
 from actors.runtime.actor import Actor, Step

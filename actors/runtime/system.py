@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from actors.runtime.actor import Step, no_step
+from actors.runtime.bell import Bell
 from actors.runtime.book import AddressBook
 from actors.runtime.cell import Cell
 from actors.runtime.clock import Clock
@@ -77,6 +78,8 @@ class ActorSystem(AddressBook):
         self._performer = Performer(self)
         self.lives = Lives(self, self._performer)
         self.scheduler = dispatch(clock, self.handle)
+        self.bell = Bell(self.scheduler.after)
+        """Wakes shells that wait for more than one answer."""
 
     # -- delivery
 

@@ -9,7 +9,7 @@ Neighbours: `node.py` (serves), `trace.py` (what is seen), `scenarios.py` (what 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing, closing
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,13 @@ if TYPE_CHECKING:
 
 MOMENT = 0.01
 """Virtual seconds."""
+
+
+async def _batch(told: answers.Telling) -> Sequence[Sequenced]:
+    """Return the events that are there, once there is one; none when it is over."""
+    while (batch := told.here()) is None:
+        await told.more()
+    return batch
 
 
 class Reading:
@@ -136,7 +143,7 @@ class Client:
             cursor = answers.cursor(core.policy, admitted)
             with closing(core.reader(task, admitted, cursor, caller)) as reader:
                 told = answers.SendStream(core.policy, admitted, reader)
-                while batch := await told.batch():
+                while batch := await _batch(told):
                     for event in batch:
                         yield event
 
@@ -153,7 +160,7 @@ class Client:
             admitted = await core.attach(task, after, caller)
             with closing(core.reader(task, admitted, admitted.version, caller)) as reader:
                 told = answers.Subscription(core.policy, admitted, reader)
-                while batch := await told.batch():
+                while batch := await _batch(told):
                     for event in batch:
                         yield event
 

@@ -33,6 +33,7 @@ from actors.runtime import (
     Unwatch,
     Watch,
 )
+from actors.runtime.bell import Bell, Seat
 from actors.runtime.cell import Cell
 from actors.runtime.clock import Clock, TimerHandle
 from actors.runtime.journal.messages import Appended, AppendFailed
@@ -93,6 +94,10 @@ class SimScheduler:
         """Call `source` once the present action is over."""
         self._loop.call_soon(source, context=self._place.context)
 
+    def after(self, wake: Callable[[], object]) -> None:
+        """Call `wake` once the present action is over."""
+        self.soon(wake)
+
     def _turn(self, cell: Cell) -> None:
         cell.ready = False
         self._loop.touch(("head", self._name, cell.ref))
@@ -100,6 +105,19 @@ class SimScheduler:
             self._handle(cell, self._clock.now())
         if cell.runnable and not cell.stopped:
             self.wake(cell)
+
+
+class SimBell(Bell):
+    """Wakes each task that waits in a seat by itself, as the loop chooses."""
+
+    def __init__(self, loop: SimLoop) -> None:
+        super().__init__(loop.call_soon)
+        self._loop = loop
+
+    def wake(self, seat: Seat) -> None:
+        """Let the task go on, sometime."""
+        go_on, context = seat.vacate()
+        self._loop.call_soon(go_on, seat, context=context)
 
 
 class Observed(Actor[Any]):
@@ -160,6 +178,7 @@ class SimSystem(ActorSystem):
             loop.create_future,
             dispatch=lambda clock, handle: SimScheduler(loop, clock, handle, place),
         )
+        self.bell = SimBell(loop)
         self.on_dead_letter(
             lambda dead: trace.add(seen.Dead(name, dead.to, dead.message, dead.reason))
         )

@@ -6,7 +6,7 @@ until it has brought n records, so that a reader who keeps up asks once for many
 stalls costs nobody anything. Made for the first reader, closed with the last.
 
 Neighbours: `reader.py` (pulls), `readers.py` (lets readers in), `release.py` (publishes),
-`kept.py` (what readers share), `journal.py` (pages).
+`kept.py` (what readers share), `runtime/journal/actor.py` (pages).
 """
 
 from __future__ import annotations
@@ -44,17 +44,6 @@ LARGE = 8 * 2**10
 """Bytes of a payload for which a record counts as one more: a pull brings 1 MiB or so at most."""
 
 
-class Standing:
-    """A pull that has not brought all it may: records after `after`, some `left`."""
-
-    __slots__ = ("after", "left", "to")
-
-    def __init__(self, to: ReplyTo[Any], after: int, left: int) -> None:
-        self.to = to
-        self.after = after
-        self.left = left
-
-
 class Audience:
     """Several readers as one (a ReplyTo)."""
 
@@ -87,29 +76,47 @@ class Tail:
         self.size = 0
         """Bytes of payloads in the ring."""
         self.kept = Kept(base)
-        self.waiting: dict[int, Standing] = {}
-        """By the number of the reader: one pull at a time for each."""
-
-    def page(self, after: int, left: int, most: int) -> Page | None:
-        """Return what there is after a cursor, or None to wait.
-
-        Args:
-            after: the cursor.
-            left: that the pull may still bring; it stands if these count for fewer.
-            most: records of the page.
+        self.waiting: dict[tuple[int, int], dict[int, ReplyTo[Any]]] = {}
+        """Cursor, and how many records a pull may still bring -> whose pulls stand so, by number of
+        the reader. Most are at the same place. A cursor may be ahead of the ring: another server
+        has told more than this one knows yet.
         """
+
+    def records(self, after: int) -> tuple[Record, ...]:
+        """Return what there is after a cursor, as many as are a page."""
         start = after - self.base
-        records = tuple(self.ring[start : start + most])
-        at_end = start + len(records) >= len(self.ring)
+        return tuple(self.ring[start : start + PAGE])
+
+    def page(self, after: int, left: int, records: tuple[Record, ...]) -> Page | None:
+        """Return a page of the `records` that follow a cursor, or None to wait.
+
+        The pull stands if they count for fewer than the `left` that it may bring.
+        """
+        at_end = after + len(records) >= self.base + len(self.ring)
         end = self.end if at_end else None
         if not records and end is None:
             return None
-        stands = end is None and _counted(records) < left
-        return Page(records, end, kept=self.kept, stands=stands)
+        return Page(records, end, kept=self.kept, stands=end is None and _counted(records) < left)
+
+    def stand(self, after: int, left: int, row: dict[int, ReplyTo[Any]]) -> None:
+        """Let pulls stand at a place."""
+        standing = self.waiting.setdefault((after, left), row)
+        if standing is not row:
+            standing.update(row)
+
+    def forget(self, reader: int) -> None:
+        """Let the pull of a reader stand no longer, if it does."""
+        for place, row in self.waiting.items():
+            if row.pop(reader, None) is not None:
+                if not row:
+                    del self.waiting[place]
+                return
 
     def trim(self) -> None:
         """Let go of the oldest records beyond the bounds."""
         ring, surplus = self.ring, max(0, len(self.ring) - RING)
+        if not surplus and self.size <= RING_BYTES:
+            return
         size = self.size - sum(len(record.payload) for record in ring[:surplus])
         while size > RING_BYTES and surplus < len(ring) - 1:
             size -= len(ring[surplus].payload)
@@ -141,7 +148,7 @@ class FanOutActor(Actor[Tail]):
             case Publish() as publish:
                 return Step(state, _publish(state, publish))
             case Left(reader):
-                state.waiting.pop(reader, None)
+                state.forget(reader)
                 return Step(state)
             case Close(error):
                 return Step(state, (*self.stopped(state, error), Stop()))
@@ -150,20 +157,23 @@ class FanOutActor(Actor[Tail]):
 
     def stopped(self, state: Tail, error: Exception) -> tuple[Effect, ...]:
         """Tell the waiting readers; they resume at their cursors."""
-        return tuple(Reject(standing.to, error) for standing in state.waiting.values())
+        return tuple(Reject(to, error) for row in state.waiting.values() for to in row.values())
 
     def _pull(self, state: Tail, pull: Pull, envelope: Envelope) -> tuple[Effect, ...]:
         reply_to = envelope.reply_to
         if reply_to is None:
             return (DeadLetter(pull, "a pull is asked"),)
+        state.forget(pull.reader)
         if pull.after < state.base:
-            state.waiting.pop(pull.reader, None)
             read = ReadPage(self.task, pull.after, pull.limit)
             return (Tell(JOURNAL, read, reply_to, envelope.caller),)
-        standing = Standing(reply_to, pull.after, min(pull.limit, PAGE))
-        state.waiting[pull.reader] = standing
-        page = state.page(standing.after, standing.left, standing.left)
-        return () if page is None else (_served(state, [pull.reader], page),)
+        after, left = pull.after, min(pull.limit, PAGE)
+        records = state.records(after)[:left]
+        page = state.page(after, left, records)
+        if page is None or page.stands:
+            left -= _counted(records)
+            state.stand(after + len(records), left, {pull.reader: reply_to})
+        return () if page is None else (Reply(reply_to, page),)
 
 
 def _publish(state: Tail, publish: Publish) -> tuple[Effect, ...]:
@@ -172,17 +182,21 @@ def _publish(state: Tail, publish: Publish) -> tuple[Effect, ...]:
     The last page of a pull may go beyond what it asked for, so that what was published together
     wakes a reader once.
     """
-    state.ring.extend(publish.records)
-    state.size += sum(len(record.payload) for record in publish.records)
+    state.ring += publish.records
+    state.size += sum([len(record.payload) for record in publish.records])
     state.end = publish.end or state.end
-    places: dict[tuple[int, int], list[int]] = {}
-    for reader, standing in state.waiting.items():
-        places.setdefault((standing.after, standing.left), []).append(reader)
-    effects = [
-        _served(state, readers, page)
-        for place, readers in places.items()
-        if (page := state.page(*place, PAGE)) is not None
-    ]
+    effects: list[Effect] = []
+    rows, state.waiting = state.waiting, {}
+    found: dict[int, tuple[Record, ...]] = {}
+    for (after, left), row in rows.items():
+        if after not in found:  # one tuple for all who are there: see `Kept.of_page`
+            found[after] = state.records(after)
+        records = found[after]
+        page = state.page(after, left, records)
+        if page is not None:
+            effects.append(Reply(Audience(list(row.values())), page))
+        if page is None or page.stands:
+            state.stand(after + len(records), left - _counted(records), row)
     state.trim()
     return tuple(effects)
 
@@ -190,17 +204,3 @@ def _publish(state: Tail, publish: Publish) -> tuple[Effect, ...]:
 def _counted(records: tuple[Record, ...]) -> int:
     """Return how many records these count for."""
     return sum([1 + len(record.payload) // LARGE for record in records])
-
-
-def _served(state: Tail, readers: list[int], page: Page) -> Effect:
-    """Answer the readers at one place; most are at the same, so there is one effect for all."""
-    served = [state.waiting[reader] for reader in readers]
-    if page.stands:
-        count = _counted(page.records)
-        for standing in served:
-            standing.after += len(page.records)
-            standing.left -= count
-    else:
-        for reader in readers:
-            del state.waiting[reader]
-    return Reply(Audience([standing.to for standing in served]), page)

@@ -37,13 +37,15 @@ class Kept:
                 self._made[record.seq] = made
         return made
 
-    def of_page(self, records: tuple[Record, ...], make: Callable[[tuple[Record, ...]], T]) -> T:
+    def of_page(
+        self, records: tuple[Record, ...], make: Callable[[tuple[Record, ...], Kept], T]
+    ) -> T:
         """Return what `make` makes of a page, or has just made of it for the reader before.
 
         Those who keep up are at the same place, and served one after the other.
         """
         if self._records is not records:
-            self._page, self._records = make(records), records
+            self._page, self._records = make(records, self), records
         page: T = self._page
         return page
 

@@ -38,7 +38,6 @@ class Reader:
         "_caller",
         "_calm",
         "_closed",
-        "_ended",
         "_error",
         "_fanout",
         "_gap",
@@ -51,6 +50,7 @@ class Reader:
         "_task",
         "_timer",
         "cursor",
+        "ended",
     )
 
     def __init__(
@@ -76,13 +76,9 @@ class Reader:
         self._silent = False
         self._gap = False
         """The journal no longer keeps what follows."""
-        self._ended = False
-        self._closed = False
-
-    @property
-    def ended(self) -> bool:
+        self.ended = False
         """The last page of the log has been taken."""
-        return self._ended
+        self._closed = False
 
     def here(self) -> Page | None:
         """Take the next page: the records that follow. None: it is not here; see `more`.
@@ -90,14 +86,17 @@ class Reader:
         Where a journal no longer keeps them, a page with the Task as it is takes their place.
 
         Raises:
-            StorageUnavailable: the journal has lost them.
+            StorageUnavailable: the journal does not answer, or another server has the task by now.
+            ActorStopped: the task has stopped, and the reader is to resume.
         """
         if not self._pages:
+            if self._error is not None:
+                raise self._error
             return None
         page = self._pages.pop(0)
         self._silent = False  # it is not, whatever the timer has thought before this was read
         self._calm = page.stands and self._error is None
-        self._ended = page.end is not None
+        self.ended = page.end is not None
         if page.records:
             self.cursor = page.records[-1].seq
         elif page.gap:
@@ -105,44 +104,44 @@ class Reader:
             return None
         elif page.snapshot is not None:
             self.cursor = page.snapshot.version
-        elif not self._ended:  # asking again would never end
+        elif not self.ended:  # asking again would never end
             raise StorageUnavailable("the journal no longer has what the task's actor knows of")
         return page
 
     def more(self) -> Awaitable[object]:
-        """Return what is to be awaited before `here` has more, perhaps; unless this has `ended`.
+        """Return what is to be awaited before there is more `here`; unless this has `ended`.
 
-        The seat where a page comes unasked: a reader that keeps up goes through no coroutine.
-
-        Raises:
-            StorageUnavailable: the journal does not answer, or another server has the task by now.
-            ActorStopped: the task has stopped, and the reader is to resume.
+        It raises nothing: `here` does. A reader that keeps up goes through no coroutine.
         """
         return self._seat if self._calm else self._ask()
 
     async def next(self) -> Page | None:
         """Return the next page, once it is here; None after the end of the log."""
-        while (page := self.here()) is None and not self._ended:
+        while (page := self.here()) is None and not self.ended:
             await self.more()
         return page
 
     async def _ask(self) -> None:
         """Pull, or see why nothing comes."""
-        if self._error is not None:
-            raise self._error
-        if self._gap:
-            view = await self._system.ask(task_ref(self._task), Get(), self._caller)
-            self._gap = False
-            self._pages.append(Page((), snapshot=view))
-            return
         if self._timer is None:
             self._listen()
         silent, self._silent, self._calm = self._silent, False, True  # until it is told otherwise
-        if silent:
-            await self._look_elsewhere()
-        else:
-            pull = Pull(self._number, self.cursor, PAGE)
-            self._system.tell(self._fanout, pull, self)
+        if not (silent or self._gap):
+            self._system.tell(self._fanout, Pull(self._number, self.cursor, PAGE), self)
+            return
+        try:
+            if self._gap:
+                await self._instead()
+            else:
+                await self._look_elsewhere()
+        except Exception as error:  # noqa: BLE001 - raised where it is heard, behind the pages
+            self.reject(error)
+
+    async def _instead(self) -> None:
+        """Read on from the Task as it is, where there are no records any more."""
+        view = await self._system.ask(task_ref(self._task), Get(), self._caller)
+        self._gap = False
+        self._pages.append(Page((), snapshot=view))
 
     # -- silence
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
@@ -183,11 +183,14 @@ class Events:
     def __init__(self, count: int) -> None:
         self._left = count
 
-    async def batch(self) -> Sequence[Sequenced]:
+    def here(self) -> Sequence[Sequenced] | None:
         self._left -= 1
         if self._left < 0:
             raise ValueError
         return [Sequenced(1, b"")]
+
+    def more(self) -> Awaitable[object]:
+        raise AssertionError("there always is one")
 
 
 async def test_a_stream_is_silent_only_while_it_waits() -> None:
@@ -224,10 +227,10 @@ async def test_a_comment_that_is_due_with_an_event_comes_before_it() -> None:
         return await never
 
     class Due(Events):
-        async def batch(self) -> Sequence[Sequenced]:
+        def here(self) -> Sequence[Sequenced] | None:
             silent.speak()
             asyncio.get_running_loop().call_soon(room.set)
-            return await super().batch()
+            return super().here()
 
     class Speaking(Silent):
         speak: Callable[[], object]

@@ -144,7 +144,8 @@ async def test_a_retryable_refusal_says_when_to_come_back(
     async def away(*_: object) -> None:
         raise StorageAwayError("The server cannot reach its storage; try again shortly.")
 
-    monkeypatch.setattr(handler._entry, "serving", away)
+    monkeypatch.setattr(handler._entry._runtime, "running", lambda: None)
+    monkeypatch.setattr(handler._entry, "_begun", away)
     ours, _ = both
     body = {"message": message("work")}
     rest = await ours.post("/rest/message:stream", json=body, headers=HEADERS)
@@ -177,7 +178,8 @@ async def test_the_sdks_client_hears_that_a_refusal_is_worth_another_try(
     async def away(*_: object) -> None:
         raise StorageAwayError("The server cannot reach its storage; try again shortly.")
 
-    monkeypatch.setattr(handler._entry, "serving", away)
+    monkeypatch.setattr(handler._entry._runtime, "running", lambda: None)
+    monkeypatch.setattr(handler._entry, "_begun", away)
     http, _ = both
     for transport in (
         JsonRpcTransport(http, card(), "http://test/"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from actors.a2a.queue import CREDIT
 from actors.simulation.choices import Choices
 from actors.simulation.clients import Client, Reading
 from actors.simulation.faults import FaultPlan
@@ -100,7 +101,7 @@ def _stalled(world: World) -> None:
 
 def _wordy(_: Choices) -> Script:
     done = [lambda words: words.status("COMPLETED")]
-    return Fixed((Words.task, *[Words.chunk] * 140, *done))
+    return Fixed((Words.task, *[Words.chunk] * (CREDIT + 10), *done))
 
 
 def stalled() -> Scenario:
@@ -178,8 +179,8 @@ MUTATIONS = (
     Mutation(
         invariants={8, 16},
         module="actors.task.reader",
-        old="            await self._look_elsewhere()\n",
-        new="            pass\n",
+        old="                await self._look_elsewhere()\n",
+        new="                pass\n",
         why="a reader is never told that another server has taken its task over",
         scenario=passed_by,
         seeds=100,
@@ -187,8 +188,8 @@ MUTATIONS = (
     Mutation(
         invariants={8, 9},
         module="actors.task.fanout",
-        old="state.page(*place, PAGE)",
-        new="state.page(max(place[0], state.base + len(state.ring) - 1), place[1], PAGE)",
+        old="first = records[:PAGE]",
+        new="first = records[-1:]",
         why="those who wait get only the last of the records that are published together",
         scenario=audience,
         seeds=40,

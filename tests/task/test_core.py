@@ -12,7 +12,7 @@ import pytest
 
 from actors.a2a.emission import emitted
 from actors.runtime import ActorStopped, ActorSystem, AskTimeout, LoopClock
-from actors.runtime.journal.errors import StorageError
+from actors.runtime.journal.errors import StorageError, StorageUnavailable
 from actors.runtime.journal.logged import SNAPSHOT_TAIL
 from actors.runtime.journal.messages import ReadPage
 from actors.runtime.journal.record import Record
@@ -20,7 +20,7 @@ from actors.storage import MemoryJournal
 from actors.task import reader as reader_module
 from actors.task.core import TaskCore
 from actors.task.messages import Admitted, Emitted, Get, Send, Wait, task_ref
-from actors.task.orders import Page
+from actors.task.orders import Left, Page
 from actors.task.policy import Policy
 from actors.task.record import Kind
 from tests.manual import Answer
@@ -127,6 +127,50 @@ async def test_a_reader_hears_of_an_error_behind_the_pages_that_have_come(core: 
         with pytest.raises(ActorStopped, match="gone"):
             async with asyncio.timeout(5):
                 await reader.next()
+
+
+async def test_a_reader_reads_on_from_the_task_where_records_are_no_longer_kept(
+    core: TaskCore,
+) -> None:
+    admitted = await core.send(TASK, new(Wait.STREAM), ALICE)
+    assert isinstance(admitted, Admitted)
+    agent = core.system.ports["agent"]
+    assert isinstance(agent, PlayedAgent)
+    with closing(core.reader(TASK, admitted, 2, ALICE)) as reader:
+        async with asyncio.timeout(5):
+            for _ in range(3):  # turns of the loop, until the run has begun
+                await asyncio.sleep(0)
+            run = agent.starts()[0].run
+            core.system.tell(task_ref(TASK), Emitted(run, (emitted(run, CONTEXT, task()),)))
+            assert await reader.next()
+            core.system.tell(admitted.fanout, Left(admitted.reader))  # its pull is answered
+            reader.resolve(Page((), gap=True))
+            page = await reader.next()
+            assert page is not None
+            assert page.snapshot is not None
+            assert page.snapshot.version == reader.cursor == 3
+            core.system.tell(task_ref(TASK), Emitted(run, (emitted(run, CONTEXT, artifact()),)))
+            page = await reader.next()
+            assert page is not None
+            assert [record.seq for record in page.records] == [4]
+
+
+async def test_a_silent_reader_hears_that_the_journal_is_away(
+    core: TaskCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise StorageUnavailable("away")
+
+    admitted = await core.send(TASK, new(Wait.STREAM), ALICE)
+    assert isinstance(admitted, Admitted)
+    with closing(core.reader(TASK, admitted, 2, ALICE)) as reader:
+        reading = asyncio.ensure_future(reader.next())
+        await asyncio.sleep(0)
+        monkeypatch.setattr(core.system, "ask", away)
+        reader._look_up()  # the timer: nothing has come
+        with pytest.raises(StorageUnavailable, match="away"):
+            async with asyncio.timeout(5):
+                await reading
 
 
 @pytest.mark.parametrize("core", [0.005], indirect=True)

@@ -43,10 +43,10 @@ def test_the_ring_keeps_few_large_records_but_the_latest(monkeypatch: pytest.Mon
 
 def test_readers_at_the_same_place_are_told_the_same() -> None:
     tail = filled(*(record(seq) for seq in range(1, 5)))
-    pages = [tail.page(1, 2, 2), tail.page(2, 9, 9)]
+    pages = [tail.page(1, 2, tail.records(1)[:2]), tail.page(2, 9, tail.records(2))]
     assert [page and [each.seq for each in page.records] for page in pages] == [[2, 3], [3, 4]]
     assert [page and page.stands for page in pages] == [False, True]
-    assert tail.page(4, 9, 9) is None
+    assert tail.page(4, 9, tail.records(4)) is None
 
 
 def test_what_is_made_of_a_record_is_made_once_while_the_ring_has_it() -> None:
@@ -68,7 +68,7 @@ def test_what_is_made_of_a_record_is_made_once_while_the_ring_has_it() -> None:
 def test_a_pull_stands_for_records_or_for_bytes() -> None:
     """Or who does not read would be brought 128 records of any size."""
     tail = filled(record(1), record(2, 40 * LARGE), record(3, 40 * LARGE))
-    pages = [tail.page(1, left, left) for left in (41, 42, 82, 83)]
+    pages = [tail.page(1, left, tail.records(1)) for left in (41, 42, 82, 83)]
     assert [page and page.stands for page in pages] == [False, False, False, True]
     state = Tail(0, None)
     actor = FanOutActor("t1", 0, None)
@@ -112,6 +112,16 @@ def test_a_pull_takes_the_place_of_the_one_before() -> None:
     told(actor, state, Pull(1, 1, PAGE), after)
     told(actor, state, Publish((record(2),)))
     assert (seqs(before), seqs(after)) == ([[1]], [[2]])
+
+
+def test_a_cursor_that_another_server_has_told_waits_until_this_one_is_there() -> None:
+    state, actor = Tail(0, None), FanOutActor("t1", 0, None)
+    ahead, here = Answer(), Answer()
+    told(actor, state, Pull(1, 2, PAGE), ahead)
+    told(actor, state, Pull(2, 0, PAGE), here)
+    for seq in range(1, 5):
+        told(actor, state, Publish((record(seq),)))
+    assert (seqs(ahead), seqs(here)) == ([[3], [4]], [[1], [2], [3], [4]])
 
 
 def test_what_is_there_already_counts_for_a_pull() -> None:

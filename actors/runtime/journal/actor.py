@@ -177,7 +177,9 @@ class JournalActor(Actor[Lanes]):
         if state.void.get(append.log) == append.writer:
             return [DeadLetter(message, "append of a void writer")]
         name = self._lane_of(append.log)
-        lane = state.by_name.setdefault(name, LaneState())
+        lane = state.by_name.get(name)
+        if lane is None:
+            lane = state.by_name[name] = LaneState()
         lane.gather(append)
         return self._flush_soon(name, lane)
 

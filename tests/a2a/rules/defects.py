@@ -120,13 +120,18 @@ class Numbered:
     def __init__(self, events: AsyncIterator[StreamResponse]) -> None:
         self._events = events
         self._number = 0
+        self._here: Sequence[Sequenced] | None = None
 
-    async def batch(self) -> Sequence[Sequenced]:
-        event = await anext(self._events, None)
-        if event is None:
-            return ()
-        self._number += 1
-        return (Sequenced(self._number, event.SerializeToString()),)
+    def here(self) -> Sequence[Sequenced] | None:
+        here, self._here = self._here, None
+        return here
+
+    async def more(self) -> None:
+        self._here = ()
+        async for event in self._events:
+            self._number += 1
+            self._here = (Sequenced(self._number, event.SerializeToString()),)
+            return
 
 
 def stream_of(*events: StreamResponse) -> Stream:
