@@ -11,6 +11,8 @@ import msgpack
 
 ROOM: Final = 1 << 18
 """Bytes read at once, into a place that is kept: to get one of this size costs some page faults."""
+_KEPT: Final = 1 << 14
+"""Bytes of what is read that are kept from the beginning (by itself msgpack takes 1 MiB)."""
 
 
 def packed(message: Any) -> bytes:
@@ -26,6 +28,8 @@ def packed(message: Any) -> bytes:
 def unpacker() -> Any:
     """Feed it bytes, and iterate over the messages that are whole by then.
 
-    Groups may be large, and what comes is from our own program: there is no bound but memory.
+    Groups may be large, and what comes is from our own program: there is no bound but memory. What
+    it keeps bytes in grows with the largest group; it begins small, as it is gone through from end
+    to end, and would all be in memory soon.
     """
-    return msgpack.Unpacker(raw=False, strict_map_key=False, max_buffer_size=0)
+    return msgpack.Unpacker(raw=False, strict_map_key=False, max_buffer_size=0, read_size=_KEPT)
