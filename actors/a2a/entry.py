@@ -22,7 +22,7 @@ from actors.a2a.errors import client_error
 from actors.a2a.limits import Limits
 from actors.a2a.requests import Calls
 from actors.a2a.runtime import Runtime, RuntimeHolder
-from actors.a2a.sayable import unsayable
+from actors.a2a.sayable import NUMBER, unsayable
 from actors.runtime import AskTimeout, Caller, ReplyTo
 from actors.task.core import TaskCore
 from actors.task.messages import Admitted, Send, Settled, View, Wait
@@ -67,9 +67,9 @@ class Entry:
 
     async def serving(self) -> Runtime:
         """Return the runtime, started."""
-        runtime = self._runtime.running()
-        if runtime is not None:
-            return runtime
+        return self._runtime.running() or await self._begun()
+
+    async def _begun(self) -> Runtime:
         with client_errors():
             return await self._runtime.serving()
 
@@ -159,7 +159,7 @@ class Entry:
         """
         payload = params.SerializeToString()
         self._limits.check_message(params, len(payload))
-        if (reason := unsayable(params, payload)) is not None:
+        if NUMBER in payload and (reason := unsayable(params, payload)) is not None:
             raise InvalidParamsError(f"A number in data or metadata has no form in JSON: {reason}")
         task_id = params.message.task_id or None
         context_id = params.message.context_id or None
@@ -201,7 +201,7 @@ class Entry:
         """
         task, context_id = str(request.task_id), str(request.context_id)
         trace = name_task(task, context_id)
-        runtime = await self.serving()
+        runtime = self._runtime.running() or await self._begun()
         message = Send(
             request=_as_stored(params, task, context_id),
             context=context_id,
@@ -213,7 +213,7 @@ class Entry:
             hook=hook,
         )
         key = self.calls.keep(context, request, runtime.usage.run(caller))
-        caller, refused = Caller(*caller[:2], key), partial(self.calls.forget, key)
+        caller, refused = Caller(caller.owner, caller.tenant, key), partial(self.calls.forget, key)
         with client_errors():
             try:
                 return await runtime.core.send(task, message, caller, trace, refused)
@@ -258,7 +258,8 @@ class _Call:
 
     def __enter__(self) -> Caller:
         self._key = self._calls.keep(self._context)
-        return self._caller._replace(key=self._key)
+        owner, tenant, _ = self._caller
+        return Caller(owner, tenant, self._key)
 
     def __exit__(self, *_: object) -> None:
         self._calls.forget(self._key)

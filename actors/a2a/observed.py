@@ -29,6 +29,7 @@ from actors.telemetry.words import OWNER, TENANT
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
+_LENGTHS = frozenset(map(len, TRACE))
 _BY_ID = (GetTaskRequest, CancelTaskRequest, SubscribeToTaskRequest)
 
 
@@ -69,6 +70,8 @@ def headers_of(context: ServerCallContext) -> Mapping[str, str]:
     From the headers of HTTP, or the metadata of gRPC.
     """
     state = context.state
+    if not state:  # as a caller in the process leaves it
+        return {}
     headers = state.get("headers")
     if isinstance(headers, Mapping):
         said: Iterable[tuple[Any, Any]] = headers.items()
@@ -79,7 +82,9 @@ def headers_of(context: ServerCallContext) -> Mapping[str, str]:
     return {
         lower: value
         for name, value in said
-        if (lower := str(name).lower()) in TRACE and isinstance(value, str)
+        if len(name) in _LENGTHS  # a request has ten others, each to be made lower otherwise
+        and (lower := str(name).lower()) in TRACE
+        and isinstance(value, str)
     }
 
 

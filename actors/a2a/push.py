@@ -63,8 +63,6 @@ class PushConfigs:
         Raises:
             PushNotificationNotSupportedError: it cannot be kept, and the policy says so (R54).
         """
-        if not params.configuration.HasField("task_push_notification_config"):
-            return b""
         declared = self._agent_card.capabilities.push_notifications
         if self.policy.undeclared_push == "refuse" and not (declared and self._configs):
             raise PushNotificationNotSupportedError

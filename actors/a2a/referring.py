@@ -67,8 +67,11 @@ class Referring(SimpleRequestContextBuilder):
         """Return what the agent's `execute` receives, as a2a-sdk's builder does."""
         if params is None or task is not None or params.message.reference_task_ids:
             return await super().build(context, params, task_id, context_id, task)
-        task_id = task_id or params.message.task_id or new_id()
-        context_id = context_id or params.message.context_id or new_id()
+        task_id = task_id or params.message.task_id
+        context_id = context_id or params.message.context_id
+        if not (task_id and context_id):
+            new_task, new_context = new_ids()
+            task_id, context_id = task_id or new_task, context_id or new_context
         return RequestContext(
             context,
             params,
@@ -82,11 +85,20 @@ class Referring(SimpleRequestContextBuilder):
 _UNUSED: Final = UUIDGenerator()
 """Else each RequestContext makes two; it has its ids by then."""
 
-_RANDOM: Final = 0xFFFFFFFF_FFFF_0FFF_3FFFFFFF_FFFFFFFF
-_VERSION_4: Final = 0x00000000_0000_4000_8000_0000_0000_0000
+_VARIANT: Final = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
+"""The digit that says by which standard, of which two bits are random."""
 
 
-def new_id() -> str:
-    """Return a random UUID (version 4), as `str(uuid4())` does, in half its time."""
-    digits = f"{int.from_bytes(os.urandom(16), 'big') & _RANDOM | _VERSION_4:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+def new_ids() -> tuple[str, str]:
+    """Return two random UUIDs (version 4), both in a fifth of the time of `str(uuid4())`.
+
+    1.4 us; most of that is to ask the system for randomness, which is done once for both. None is
+    kept for later: a process that is forked would have the same.
+    """
+    digits = os.urandom(32).hex()
+    return _uuid(digits[:32]), _uuid(digits[32:])
+
+
+def _uuid(random: str) -> str:
+    variant = _VARIANT[random[15]]
+    return f"{random[:8]}-{random[8:12]}-4{random[12:15]}-{variant}{random[16:19]}-{random[20:]}"

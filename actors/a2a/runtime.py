@@ -200,10 +200,11 @@ class RuntimeHolder:
 
     def running(self) -> Runtime | None:
         """Return the runtime of the running loop, if it has started and serves."""
-        runtime = self._mine()
-        if runtime is None or runtime.closing is not None or self._retired is not None:
+        runtime = self._runtime
+        if runtime is None or not runtime.ready or runtime.closing is not None:
             return None
-        ours = runtime.ready and runtime.loop is asyncio.get_running_loop()
+        # No loop runs on in a process that was forked, so this one is of ours.
+        ours = self._retired is None and runtime.loop is asyncio.get_running_loop()
         return runtime if ours else None
 
     async def serving(self) -> Runtime:

@@ -13,7 +13,6 @@ from typing import Final
 
 from google.protobuf.json_format import MessageToDict, SerializeToJsonError
 from google.protobuf.message import Message as Proto
-from google.protobuf.timestamp_pb2 import Timestamp
 
 _SUSPECT: Final = re.compile(rb"\x11.{6}[\xf0-\xff][\x7f\xff]", re.DOTALL)
 """A `Value.number_value` that is not finite: its tag, and an exponent of ones. Other bytes may look
@@ -43,6 +42,6 @@ def unsayable(message: Proto, payload: bytes) -> str | None:
     return None
 
 
-def in_range(timestamp: Timestamp) -> bool:
-    """Whether a time can be said in JSON: from the year 1 to 9999."""
-    return _FIRST <= timestamp.seconds <= _LAST and 0 <= timestamp.nanos < 1_000_000_000
+def in_range(seconds: int, nanos: int) -> bool:
+    """Whether a Timestamp of these can be said in JSON: from the year 1 to 9999."""
+    return _FIRST <= seconds <= _LAST and 0 <= nanos < 1_000_000_000

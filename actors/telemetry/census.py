@@ -9,6 +9,7 @@ Neighbours: `instruments.py` (asks), `actors/runtime/book.py` (the book).
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from typing import NamedTuple
 
 from a2a.types import TaskState as A2AState
@@ -66,6 +67,7 @@ def _state(state: object) -> str:
     return state_name(state.lifecycle) if isinstance(state, TaskState) else "loading"
 
 
+@cache
 def state_name(number: int) -> str:
     """Return the name of a `TaskState` number as metrics say it: `input_required`."""
     if number == A2AState.TASK_STATE_UNSPECIFIED:

@@ -78,8 +78,13 @@ class Instruments:
             "Records that are stored together",
             explicit_bucket_boundaries_advisory=RECORDS,
         )
-        self.changes = meter.create_counter(
-            "a2a.task.state_changes", "{change}", "States that commits have left tasks in"
+        self.changes: Counter[str] = Counter()
+        """Read when somebody collects: to add to an instrument takes 5 us, and a task has three."""
+        meter.create_observable_counter(
+            "a2a.task.state_changes",
+            [self._changes],
+            "{change}",
+            "States that commits have left tasks in",
         )
         self.refused = meter.create_counter(
             "a2a.requests.refused", "{request}", "Requests refused for a limit, or to try later"
@@ -90,6 +95,9 @@ class Instruments:
             )
         for name, attribute, unit, says in COUNTS:
             meter.create_observable_counter(name, [self._callback(name, attribute)], unit, says)
+
+    def _changes(self, _: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(count, {"state": to}) for to, count in list(self.changes.items())]
 
     def _callback(
         self, name: str, attribute: str

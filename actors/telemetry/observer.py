@@ -200,11 +200,9 @@ class Observer:
         if isinstance(start, StartRun) and start.trace and not _traced():
             parent = spans.stored(start.trace)
         span = self.tracer.start_span(f"a2a {call}", parent, SpanKind.INTERNAL, said)
-        if span.is_recording():
+        if span is not trace.INVALID_SPAN:
             spans.named(span, task, start.context)
-        known = span.get_span_context()
-        if known.is_valid:
-            _remember(self._latest, task, known)
+            _remember(self._latest, task, span.get_span_context())
         self._runs += 1
         seen = RunSeen(span, call, clock, self._run_over)
         seen.enter()
@@ -219,16 +217,19 @@ class Observer:
     def group(self, group: Sequence[Append], acks: Sequence[Ack] | None, seconds: float) -> None:
         """Count one group of appends; `acks` is None where the journal has raised."""
         outcome = OK if acks is not None else "failed"
-        self.instruments.appends.record(seconds, {OUTCOME: outcome})
+        instruments = self.instruments
+        instruments.appends.record(seconds, {OUTCOME: outcome})
         if acks is None:
             return
-        self.instruments.groups.record(sum(len(append.records) for append in group))
+        size = 0
         for append, ack in zip(group, acks, strict=True):
+            size += len(append.records)
             state = getattr(append.row, "state", 0)
             changed = ack is Ack.STORED and state and self._states.get(append.log) != state
-            if changed and any(record.kind in STATED for record in append.records):
+            if changed and _says_state(append):
                 _remember(self._states, append.log, state)
-                self.instruments.changes.add(1, {"state": state_name(state)})
+                instruments.changes[state_name(state)] += 1
+        instruments.groups.record(size)
 
     # -- webhooks
 
@@ -254,6 +255,14 @@ class Observer:
     def _attempted(self, _: Attempt, verdict: str, seconds: float) -> None:
         self.verdicts[verdict] += 1
         self.instruments.attempts.record(seconds, {OUTCOME: verdict})
+
+
+def _says_state(append: Append) -> bool:
+    """Whether one of its records can have changed the state of its task."""
+    for record in append.records:  # noqa: SIM110 - half the time of `any`, and there are few
+        if record.kind in STATED:
+            return True
+    return False
 
 
 def _traced() -> bool:

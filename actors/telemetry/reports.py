@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeAlias
 from a2a.utils.errors import A2AError, InternalError, InvalidAgentResponseError
 from opentelemetry import context as contexts
 from opentelemetry import trace
-from opentelemetry.trace import Span, Status, StatusCode
+from opentelemetry.trace import INVALID_SPAN, Span, Status, StatusCode
 
 from actors.telemetry import spans
 from actors.telemetry.words import CANCELLED, ERROR, OK, OUTCOME
@@ -49,9 +49,10 @@ class Report:
 
     def _end(self, outcome: str) -> None:
         self._ended = True
-        if self.span.is_recording():
-            self.span.set_attribute(OUTCOME, outcome)
-        self.span.end()
+        span = self.span
+        if span is not INVALID_SPAN:
+            span.set_attribute(OUTCOME, outcome)
+            span.end()
         self._over(self, outcome, self._clock() - self._began)
 
     def _fail(self, error: str, *, ours: bool = True) -> None:
@@ -88,7 +89,8 @@ class Operation(Report):
         self.streaming = False
 
     def __enter__(self) -> Operation:
-        self._token = made_current(self.span)
+        if self.span is not INVALID_SPAN:
+            self._token = made_current(self.span)
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
@@ -108,8 +110,11 @@ class Operation(Report):
         """End it, once."""
         if self._ended:
             return
+        if error is None:
+            self._end(OK)
+            return
         outcome = outcome_of(error)
-        if outcome not in (OK, CANCELLED):
+        if outcome != CANCELLED:
             self._fail(outcome, ours=_ours(error))
         self._end(outcome)
 
@@ -121,7 +126,8 @@ class RunSeen(Report):
 
     def enter(self) -> None:
         """Make its span the current one, in the context variables in which the run is to be."""
-        made_current(self.span)
+        if self.span is not INVALID_SPAN:
+            made_current(self.span)
 
     def end(self, outcome: str, error: str = "") -> None:
         """End it, once: `returned`, `raised`, `cancelled` or `abandoned`."""
@@ -156,21 +162,20 @@ class Attempt(Report):
 def made_current(span: Span) -> Token[contexts.Context] | None:
     """Make a span the current one; returns what undoes that, None if it was current before.
 
-    As it is wherever nobody traces: then a span stands for its parent.
+    As it is where a request is traced, and this process traces nothing: then a span stands for
+    its parent. Where nobody traces at all it is `INVALID_SPAN`, and not even looked at.
     """
     if span is trace.get_current_span():
         return None
     return contexts.attach(trace.set_span_in_context(span))
 
 
-def outcome_of(error: BaseException | None) -> str:
-    """Return the name of how it went: `ok`, `cancelled` (by who asked), or a class of errors."""
-    if error is None:
-        return OK
+def outcome_of(error: BaseException) -> str:
+    """Return the name of how it went: `cancelled` (by who asked), or a class of errors."""
     return CANCELLED if isinstance(error, CancelledError) else type(error).__qualname__
 
 
-def _ours(error: BaseException | None) -> bool:
+def _ours(error: BaseException) -> bool:
     """Whether the server or its agent is to blame, and not what the client has asked for."""
     theirs = isinstance(error, A2AError)
     return not theirs or isinstance(error, InternalError | InvalidAgentResponseError)

@@ -74,8 +74,10 @@ async def test_an_event_makes_no_task_timer_span_or_copy(
     handler, _ = served
     commits = journal.commits
     few, many = await streaming(handler, scene, 50), await streaming(handler, scene, 550)
-    for what in ("asyncio tasks", "timers", *SPANS, *COPIES):
+    for what in ("asyncio tasks", *SPANS, *COPIES):
         assert many.by_name[what] - few.by_name[what] < 5, what
+    # Of an agent that lets others run there is one for each millisecond, however many its events.
+    assert many.by_name["timers"] - few.by_name["timers"] < (5 if scene == "burst" else 250)
     assert (many.of(ENCODES) - few.of(ENCODES)) / 500 <= 1.02  # as a fact
     # For the reader, and for the Task that is folded: many at once.
     assert (many.of(PARSES) - few.of(PARSES)) / 500 <= (0.05 if scene == "burst" else 0.5)

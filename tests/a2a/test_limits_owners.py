@@ -214,7 +214,7 @@ class TestRuns:
         handler = serve(runs=1)
         monkeypatch.setattr(TaskCore, "send", full)
         for _ in range(2):
-            with pytest.raises(OverloadedError, match="wait for this task"):
+            with pytest.raises(OverloadedError, match="Too many requests are waiting"):
                 await handler.on_message_send(ask("work"), ME)
         assert len(usage(handler).runs) == 0
 

@@ -183,6 +183,20 @@ class TestTasksAndRuns:
         assert watched.one("a2a.journal.group.size") > 5
         assert watched.one("a2a.task.state_changes", state="working") == 1
 
+    async def test_a_state_of_an_earlier_process_is_no_change(
+        self, watched: Watched, agent: Actor
+    ) -> None:
+        journal = MemoryJournal()
+        before = serving(Watched(), agent, journal=journal)
+        asked = await before.on_message_send(ask("ask"), ME)
+        assert isinstance(asked, Task)
+        await before.aclose()
+        handler = serving(watched, agent, journal=journal)
+        await handler.on_message_send(ask("work", asked.id), ME)
+        await handler.aclose()
+        assert watched.one("a2a.task.state_changes", state="completed") == 1
+        assert watched.one("a2a.task.state_changes", state="input_required") == 0
+
     async def test_dead_letters_by_reason(self, handler: RequestHandler, watched: Watched) -> None:
         await handler.on_message_send(ask("late"), ME)
         await until(lambda: watched.one("a2a.dead_letters"))
@@ -235,11 +249,12 @@ async def _calls_of_a_run(events: int) -> Counter[str]:
     handler = serving(watched, Actor())
     await handler.start()
     instruments = handler.observer.instruments
-    for name in ("requests", "runs", "appends", "attempts", "groups", "changes", "refused"):
+    for name in ("requests", "runs", "appends", "attempts", "groups", "refused"):
         setattr(instruments, name, _Calls(name, calls))
     assert isinstance(await handler.on_message_send(ask(f"many {events}"), ME), Task)
     await handler.aclose()
     calls["spans"] = len(watched.spans())
+    calls["changes"] = instruments.changes.total()
     return calls
 
 
