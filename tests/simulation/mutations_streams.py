@@ -31,6 +31,11 @@ def calm() -> Scenario:
     return undisturbed("calm", whims())
 
 
+def anything() -> Scenario:
+    """Clients, agent and faults do whatever they can."""
+    return Scenario(name="anything", inhabit=whims(), policy=Policy.sdk())
+
+
 def calm_spec() -> Scenario:
     """The same, as the specification has it."""
     return undisturbed("calm spec", whims(), policy=Policy.spec())
@@ -188,11 +193,20 @@ MUTATIONS = (
     Mutation(
         invariants={8, 9},
         module="actors.task.fanout",
-        old="first = records[:PAGE]",
-        new="first = records[-1:]",
+        old="found[after] = state.records(after)",
+        new="found[after] = state.records(after)[-1:]",
         why="those who wait get only the last of the records that are published together",
         scenario=audience,
         seeds=40,
+    ),
+    Mutation(
+        invariants={9, 10},
+        module="actors.task.fanout",
+        old="found[after] = state.records(after)",
+        new="found[after] = state.records(after)[:PAGE] or publish.records",
+        why="a reader whom another server has told more gets what is published once more",
+        scenario=anything,
+        seeds=150,
     ),
     Mutation(
         invariants={8},
