@@ -20,7 +20,7 @@ from a2a.types import SendMessageRequest
 from tests.a2a.agents import as_user, ask
 from tests.bench.suite.processes import ended_children, family, usage
 
-SECONDS: Final = float(os.environ.get("BENCH_SECONDS", "1.0"))
+SECONDS: Final = float(os.environ.get("BENCH_SECONDS", "0.6"))
 """For how long at least what can be repeated is repeated."""
 
 Found = dict[str, float]

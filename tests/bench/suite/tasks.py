@@ -36,7 +36,7 @@ async def measure(side: str, dimension: str, size: int) -> Found:
 
 async def warm_up(handler: Handler) -> None:
     """Let a handler begin, and do a little of everything."""
-    for _ in range(20 if SECONDS >= 1 else 5):
+    for _ in range(20 if SECONDS >= 0.5 else 5):
         await send(handler, asked("short"))
     request, context = asked("burst 50")
     async for _ in handler.on_message_send_stream(request, context):
