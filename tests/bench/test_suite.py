@@ -139,6 +139,7 @@ def test_sides_that_take_minutes_have_fewer_rounds() -> None:
     assert [key.side for _, key in steps].count("peer-sqlite") == 3
     assert [key.side for _, key in steps].count("process") == 5
     assert rounds_of(Key("peer-sqlite", "tasks", 1), 1) == 1
+    assert rounds_of(Key("peer-sqlite", "burst", 3000), 5) == 1
 
 
 def test_each_row_can_be_measured() -> None:

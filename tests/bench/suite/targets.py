@@ -191,6 +191,8 @@ HTTP_OWN: Final = (
 
 CAPS: Final = {"peer-sqlite": 3, "peer-postgres": 3}
 """Rounds at most, of sides that take minutes."""
+SLOWEST: Final = {Key(side, "burst", 3000): 1 for side in CAPS}
+"""The same, of what takes most of a minute and has no target."""
 DIMENSION_CAPS: Final = {
     "idle": 3,
     "traced": 3,
@@ -212,7 +214,8 @@ def by_cpu(row: Row) -> Row:
 
 def rounds_of(key: Key, rounds: int) -> int:
     """Return in how many of so many rounds this is measured."""
-    return min(rounds, CAPS.get(key.side, rounds), DIMENSION_CAPS.get(key.dimension, rounds))
+    caps = (CAPS.get(key.side), DIMENSION_CAPS.get(key.dimension), SLOWEST.get(key))
+    return min(rounds, *(cap for cap in caps if cap is not None))
 
 
 def _pair(line: _Line, peer: str, suffix: str = "") -> tuple[Row, Row]:
