@@ -215,7 +215,7 @@ def by_cpu(row: Row) -> Row:
 def rounds_of(key: Key, rounds: int) -> int:
     """Return in how many of so many rounds this is measured."""
     caps = (CAPS.get(key.side), DIMENSION_CAPS.get(key.dimension), SLOWEST.get(key))
-    return min(rounds, *(cap for cap in caps if cap is not None))
+    return min([rounds, *(cap for cap in caps if cap is not None)])
 
 
 def _pair(line: _Line, peer: str, suffix: str = "") -> tuple[Row, Row]:
