@@ -5,7 +5,8 @@ that every record folds, and that its row and snapshot are what the fold says. R
 by page, and one fold at a time is in memory.
 
 Without a checksum, and so only checked for their range, are: where a key leads to, how far a
-consumer is, and the owner and tenant in a row.
+consumer is, and the owner and tenant in a row. How many records a row of PostgreSQL says that it
+holds shows only to a page that ends within it.
 
 Neighbours: `check_sqlite.py` (more, for a file), `source.py` (what is read), `findings.py`.
 """

@@ -14,10 +14,10 @@ from typing import Final
 from actors.runtime.journal.errors import JournalCorrupt
 from actors.runtime.journal.port import Head, Snapshot
 from actors.storage import log
-from actors.storage.codec import checksum, decoded
+from actors.storage.codec import checksum
 from actors.storage.entries import Whole
 from actors.storage.rows import Shape, cut
-from actors.storage.stretches import joined
+from actors.storage.stretches import left_of
 
 _SAVE_SNAPSHOT: Final = """INSERT INTO snapshots (log, seq, crc, payload)
     SELECT id, :seq, :crc, :payload FROM logs WHERE log = :log AND head >= :seq
@@ -154,8 +154,7 @@ def _delete(db: sqlite3.Connection, found: log.Found, upto: int) -> tuple[int, i
     db.execute("DELETE FROM marks WHERE log = ? AND seq <= ?", (found.id, upto))
     if across is not None:
         id_, seq, frame = across
-        held = decoded(frame, found.head.log)
-        rest = joined(held[upto - seq :], found.head.log)
+        gone, rest = left_of(frame, found.head.log, seq, upto)
         db.execute(_KEEP, (rest, seq - upto, id_))
-        count, taken = count + len(held) - (seq - upto), taken + len(frame) - len(rest)
+        count, taken = count + gone, taken + len(frame) - len(rest)
     return count, taken

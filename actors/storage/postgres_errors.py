@@ -70,7 +70,9 @@ class Address:
 
 
 def usable_after(error: BaseException) -> bool:
-    """Whether the server itself has refused, on a connection that goes on."""
+    """Whether the server itself has refused, or we have, on a connection that goes on."""
+    if isinstance(error, JournalCorrupt):  # what was read is damaged; no statement was under way
+        return True
     if not isinstance(error, asyncpg.PostgresError):
         return False
     return not (error.sqlstate or "08").startswith(_LOST)

@@ -11,11 +11,11 @@ from typing import Final
 
 from actors.runtime.journal.port import Copy, Head, Left, Place, Snapshot
 from actors.runtime.journal.projection import Keep, Row
-from actors.storage.codec import checksum, decoded
+from actors.storage.codec import checksum
 from actors.storage.postgres_read import HEAD, head_of
 from actors.storage.postgres_schema import Connection, Layout
 from actors.storage.postgres_text import copied_key, kept, kept_row, told
-from actors.storage.stretches import RECORDS, Stretch, joined
+from actors.storage.stretches import RECORDS, Stretch, left_of
 
 # ruff: noqa: S608 - every name put into a statement was checked by Layout or Projection
 
@@ -191,7 +191,7 @@ class Upkeeper:
         if found is None:
             return 0, b"", 0
         last, frame = found
-        rest = joined(decoded(frame, log)[upto - last :], log)
+        _, rest = left_of(frame, log, last, upto)
         return last, rest, len(frame) - len(rest)
 
     async def remove(self, connection: Connection, head: Head) -> bool:

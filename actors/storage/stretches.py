@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-from actors.runtime.journal.errors import StorageError
+from actors.runtime.journal.errors import JournalCorrupt, StorageError
 from actors.runtime.journal.record import Record
-from actors.storage.codec import encode, several
+from actors.storage.codec import decoded, encode, several
 
 Stretch: TypeAlias = tuple[int, bytes]
 """How many records, and their frame."""
@@ -56,13 +56,29 @@ def joined(records: Sequence[Record], log: str) -> bytes:
     return several(records, log) if len(records) > 1 else encode(records[0], log)
 
 
+def left_of(frame: bytes, log: str, last: int, upto: int) -> tuple[int, bytes]:
+    """What is left of a row without its records up to `upto`: how many go, the frame of the others.
+
+    Raises:
+        JournalCorrupt: the frame is damaged, or not of records that end with `last`.
+    """
+    held = decoded(frame, log)
+    if not held[0].seq <= upto < held[-1].seq == last:
+        raise JournalCorrupt(
+            f"log {log!r} is broken: the row that ends with record {last} holds "
+            f"{held[0].seq} to {held[-1].seq}"
+        )
+    return 1 + upto - held[0].seq, joined(held[upto - last :], log)
+
+
 def _fits(records: Sequence[Record]) -> bool:
     """Whether one row is to hold them."""
     if len(records) < 2:
         return True
     size = 0
     for record in records:
-        size += len(record.payload)
+        if type(record.payload) is bytes:  # else the codec says what is wrong
+            size += len(record.payload)
     return size <= BYTES and records[0].epoch == records[-1].epoch
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -193,3 +194,27 @@ def test_a_row_that_is_not_as_it_was_is_refused(
     with pytest.raises(JournalCorrupt, match=found):
         journal.read("t")
     assert journal.page("t", 100, 256) == records(100, 50)
+
+
+def test_nothing_goes_of_a_row_that_has_the_frame_of_another(journal: SqliteJournal) -> None:
+    for seq in range(0, 150, 50):
+        journal.append([appending("t", seq, 50)])
+    journal._opened().execute(
+        "UPDATE records SET frame = (SELECT frame FROM records WHERE id = 1) WHERE id = 2"
+    )
+    journal.save_snapshot("t", Snapshot(150, b"all"))
+    with pytest.raises(JournalCorrupt, match="ends with record 100 holds 1 to 50"):
+        journal.compact("t", 70)
+    assert journal.page("t", 0, 50) == records(0, 50)
+
+
+def test_a_payload_that_is_no_bytes_is_named() -> None:
+    wrong = record(2)._replace(payload=cast("bytes", "text"))
+    with pytest.raises(TypeError, match="record 2 of log 't' has a str as payload"):
+        stretches.stretches([record(1), wrong], LOG)
+
+
+def test_damage_that_was_read_costs_no_connection() -> None:
+    errors = pytest.importorskip("actors.storage.postgres_errors")
+    assert errors.usable_after(JournalCorrupt("read"))
+    assert not errors.usable_after(StorageError("unknown"))
