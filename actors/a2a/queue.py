@@ -168,6 +168,7 @@ class RunQueue(EventQueue):
         that comes by itself, with nothing on its way to the journal, waits for none. (To look in
         every turn of the loop is a sixth of what such a chunk costs, where there is one agent.)
         """
+        self._stop_looking()
         emitted, before = self._emitted, self._looked_at
         now, found = self._time(), len(emitted)
         self._looked_at = found
@@ -183,11 +184,15 @@ class RunQueue(EventQueue):
     def flush(self) -> None:
         """Deliver what was emitted, if anything was."""
         events, self._emitted, self._looked_at = self._emitted, [], 0
+        self._stop_looking()
+        if events:
+            self._tell(Emitted(self._run, joined(events)))
+
+    def _stop_looking(self) -> None:
+        """Look again no more: it was just done, or there is nothing to look at."""
         if self._again is not None:
             self._again.cancel()
             self._again = None
-        if events:
-            self._tell(Emitted(self._run, joined(events)))
 
     def grant(self, events: int) -> None:
         """Make room for more events."""

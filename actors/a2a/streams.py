@@ -37,6 +37,8 @@ class Events(Protocol):
 class Stream:
     """The events of one reader; to be closed by whoever has it, begun or not.
 
+    One asyncio task reads it at a time; one that was cancelled ends before the next begins.
+
     Args:
         events: where they come from.
         leave: what lets the reader out, the last first; kept as they are, since an `ExitStack`

@@ -186,9 +186,9 @@ def _publish(state: Tail, publish: Publish) -> tuple[Effect, ...]:
     state.size += sum([len(record.payload) for record in publish.records])
     state.end = publish.end or state.end
     effects: list[Effect] = []
-    rows, state.waiting = state.waiting, {}
+    standing: list[tuple[int, int, dict[int, ReplyTo[Any]]]] = []
     found: dict[int, tuple[Record, ...]] = {}
-    for (after, left), row in rows.items():
+    for (after, left), row in state.waiting.items():
         if after not in found:  # one tuple for all who are there: see `Kept.of_page`
             found[after] = state.records(after)
         records = found[after]
@@ -196,7 +196,10 @@ def _publish(state: Tail, publish: Publish) -> tuple[Effect, ...]:
         if page is not None:
             effects.append(Reply(Audience(list(row.values())), page))
         if page is None or page.stands:
-            state.stand(after + len(records), left - _counted(records), row)
+            standing.append((after + len(records), left - _counted(records), row))
+    state.waiting = {}
+    for place in standing:
+        state.stand(*place)
     state.trim()
     return tuple(effects)
 

@@ -90,7 +90,7 @@ class Reader:
             ActorStopped: the task has stopped, and the reader is to resume.
         """
         if not self._pages:
-            if self._error is not None:
+            if self._error is not None and not self.ended:
                 raise self._error
             return None
         page = self._pages.pop(0)
@@ -136,6 +136,9 @@ class Reader:
                 await self._look_elsewhere()
         except Exception as error:  # noqa: BLE001 - raised where it is heard, behind the pages
             self.reject(error)
+        except BaseException:  # cancelled: whoever goes on reading begins here anew
+            self._silent, self._calm = silent, False
+            raise
 
     async def _instead(self) -> None:
         """Read on from the Task as it is, where there are no records any more."""

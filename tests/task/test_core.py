@@ -145,6 +145,10 @@ async def test_a_reader_reads_on_from_the_task_where_records_are_no_longer_kept(
             assert await reader.next()
             core.system.tell(admitted.fanout, Left(admitted.reader))  # its pull is answered
             reader.resolve(Page((), gap=True))
+            given_up = asyncio.ensure_future(reader.next())
+            await asyncio.sleep(0)
+            given_up.cancel()  # which leaves the reader where it was
+            await asyncio.wait({given_up})
             page = await reader.next()
             assert page is not None
             assert page.snapshot is not None
