@@ -52,7 +52,11 @@ class Ending:
         return self._task is not None
 
     def begin(self) -> None:
-        """Take no more requests, over HTTP and gRPC; those under way have the drain time."""
+        """Take no more requests, over HTTP and gRPC; those under way have the drain time.
+
+        A gRPC call that arrives in this moment may be told CANCELLED, by gRPC, in place of
+        UNAVAILABLE: it has reached no handler, and can be sent again.
+        """
         if self._task is None:
             self._task = asyncio.create_task(self._end())
             self._task.add_done_callback(lambda _: self._ended())
