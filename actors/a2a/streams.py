@@ -68,7 +68,7 @@ class Stream:
             raise heard from error
 
     def more(self) -> Awaitable[object]:
-        """Return what is to be awaited before there can be more."""
+        """Return what is to be awaited, and no more than awaited, before there can be more."""
         return self._events.more()
 
     async def batch(self) -> Sequence[Sequenced]:

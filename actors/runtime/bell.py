@@ -42,6 +42,7 @@ class Seat:
         "_go_on",
         "_loop",
         "_rung",
+        "_said",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, bell: Bell) -> None:
@@ -51,6 +52,8 @@ class Seat:
         self._go_on: GoOn = _nobody
         self._context = NOWHERE
         self._cancelled = False
+        self._said: object = None
+        """With the cancellation."""
         self._rung = False
         """Whoever waits is about to be woken."""
 
@@ -84,10 +87,13 @@ class Seat:
         self._go_on, self._context, self._cancelled = go_on, context, False
 
     def cancel(self, msg: object = None) -> bool:
-        """Have whoever waits raise CancelledError; False if nobody does."""
+        """Have whoever waits raise CancelledError with this message; False if nobody does.
+
+        By the message anyio, and so Starlette, knows the cancellations of its own scopes.
+        """
         if self._go_on is _nobody:
             return False
-        self._cancelled = True
+        self._cancelled, self._said = True, msg
         self.ring()
         return True
 
@@ -105,7 +111,8 @@ class Seat:
             CancelledError: the wait was cancelled.
         """
         if self._cancelled:
-            raise asyncio.CancelledError
+            said = () if self._said is None else (self._said,)
+            raise asyncio.CancelledError(*said)
 
     def __repr__(self) -> str:
         return "<Seat>" if self._go_on is _nobody else "<Seat taken>"  # no address: traces have it

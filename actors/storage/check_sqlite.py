@@ -153,6 +153,7 @@ def _records(db: sqlite3.Connection) -> Iterator[Finding]:
             continue
         if len(written) != held:
             yield Finding(f"{len(written)} frames", f"{held}, as their row says", log, last)
+            continue
         for due, seq in enumerate(written, below + 1):
             if seq != due:
                 yield Finding(f"the frame of record {seq}", f"that of {due}", log, due)

@@ -70,9 +70,11 @@ async def _learn(connection: Connection, layout: Layout, address: Address) -> No
         )
     found = await connection.fetchval(f"SELECT max(version) FROM {version}")
     if found != SCHEMA_VERSION:
+        what = "start `actors serve` with it once, which brings it up to date"
+        newer = "read it with the release that wrote it, or a newer one"
         raise StorageError(
             f"the journal in {address} has schema version {found}, this release reads "
-            f"{SCHEMA_VERSION}: read it with the release that wrote it, or a newer one"
+            f"{SCHEMA_VERSION}: {what if found < SCHEMA_VERSION else newer}"
         )
     tables = await connection.fetch(
         "SELECT tablename FROM pg_tables WHERE schemaname = $1 AND tablename LIKE 'rows\\_%' "

@@ -347,6 +347,15 @@ async def test_what_does_not_hang_together_is_found(
     assert said in "\n".join(map(str, await findings(path)))
 
 
+async def test_a_row_that_miscounts_its_frames_is_one_finding(closed: Path, tmp_path: Path) -> None:
+    path = copied(closed, tmp_path)
+    db = sqlite3.connect(path)
+    db.executescript(f"UPDATE records SET held = 1 WHERE log = {LOG} AND seq = 72")
+    db.close()
+    about = [each for each in await findings(path) if each.log == "of epochs" and each.seq == 72]
+    assert len(about) == 1
+
+
 @pytest.mark.parametrize(
     ("seq", "epoch", "said"),
     [

@@ -21,6 +21,7 @@ from actors.storage.codec import encode
 from actors.storage.memory import MemoryJournal
 from actors.storage.postgres import PostgresJournal
 from actors.storage.postgres_errors import Address
+from actors.storage.postgres_source import postgres_source
 from actors.storage.postgres_text import kept, kept_key, told
 from actors.storage.samples import (
     CALLER,
@@ -358,6 +359,9 @@ async def test_a_newer_version_is_refused(dsn: str, schema: str) -> None:
     await execute(dsn, f"UPDATE {schema}.journal_version SET version = 3")
     with pytest.raises(StorageError, match="has version 3, this release knows 1 to 2: run the rel"):
         await PostgresJournal(dsn, schema=schema).open(ITEMS)
+    with pytest.raises(StorageError, match=r"version 3, .* reads 2: read it with the release that"):
+        async with postgres_source(dsn, schema):
+            pass
 
 
 async def test_a_schema_of_version_1_goes_on_with_several_records_in_a_row(
@@ -371,6 +375,9 @@ async def test_a_schema_of_version_1_goes_on_with_several_records_in_a_row(
         f"ALTER TABLE {schema}.records DROP COLUMN held; "
         f"UPDATE {schema}.journal_version SET version = 1",
     )
+    with pytest.raises(StorageError, match=r"version 1, .* reads 2: start `actors serve` with it"):
+        async with postgres_source(dsn, schema):
+            pass
     async with opened(dsn, schema) as journal:
         assert await journal.append([appending("t", 5, 5)]) == STORED
         for after in range(10):
