@@ -25,7 +25,7 @@ from actors.a2a.limits import RECORD_BYTES
 from actors.a2a.queue import RunQueue
 from actors.a2a.requests import Call, Calls
 from actors.runtime import ActorRef, ActorSystem
-from actors.task.messages import task_ref
+from actors.task.messages import AgentEvent, task_ref
 from actors.task.orders import RUNNER, RunReported
 from actors.task.ports import (
     AbandonRun,
@@ -56,6 +56,8 @@ class Active:
     seen: RunSeen
     executing: asyncio.Task[None] | None = None
     cancelling: asyncio.Task[None] | None = None
+    over: bool = False
+    """Its end was told with its last events, before asyncio told us of it."""
 
 
 class Agent:
@@ -117,19 +119,24 @@ class Agent:
         request = call.request if call is not None and not start.combined else None
         variables = _variables(call)
         active = self._activate(start, variables)
-        work = self._execute(start, request, active.queue)
+        work = self._execute(start, request, active)
         active.executing = self._loop.create_task(work, context=variables)
         active.executing.add_done_callback(partial(self._executed, active))
 
     async def _execute(
-        self, start: StartRun, request: RequestContext | None, queue: RunQueue
+        self, start: StartRun, request: RequestContext | None, active: Active
     ) -> None:
         if request is None:
             request = await self._rebuilt(start)
         request.current_task = Task.FromString(start.task) if start.task else None
-        # How it ends is told a turn of the loop later: an asyncio task that the agent has made
-        # last, and does not await, still finds its queue open.
-        await self._executor.execute(request, queue)
+        await self._executor.execute(request, active.queue)
+        if active.cancelling is None:
+            active.queue.returned(partial(self._returned, active))
+
+    def _returned(self, active: Active, events: tuple[AgentEvent, ...]) -> None:
+        """Tell the end of a run with the last of its events."""
+        active.over = True
+        self._report(active, None, cancel=False, events=events)
 
     async def _rebuilt(self, start: StartRun) -> RequestContext:
         """Make the RequestContext of a request that no entry has resolved as it is.
@@ -145,6 +152,8 @@ class Agent:
         )
 
     def _executed(self, active: Active, done: asyncio.Task[None]) -> None:
+        if active.over:
+            return
         if done.cancelled() and done.cancelling() and active.cancelling is None:
             # Cancelled by somebody else: the loop, most likely, which is about to end. Then this
             # never fires, and the run counts as lost; otherwise it has failed.
@@ -220,14 +229,21 @@ class Agent:
         active = self._active[run.task] = Active(run, call, queue, seen)
         return active
 
-    def _report(self, active: Active, failure: Failure | None, *, cancel: bool) -> None:
+    def _report(
+        self,
+        active: Active,
+        failure: Failure | None,
+        *,
+        cancel: bool,
+        events: tuple[AgentEvent, ...] = (),
+    ) -> None:
         active.queue.flush()  # what the agent has emitted comes before how it has ended
         outcome = "raised" if failure is not None else "cancelled" if cancel else "returned"
         active.seen.end(outcome, failure.error if failure is not None else "")
         if not cancel:
             # The core decides what the end of execute means; a cancel may still reach this run.
             self._retire(active)
-        self._system.tell(RUNNER, RunReported(active.run, failure, cancel))
+        self._system.tell(RUNNER, RunReported(active.run, failure, cancel, events))
 
     def _retire(self, active: Active) -> None:
         active.queue.shut()

@@ -22,6 +22,7 @@ from a2a.types import (
 
 from actors.a2a.sayable import in_range
 from actors.task.chart import STATUS, TASK
+from actors.task.fold import TERMINAL
 from actors.task.messages import AgentEvent
 from actors.task.ports import RunId
 from actors.task.record import Failure, Kind
@@ -33,6 +34,7 @@ AUTH_REQUIRED: Final = int(TaskState.TASK_STATE_AUTH_REQUIRED)
 _OF_ARTIFACT: Final = Kind.ARTIFACT
 _OF_STATUS: Final = Kind.STATUS
 _OF_TASK: Final = Kind.TASK
+_OF_MESSAGE: Final = Kind.REPLY
 _JOINED_BYTES: Final = 4096
 """Of a chunk that others are joined with: what larger ones cost is theirs alone."""
 _new = tuple.__new__
@@ -110,7 +112,7 @@ def _message(run: RunId, context: str, event: Message, checked: bool) -> AgentEv
     if checked:
         mismatch = _elsewhere(context, event)
         event = _placed(event, run, context)
-    return AgentEvent(Kind.REPLY, "message", 0, _wrapped(_MESSAGE, event), mismatch=mismatch)
+    return AgentEvent(_OF_MESSAGE, "message", 0, _wrapped(_MESSAGE, event), mismatch=mismatch)
 
 
 _READERS: Mapping[type, Callable[[RunId, str, Any, bool], AgentEvent]] = MappingProxyType(
@@ -146,6 +148,14 @@ def joined(events: Sequence[AgentEvent]) -> tuple[AgentEvent, ...]:
     if more:
         found[-1] = found[-1]._replace(more=tuple(more), last=last)
     return tuple(found)
+
+
+def conclusive(event: AgentEvent) -> bool:
+    """Whether nothing counts that comes after an event, whatever the chart says of it.
+
+    A Task is none: it may be the second, which is dropped.
+    """
+    return event.kind is _OF_MESSAGE or (event.kind is _OF_STATUS and event.state in TERMINAL)
 
 
 def explained(event: Event) -> bool:

@@ -17,7 +17,7 @@ from typing import Self
 
 from a2a.server.events import EventQueue
 
-from actors.a2a.emission import AUTH_REQUIRED, Event, emitted, explained, joined
+from actors.a2a.emission import AUTH_REQUIRED, Event, conclusive, emitted, explained, joined
 from actors.a2a.limits import RECORD_BYTES
 from actors.a2a.sayable import NUMBER, unsayable
 from actors.runtime.clock import TimerHandle
@@ -90,6 +90,8 @@ class RunQueue(EventQueue):
         """The next look, while they wait for others."""
         self._until = 0.0
         """When chunks have waited long enough, or came too late to wait for others."""
+        self._over: Callable[[tuple[AgentEvent, ...]], object] | None = None
+        """Told the next events in place of the task: they are the last, and the run is over."""
         self.closed = False
 
     async def enqueue_event(self, event: Event) -> None:
@@ -169,6 +171,10 @@ class RunQueue(EventQueue):
         every turn of the loop is a sixth of what such a chunk costs, where there is one agent.)
         """
         self._stop_looking()
+        if self._over is not None:
+            over, self._over = self._over, None
+            over(self._taken())
+            return
         emitted, before = self._emitted, self._looked_at
         now, found = self._time(), len(emitted)
         self._looked_at = found
@@ -183,10 +189,23 @@ class RunQueue(EventQueue):
 
     def flush(self) -> None:
         """Deliver what was emitted, if anything was."""
+        self._over = None
+        if self._emitted:
+            self._tell(Emitted(self._run, self._taken()))
+
+    def _taken(self) -> tuple[AgentEvent, ...]:
         events, self._emitted, self._looked_at = self._emitted, [], 0
         self._stop_looking()
-        if events:
-            self._tell(Emitted(self._run, joined(events)))
+        return joined(events)
+
+    def returned(self, over: Callable[[tuple[AgentEvent, ...]], object]) -> None:
+        """Let `over` be told the last events, when the agent has returned and they are conclusive.
+
+        Others may be followed by more: an asyncio task that the agent has made last, and does not
+        await, finds its queue open until asyncio tells of the return, a turn of the loop later.
+        """
+        if self._emitted and conclusive(self._emitted[-1]):
+            self._over = over
 
     def _stop_looking(self) -> None:
         """Look again no more: it was just done, or there is nothing to look at."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from actors.a2a.emission import emitted, joined
+from actors.a2a.emission import conclusive, emitted, joined
 from actors.a2a.queue import CREDIT
 from actors.runtime import ActorRef, ActorSystem
 from actors.runtime.journal.actor import Fetch, ReadBack, StoreGroup
@@ -201,8 +201,11 @@ class SimAgent:
                 self._go_on(run)
 
     def _executed(self, run: Run, failure: Failure | None) -> None:
-        self._deliver(run)  # which comes before how the run has ended
+        """Deliver what was emitted, then how the run has ended; or both as one, like `Agent`."""
         run.executing = None
+        together = failure is None and run.cancelling is None
+        if not (together and run.said and conclusive(run.said[-1])):
+            self._deliver(run)
         if run.cancelling is None:
             self._report(run, failure, cancel=False)
 
@@ -236,7 +239,8 @@ class SimAgent:
 
     def _report(self, run: Run, failure: Failure | None, *, cancel: bool) -> None:
         self._node.trace.add(seen.Over(self._node.name, run.run, failure, cancel))
-        self._node.system.tell(RUNNER, RunReported(run.run, failure, cancel))
+        said, run.said = tuple(joined(run.said)), []
+        self._node.system.tell(RUNNER, RunReported(run.run, failure, cancel, said))
 
 
 def _writing(request: object) -> Write | None:

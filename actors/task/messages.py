@@ -245,6 +245,8 @@ class RunOver(Internal, TaskMessage):
 
     run: RunId
     failure: Failure | None
+    events: tuple[AgentEvent, ...] = ()
+    """What it has emitted last, where that and the end are heard of at once."""
 
 
 @value

@@ -15,7 +15,7 @@ from actors.runtime import ActorRef, Internal, Lane, Message
 from actors.runtime.journal.record import Record
 from actors.runtime.values import value
 from actors.task.kept import Kept
-from actors.task.messages import View
+from actors.task.messages import AgentEvent, View
 from actors.task.ports import CancelRun, RunId, StartRun
 from actors.task.record import Failure
 
@@ -97,6 +97,8 @@ class RunReported(Internal):
     run: RunId
     failure: Failure | None
     cancel: bool
+    events: tuple[AgentEvent, ...] = ()
+    """What `execute` has emitted last, as in `RunOver`."""
 
 
 # -- to the OutboxActor

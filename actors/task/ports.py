@@ -128,7 +128,7 @@ class AgentPort(Protocol):
     """The agent, as RunnerActor commands it; only the real one awaits user code.
 
     It reports by telling: `messages.Emitted` to the TaskActor for each event, and
-    `messages.RunReported` to the RunnerActor for each end.
+    `orders.RunReported` to the RunnerActor for each end, which may bring the last events along.
     """
 
     def perform(self, request: AgentRequest, sender: ActorRef[Message]) -> None:

@@ -24,7 +24,7 @@ from actors.runtime import (
     Tell,
 )
 from actors.runtime.journal.messages import Drain
-from actors.task.messages import CancelOver, RunOver, TaskMessage, task_ref
+from actors.task.messages import CancelOver, Emitted, RunOver, TaskMessage, task_ref
 from actors.task.orders import Abandon, CallOff, Launch, RunReported
 from actors.task.ports import AbandonRun, RunId
 
@@ -71,9 +71,11 @@ class RunnerActor(Actor[Runs]):
         run = report.run
         overtaken = run in state.cancelling and not report.cancel
         if state.by_task.get(run.task) != run or overtaken:
-            return Step(state, (DeadLetter(report, "superseded run"),))
+            return Step(state, _superseded(report))
         over: TaskMessage = (
-            CancelOver(run, report.failure) if report.cancel else RunOver(run, report.failure)
+            CancelOver(run, report.failure)
+            if report.cancel
+            else RunOver(run, report.failure, report.events)
         )
         return self._over(state, run, (Tell(task_ref(run.task), over),))
 
@@ -87,3 +89,10 @@ class RunnerActor(Actor[Runs]):
             return Step(state, effects)
         told = tuple(Reply(reply_to, True) for reply_to in state.drained)
         return Step(state._replace(drained=()), (*effects, *told))
+
+
+def _superseded(report: RunReported) -> tuple[Effect, ...]:
+    """The end counts for nothing; what becomes of the events is for the task to judge."""
+    run, events = report.run, report.events
+    lost = DeadLetter(RunReported(run, report.failure, report.cancel), "superseded run")
+    return (Tell(task_ref(run.task), Emitted(run, events)), lost) if events else (lost,)

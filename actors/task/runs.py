@@ -158,7 +158,10 @@ def _violated(rules: Rules, draft: Draft, run: RunId, event: AgentEvent, failure
 
 
 def run_over(rules: Rules, draft: Draft, _: Envelope, message: RunOver) -> None:
-    """Hear that `execute` returned or raised."""
+    """Hear that `execute` returned or raised, and what it has emitted last."""
+    if message.events:
+        _hear(rules, draft, message.run, message.events)
+        message = RunOver(message.run, message.failure)
     _reported(rules, draft, message, "raised" if message.failure else "returned")
 
 
@@ -199,6 +202,8 @@ def end_run(rules: Rules, draft: Draft, trigger: str, failure: Failure | None) -
     """Step the chart on the end of a run and carry out what it says."""
     state = draft.state
     was_final, running = state.final, state.running
+    if running is not None:
+        draft.caller = running.caller
     outcome = rules.table.step(state.configuration, trigger, state)
     if outcome.answer is not Answer.GO:
         draft.do(DeadLetter(trigger, outcome.reason))
@@ -223,8 +228,6 @@ def _log_end(
 
     A question is asked before its run ends, by us as by an agent: it is the answer to the message.
     """
-    if draft.state.running is not None:
-        draft.caller = draft.state.running.caller
     if "park" in outcome.actions:
         _say(policy, draft, A2AState.TASK_STATE_INPUT_REQUIRED, "park")
     write_end(draft, trigger, failure)

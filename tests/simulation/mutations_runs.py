@@ -361,8 +361,8 @@ MUTATIONS = (
     Mutation(
         invariants={33},
         module="actors.task.runs",
-        old="    _hear(rules, draft, message.run, message.events)\n",
-        new="    _hear(rules, draft, message.run, message.events[-1:] + message.events[:-1])\n",
+        old="    for event in events:\n",
+        new="    for event in events[-1:] + events[:-1]:\n",
         why="what an agent emits at once is stored in another order",
         scenario=anything,
         seeds=400,

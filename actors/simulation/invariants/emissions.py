@@ -12,7 +12,8 @@ from a2a.types import StreamResponse, Task
 
 from actors.runtime.journal.record import Record
 from actors.simulation.trace import Dead, Emission, Trace
-from actors.task.messages import Emitted
+from actors.task.messages import Emitted, RunOver
+from actors.task.orders import RunReported
 from actors.task.record import Kind
 
 
@@ -73,7 +74,7 @@ def dead(letters: Iterable[Dead]) -> Counter[tuple[str, bytes]]:
     return Counter(
         (letter.node, chunk.payload)
         for letter in letters
-        if isinstance(letter.message, Emitted)
+        if isinstance(letter.message, Emitted | RunOver | RunReported)
         for event in letter.message.events
         for chunk in event.apart()
     )

@@ -71,7 +71,7 @@ def _failed(message: Any) -> str:
     return "" if message.failure is None else said(message.failure)
 
 
-def _emitted(message: messages.Emitted) -> str:
+def _emitted(message: messages.Emitted | messages.RunOver | orders.RunReported) -> str:
     return ", ".join(f"{event.trigger} {event.artifact}".rstrip() for event in message.events)
 
 
@@ -81,7 +81,7 @@ _DETAIL: Mapping[type[Any], Callable[[Any], str]] = MappingProxyType(
         messages.Attach: lambda m: "from the Task on" if m.after is None else f"after {m.after}",
         messages.Detach: lambda m: f"reader {m.reader}",
         messages.Emitted: _emitted,
-        messages.RunOver: lambda m: f"{said(m.run)} {_failed(m)}",
+        messages.RunOver: lambda m: f"{said(m.run)} {_emitted(m)}{_failed(m)}",
         messages.CancelOver: lambda m: f"{said(m.run)} {_failed(m)}",
         journal.Appended: lambda m: f"up to {m.upto}",
         journal.AppendFailed: lambda m: "fenced" if m.fenced else said(m.error),
@@ -94,7 +94,7 @@ _DETAIL: Mapping[type[Any], Callable[[Any], str]] = MappingProxyType(
         orders.Launch: lambda m: said(m.start.run),
         orders.CallOff: lambda m: said(m.cancel.run),
         orders.Abandon: lambda m: said(m.run),
-        orders.RunReported: lambda m: f"{said(m.run)} {_failed(m)}",
+        orders.RunReported: lambda m: f"{said(m.run)} {_emitted(m)}{_failed(m)}",
         orders.Deliver: lambda m: span(m.task, m.records),
         orders.Delivered: lambda m: f"{m.task} {m.hook} {m.verdict.value} {m.why}".rstrip(),
         orders.LookAfter: lambda m: m.task,
