@@ -93,6 +93,8 @@ class Agent:
         self._builder = builder
         self._calls = calls
         self._system = system
+        # The same for all runs: of each object in flight the collector takes its share.
+        self._tell, self._soon = system.tell, system.scheduler.soon
         self._loop = loop
         self._active: dict[str, Active] = {}
 
@@ -213,16 +215,16 @@ class Agent:
 
     def _activate(self, call: StartRun | CancelRun, variables: contextvars.Context) -> Active:
         """Let a run have a queue, and a span in the variables that its user code will have."""
-        run, system = call.run, self._system
-        seen = variables.run(self._observer.run, call, self._loop.time)
+        run, clock = call.run, self._system.clock
+        seen = variables.run(self._observer.run, call, clock.monotonic)
         queue = RunQueue(
             run,
             call.context,
-            partial(system.tell, task_ref(run.task)),
-            system.scheduler.soon,
-            system.clock.call_later,
-            system.clock.monotonic,
-            Late(system, call),
+            partial(self._tell, task_ref(run.task)),
+            self._soon,
+            clock.call_later,
+            clock.monotonic,
+            Late(self._system, call),
             self._event_bytes,
             checked=self._checked,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 from actors.runtime.clock import Clock, TimerHandle
 from actors.runtime.errors import AskTimeout
@@ -17,34 +17,47 @@ from actors.runtime.report import cause_of
 
 logger = logging.getLogger("actors")
 
-Ask: TypeAlias = tuple[ActorRef[Any], Message, float]
-"""Who is asked, what, and for how many seconds."""
-
 
 class Promise:
     """The asking side of one answer, as an asyncio future.
 
     Args:
         future: what the asker awaits.
-        ask: for words.
+        ref: who is asked.
+        message: what.
+        seconds: for how many it waits.
         deadline: monotonic seconds after which no answer is waited for.
         dead_letter: told (answer, reason) of each answer that comes too late, or twice.
         undelivered: told a result, or an error, that did not reach the asker.
     """
 
-    __slots__ = ("_ask", "_dead_letter", "_over", "_timer", "_undelivered", "deadline", "future")
+    __slots__ = (
+        "_dead_letter",
+        "_message",
+        "_over",
+        "_ref",
+        "_seconds",
+        "_timer",
+        "_undelivered",
+        "deadline",
+        "future",
+    )
 
     def __init__(
         self,
         future: asyncio.Future[Any],
-        ask: Ask,
+        ref: ActorRef[Any],
+        message: Message,
+        seconds: float,
         deadline: float,
         dead_letter: Callable[[object, str], None],
         undelivered: Callable[[Any], None] | None = None,
     ) -> None:
         self.future = future
         self.deadline = deadline
-        self._ask = ask
+        self._ref = ref
+        self._message = message
+        self._seconds = seconds
         self._dead_letter = dead_letter
         self._undelivered = undelivered
         self._timer: TimerHandle | None = None
@@ -55,10 +68,10 @@ class Promise:
         """Whose answer it is: the future that waits for it."""
         return self.future
 
-    def expire(self, clock: Clock, seconds: float) -> None:
-        """Reject with `AskTimeout` unless answered within `seconds`."""
+    def expire(self, clock: Clock) -> None:
+        """Reject with `AskTimeout` unless answered in time."""
         if not self._over:
-            self._timer = clock.call_later(seconds, self._expired)
+            self._timer = clock.call_later(self._seconds, self._expired)
 
     def resolve(self, value: object) -> None:
         """Answer; an asker that has gone or has its answer may want to know what it missed."""
@@ -86,8 +99,8 @@ class Promise:
     def lapsed(self) -> None:
         """The ask was not handled before its deadline, of which the asker has been told."""
         if self._undelivered is not None:
-            ref, message, _ = self._ask
-            lapsed = AskTimeout(f"{type(message).__qualname__} was not handled by {ref} in time")
+            what = type(self._message).__qualname__
+            lapsed = AskTimeout(f"{what} was not handled by {self._ref} in time")
             self._give_back(self._undelivered, lapsed)
 
     def abandoned(self) -> None:
@@ -109,16 +122,15 @@ class Promise:
             return
         self._over = "late answer"
         if not self.future.done():
-            ref, message, seconds = self._ask
-            what = type(message).__qualname__
-            self._fail(AskTimeout(f"no answer to {what} by {ref} within {seconds} s"))
+            what = type(self._message).__qualname__
+            self._fail(AskTimeout(f"no answer to {what} by {self._ref} within {self._seconds} s"))
 
     def _give_back(self, undelivered: Callable[[Any], None], value: object) -> None:
         try:
             undelivered(value)
         except Exception as error:  # noqa: BLE001 - the asker's mistake, not the answering actor's
-            ref, cause = self._ask[0], cause_of(error)
-            logger.error("undelivered of an ask to %s raised: %s", ref, cause)  # noqa: TRY400 - quotes nothing
+            cause = cause_of(error)
+            logger.error("undelivered of an ask to %s raised: %s", self._ref, cause)  # noqa: TRY400 - quotes nothing
 
     def _fail(self, error: object) -> None:
         if not isinstance(error, Exception) or isinstance(error, StopIteration):

@@ -71,6 +71,8 @@ class ActorSystem(AddressBook):
         self.clock = clock
         self.reveal = reveal
         self._monotonic = clock.monotonic
+        # The same for all promises: of each object in flight the collector takes its share.
+        self._missed = self.dead_letter
         self.ports: dict[str, Port] = {}
         """Shells by name, for `Perform`."""
         self._debug = debug
@@ -157,11 +159,10 @@ class ActorSystem(AddressBook):
         """
         if not 0.0 < timeout < math.inf:
             raise ValueError(f"an ask needs a timeout in seconds, > 0 and finite; found {timeout}")
-        clock, asked = self.clock, (ref, message, timeout)
-        deadline = clock.monotonic() + timeout
-        promise = Promise(self.new_future(), asked, deadline, self.dead_letter, undelivered)
+        deadline, future = self._monotonic() + timeout, self.new_future()
+        promise = Promise(future, ref, message, timeout, deadline, self._missed, undelivered)
         self.tell(ref, message, promise, caller, deadline=deadline, trace=trace)
-        promise.expire(clock, timeout)
+        promise.expire(self.clock)
         try:
             return await promise.future
         except asyncio.CancelledError:

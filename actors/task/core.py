@@ -9,7 +9,7 @@ Neighbours: `actor.py`, `fanout.py`, `runner.py` (actors), `a2a/handler.py`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from inspect import iscoroutine
 from itertools import count
@@ -244,14 +244,14 @@ class TaskCore:
         found: Recovery = await self.system.ask(RECOVERY, HowFar())
         return found
 
-    async def send(
+    def send(
         self,
         task: str,
         message: Send,
         caller: Caller,
         trace: str = "",
         refused: Callable[[], None] | None = None,
-    ) -> Admitted | Settled:
+    ) -> Coroutine[Any, Any, Admitted | Settled]:
         """Hand a message in: `Admitted` for Wait.STREAM, to be a `reader` then, else `Settled`.
 
         Args:
@@ -264,17 +264,8 @@ class TaskCore:
         Raises:
             AskTimeout: the deadline passed; the message may go on.
         """
-
-        def undelivered(answer: object) -> None:
-            self.let_out(task, answer)
-            if refused is not None and isinstance(answer, Exception):
-                refused()
-
-        deadline = self.policy.request_deadline
-        answer: Admitted | Settled = await self.ask(
-            task, message, caller, deadline, undelivered, trace
-        )
-        return answer
+        deadline, undelivered = self.policy.request_deadline, _Undelivered(self, task, refused)
+        return self.ask(task, message, caller, deadline, undelivered, trace)
 
     async def cancel(self, task: str, caller: Caller) -> Settled:
         """Ask for the end of a task; the answer comes with its terminal state."""
@@ -342,3 +333,23 @@ class TaskCore:
     def reader(self, task: str, admitted: Admitted, cursor: int, caller: Caller) -> Reader:
         """Return the reader that was let in, to be closed; it reads what follows `cursor`."""
         return Reader(self.system, task, admitted, cursor, caller)
+
+
+class _Undelivered:
+    """Told the answer to a message whose sender has gone.
+
+    One object where a closure is six that the collector goes through for each request under way.
+    """
+
+    __slots__ = ("_core", "_refused", "_task")
+
+    def __init__(self, core: TaskCore, task: str, refused: Callable[[], None] | None) -> None:
+        self._core = core
+        self._task = task
+        self._refused = refused
+
+    def __call__(self, answer: object) -> None:
+        """Let out the reader that was let in, or say that the message was refused."""
+        self._core.let_out(self._task, answer)
+        if self._refused is not None and isinstance(answer, Exception):
+            self._refused()
