@@ -78,6 +78,19 @@ def new(wait: Wait) -> Send:
     return Send(request("hi"), CONTEXT, (), wait, True)
 
 
+async def test_a_sender_who_leaves_before_its_stream_is_there_is_let_out(core: TaskCore) -> None:
+    sending = asyncio.ensure_future(core.send(TASK, new(Wait.STREAM), ALICE))
+    await asyncio.sleep(0)  # it has asked
+    sending.cancel()
+    agent = core.system.ports["agent"]
+    assert isinstance(agent, PlayedAgent)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert sending.cancelled()
+    assert agent.starts()
+    assert core.system.cells[task_ref(TASK)].state.readers == 0
+
+
 async def test_a_reader_of_a_silent_task_looks_elsewhere_again_and_again(
     core: TaskCore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
