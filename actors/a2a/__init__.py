@@ -34,6 +34,7 @@ The map, each file importing only those above it:
         said.py         messages of the protocol in JSON
         chunks.py       many artifact updates, parsed at once
         sequenced.py    one event of a stream, its place
+        batches.py      events that come together
         answers.py      what callers see of what was settled
         listing.py      ListTasks: queries, pages, page tokens
         streams.py      a stream that was let in

@@ -4,8 +4,8 @@ The core settles facts and stores records; which of them end a stream, and wheth
 failure is an error or a FAILED Task, is a matter of form and decided here, by the policy, for
 every binding alike.
 
-Neighbours: `handler.py` (asks the core, hands out what this makes), `sequenced.py` (one event),
-`streams.py` (a telling that has been let in), `wire/` (frames it).
+Neighbours: `handler.py` (asks the core, hands out what this makes), `batches.py` (events together),
+`sequenced.py` (one event), `streams.py` (a telling that has been let in), `wire/` (frames it).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from collections.abc import Awaitable, Sequence
 from a2a.types import Message, StreamResponse, Task, TaskState
 from a2a.utils.errors import TaskNotCancelableError, UnsupportedOperationError
 
-from actors.a2a.sequenced import Sequenced, of_record, of_task
+from actors.a2a.batches import batch
+from actors.a2a.sequenced import Sequenced, of_task
 from actors.runtime.journal.record import CLAIM, PRIVATE, Record
 from actors.task.fold import TERMINAL
 from actors.task.kept import Kept
@@ -151,10 +152,10 @@ class Subscription(Telling):
         told = []
         for record in records:
             if CLAIM < record.kind < PRIVATE:  # as `record.public`, in half the time
-                told.append(of_record(record, kept))
+                told.append(record)
             elif failure := _failure(self._policy, record, 0):
-                return told, failure
-        return told, None
+                return batch(told, kept), failure
+        return batch(told, kept), None
 
 
 class SendStream(Telling):
@@ -173,26 +174,26 @@ class SendStream(Telling):
         return super()._first() if self._policy.follow_up_first == "task" else ()
 
     def _told(self, page: Page) -> Sequence[Sequenced]:
-        told, kept = [], page.kept
+        if page.snapshot is not None:
+            return (self._shown(page.snapshot),) if page.snapshot.task else ()
+        told: list[Record] = []
         for record in page.records:
             kind = record.kind
             if kind == _ARTIFACT:  # which ends nothing, and is what bursts are of
                 self._visible = True
-                told.append(of_record(record, kept))
+                told.append(record)
                 continue
             if CLAIM < kind < PRIVATE:
                 self._visible = True
-                told.append(of_record(record, kept))
+                told.append(record)
                 self._over = self._by_state and _ends(record, mine=self._mine)
             else:
                 self._hear(record)
             if self._over or self._failure is not None:
-                return told
-        if page.snapshot is not None and page.snapshot.task:
-            told.append(self._shown(page.snapshot))
-        if not self._over and page.end is not None:
+                return batch(told, page.kept)
+        if page.end is not None:
             self._failure = page.end.failure
-        return told
+        return batch(told, page.kept)
 
     def _hear(self, record: Record) -> None:
         """Learn from a record that is not told."""

@@ -3,7 +3,7 @@
 A message with one field that is `artifact_update` of StreamResponse, but repeated: in Protobuf's
 encoding both look the same, so the payloads of events that follow one another are a list of them.
 
-Neighbours: `sequenced.py` (hands out events), `emission.py` (wraps them).
+Neighbours: `batches.py` (hands out events), `emission.py` (wraps them).
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from google.protobuf.message_factory import GetMessageClass
 
 from actors.a2a.emission import tag
 
-TAG: Final = tag("artifact_update")
-"""First byte of the payload of an artifact update."""
 SMALL: Final = 1024
 """Bytes of a payload that is parsed with others: who keeps one event keeps the memory of all."""
 
@@ -30,7 +28,7 @@ def _repeated() -> Any:
     file.dependency.append(update.file.name)
     file.message_type.add(name="Chunks").field.add(
         name="updates",
-        number=TAG >> 3,
+        number=tag("artifact_update") >> 3,
         type=FieldDescriptorProto.TYPE_MESSAGE,
         label=FieldDescriptorProto.LABEL_REPEATED,
         type_name=f".{update.full_name}",
@@ -43,7 +41,7 @@ def _repeated() -> Any:
 _CHUNKS = _repeated()
 
 
-def parsed(payloads: Sequence[bytes]) -> Sequence[TaskArtifactUpdateEvent]:
-    """Return the updates that payloads beginning with `TAG` are; objects that nobody else has."""
-    updates: Sequence[TaskArtifactUpdateEvent] = _CHUNKS.FromString(b"".join(payloads)).updates
+def parsed(payloads: bytes) -> Sequence[TaskArtifactUpdateEvent]:
+    """Return the updates that joined payloads are; objects that nobody else has."""
+    updates: Sequence[TaskArtifactUpdateEvent] = _CHUNKS.FromString(payloads).updates
     return updates

@@ -21,9 +21,10 @@ from a2a.types import (
 from a2a.utils.task import apply_history_length, validate_history_length, validate_page_size
 
 from actors.a2a import answers, listing
+from actors.a2a.batches import plain
 from actors.a2a.entry import Entry, client_errors
 from actors.a2a.observed import operation
-from actors.a2a.sequenced import Event, Sequenced, plain
+from actors.a2a.sequenced import Event, Sequenced
 from actors.a2a.streams import Stream, streaming_declared
 from actors.a2a.validation import validated
 from actors.task.policy import Policy
@@ -74,10 +75,9 @@ class Reading:
                     continue
                 if not batch:
                     return
-                events = plain(batch)
-                del batch  # what follows may be hours away
-                while events:
-                    yield events.pop()
+                for event in plain(batch):
+                    yield event
+                del batch, event  # what follows may be hours away
 
     async def subscribe(
         self, params: SubscribeToTaskRequest, context: ServerCallContext, after: int | None = None

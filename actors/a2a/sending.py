@@ -16,11 +16,12 @@ from a2a.utils.input_mode_validator import validate_input_modes as check_input_m
 from a2a.utils.task import apply_history_length, validate_history_length
 
 from actors.a2a import answers
+from actors.a2a.batches import plain
 from actors.a2a.entry import Keyed, client_errors
 from actors.a2a.observed import operation
 from actors.a2a.once import Once, check_same, idempotency_key
 from actors.a2a.push import PushConfigs
-from actors.a2a.sequenced import Event, Sequenced, plain
+from actors.a2a.sequenced import Event, Sequenced
 from actors.a2a.streams import Stream, streaming_declared
 from actors.a2a.validation import validated
 from actors.runtime import AskTimeout, Caller
@@ -60,9 +61,7 @@ class Sending(PushConfigs):
                     continue
                 if not batch:
                     return
-                events = plain(batch)
-                while events:
-                    event = events.pop()
+                for event in plain(batch):
                     if isinstance(event, Task):
                         event = apply_history_length(event, params.configuration)
                     yield event

@@ -3,12 +3,13 @@
 What costs time is done once for all of them: the wrapping of the event is taken off, so that
 each reader in the process parses an object of its own from what was in it, and so is the JSON.
 
-Neighbours: `answers.py` (who is told what), `wire/` (sends the JSON), `task/kept.py` (keeps these).
+Neighbours: `batches.py` (those that come together), `answers.py` (who is told what), `wire/` (sends
+the JSON), `task/kept.py` (keeps these).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from a2a.types import (
@@ -19,7 +20,6 @@ from a2a.types import (
     TaskStatusUpdateEvent,
 )
 
-from actors.a2a.chunks import SMALL, TAG, parsed
 from actors.a2a.said import in_stream
 from actors.runtime.journal.record import Record
 from actors.task.kept import Kept
@@ -98,31 +98,6 @@ def _unwrapped(payload: bytes) -> tuple[Callable[[bytes], Event], bytes]:
     event = StreamResponse.FromString(payload)
     bare: Event = getattr(event, str(event.WhichOneof("payload")))
     return type(bare).FromString, bare.SerializeToString()
-
-
-def plain(batch: Sequence[Sequenced]) -> list[Event]:
-    """Return events without their wrapping; objects of one's own, the last one first.
-
-    To be popped one by one, so that nothing is kept of what a reader has been told. Small chunks
-    are parsed together, at a fifth of the time.
-    """
-    if len(batch) == 1:  # of a reader that keeps up
-        return [batch[0].plain()]
-    events: list[Event] = []
-    chunks: list[bytes] = []
-    for each in batch:
-        payload = each.payload
-        if payload[0] == TAG and len(payload) <= SMALL:
-            chunks.append(payload)
-            continue
-        if chunks:
-            events += parsed(chunks)
-            chunks = []
-        events.append(each.plain())
-    if chunks:
-        events += parsed(chunks)
-    events.reverse()
-    return events
 
 
 def of_record(record: Record, kept: Kept | None) -> Sequenced:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from a2a.helpers import new_task_from_user_message
@@ -22,10 +23,13 @@ from a2a.types import (
 )
 
 from actors.a2a import RequestHandler
+from actors.a2a.batches import batch, plain
 from actors.a2a.chunks import SMALL
-from actors.a2a.sequenced import Event, Sequenced, plain
+from actors.a2a.sequenced import Event, Sequenced
+from actors.runtime.journal.record import Record
 from actors.storage import MemoryJournal
 from actors.task.events import stamped
+from actors.task.kept import Kept
 from actors.task.messages import AgentEvent
 from actors.task.record import Kind
 from tests.a2a.agents import as_user, ask, card
@@ -55,24 +59,60 @@ EVENTS: tuple[Event, ...] = (
 )
 
 
-def sequenced() -> list[Sequenced]:
-    return [Sequenced(seq, wrapped(event)) for seq, event in enumerate(EVENTS, 1)]
+KINDS = {Task: Kind.TASK, Message: Kind.REPLY, TaskStatusUpdateEvent: Kind.STATUS}
 
 
-def test_a_batch_is_its_events_in_order() -> None:
-    batch = sequenced()
-    assert plain(batch)[::-1] == list(EVENTS)
-    assert [each.plain() for each in batch] == list(EVENTS)
-    assert plain(batch[1:3])[::-1] == list(EVENTS[1:3])
-    assert not plain(())
+def of(*events: Event, kept: Kept | None = None) -> Sequence[Sequenced]:
+    records = []
+    for seq, event in enumerate(events, 1):
+        kind = KINDS.get(type(event), Kind.ARTIFACT)
+        records.append(Record(seq, 1, 1000, kind, wrapped(event)))
+    return batch(records, kept)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("cut", [slice(0, at) for at in (0, 1, 2, 3)] + [slice(1, 3), slice(None)])
+def test_a_batch_is_its_events_in_order(cut: slice, shared: bool) -> None:
+    events = EVENTS[cut]
+    told = of(*events, kept=Kept(0) if shared else None)
+    assert list(plain(told)) == list(events)
+    assert [each.plain() for each in told] == list(events)
+    assert [each.seq for each in told] == list(range(1, len(events) + 1))
+    assert len(told) == len(events)
+    assert bool(told) is bool(events)
+
+
+def test_what_is_at_a_place_of_a_batch() -> None:
+    told = of(*EVENTS)
+    assert told[-1].plain() == EVENTS[-1]
+    assert [each.seq for each in told[1:3]] == [2, 3]
 
 
 def test_each_reader_has_objects_of_its_own() -> None:
-    batch = sequenced()
-    mine, yours = plain(batch)[::-1], plain(batch)[::-1]
+    told = of(*EVENTS)
+    mine, yours = list(plain(told)), list(plain(told))
     for event in mine:
         event.Clear()
-    assert yours == list(EVENTS) == plain(batch)[::-1]
+    assert yours == list(EVENTS) == list(plain(told))
+
+
+def test_large_events_are_parsed_one_by_one_as_they_are_taken() -> None:
+    parsed: list[int] = []
+
+    class Counted(Sequenced):
+        def plain(self) -> Event:
+            parsed.append(self.seq)
+            return super().plain()
+
+    kept, large = Kept(0), [chunk("x" * SMALL) for _ in range(3)]
+    told = of(*large, kept=kept)
+    for seq, event in enumerate(large, 1):
+        record = Record(seq, 1, 1000, Kind.ARTIFACT, wrapped(event))
+        kept.of(record, lambda record: Counted(record.seq, record.payload))
+    events = iter(plain(told))
+    next(events)
+    next(events)
+    assert parsed == [1, 2]
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -81,7 +121,7 @@ def test_what_is_merged_with_an_event_is_not_lost(length: int) -> None:
     update = TaskStatusUpdateEvent(task_id="t", status=status)
     bare = AgentEvent(Kind.STATUS, "status_working", status.state, wrapped(update))
     update.status.timestamp.FromMilliseconds(1234)
-    assert plain([Sequenced(1, stamped(bare, 1234))]) == [update]
+    assert list(plain([Sequenced(1, stamped(bare, 1234))])) == [update]
 
 
 COUNT = 300
