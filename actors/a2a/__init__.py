@@ -15,6 +15,7 @@ The map, each file importing only those above it:
     the agent
         sayable.py      what has a form in JSON
         emission.py     what an event of an agent says
+        gathering.py    what was emitted and not delivered yet
         queue.py        the EventQueue that an agent writes to
         agent.py        AgentPort: awaits user code
 

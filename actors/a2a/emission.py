@@ -1,11 +1,12 @@
 """Emission: what an event of an agent says, as its task will ask.
 
-Neighbours: `queue.py` (takes events), `task/runs.py` (decides about them).
+Neighbours: `queue.py` (takes events), `gathering.py` (what was not delivered yet), `task/runs.py`
+(decides about them).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -35,8 +36,8 @@ _OF_ARTIFACT: Final = Kind.ARTIFACT
 _OF_STATUS: Final = Kind.STATUS
 _OF_TASK: Final = Kind.TASK
 _OF_MESSAGE: Final = Kind.REPLY
-_JOINED_BYTES: Final = 4096
-"""Of a chunk that others are joined with: what larger ones cost is theirs alone."""
+_KEPT: Final = 1024
+"""Bytes of an event whose head is kept; most have fewer."""
 _new = tuple.__new__
 """Makes an `AgentEvent` in a third of the time of its own constructor; there is one an event."""
 
@@ -72,7 +73,7 @@ def _artifact(
     if checked:
         mismatch = mismatch or _elsewhere(context, event) or _nameless(event)
         event = _placed(event, run, context)
-    payload = _wrapped(_ARTIFACT_UPDATE, event)
+    payload = _wrapped(ARTIFACT_UPDATE, event)
     append, last = event.append, event.last_chunk
     fields = (_OF_ARTIFACT, "artifact", 0, payload, 0, (), artifact, append, last, mismatch, ())
     return _new(AgentEvent, fields)
@@ -123,31 +124,6 @@ _READERS: Mapping[type, Callable[[RunId, str, Any, bool], AgentEvent]] = Mapping
         Message: _message,
     }
 )
-
-
-def joined(events: Sequence[AgentEvent]) -> tuple[AgentEvent, ...]:
-    """Make one of chunks that are appended to the same artifact one after another.
-
-    All that is asked about each is asked once for all of them then (`AgentEvent.more`).
-    """
-    if len(events) == 1:
-        return (events[0],)
-    found: list[AgentEvent] = []
-    more: list[bytes] = []
-    artifact, last = "", False
-    for event in events:
-        small = len(event.payload) <= _JOINED_BYTES and event.mismatch is None
-        if artifact and event.append and event.artifact == artifact and small:
-            more.append(event.payload)
-            last = event.last
-        else:
-            if more:
-                found[-1], more = found[-1]._replace(more=tuple(more), last=last), []
-            found.append(event)
-        artifact = event.artifact if small and not event.last else ""
-    if more:
-        found[-1] = found[-1]._replace(more=tuple(more), last=last)
-    return tuple(found)
 
 
 def conclusive(event: AgentEvent) -> bool:
@@ -231,32 +207,43 @@ def _placed(event: AnyEvent, run: RunId, context: str) -> AnyEvent:
     return placed
 
 
-def _wrapped(tag: int, event: Event) -> bytes:
-    """Return an event as a serialised StreamResponse.
-
-    Which is the tag of its field, its length and its own bytes: putting it into a StreamResponse
-    would copy it, at three times the cost.
-    """
-    payload: bytes = event.SerializeToString()
-    size = len(payload)
-    if 0x7F < size < 0x4000:  # as nearly all are, so no loop
-        return (tag | size << 8 & 0x7F00 | 0x8000 | size >> 7 << 16).to_bytes(3, "little") + payload
-    head = [tag]
-    while size > 0x7F:
-        head.append(size & 0x7F | 0x80)
-        size >>= 7
-    head.append(size)
-    return bytes(head) + payload
-
-
 def tag(field: str) -> int:
     """Return the first byte of a serialised StreamResponse that holds this field."""
     number: int = StreamResponse.DESCRIPTOR.fields_by_name[field].number
     return number << 3 | 2
 
 
-_ARTIFACT_UPDATE, _STATUS_UPDATE = tag("artifact_update"), tag("status_update")
-_TASK, _MESSAGE = tag("task"), tag("message")
+class Heads(dict[int, bytes]):
+    """By its size, what stands before an event in a serialised StreamResponse: tag and length.
+
+    So it is wrapped: putting it into a StreamResponse would copy it, at three times the cost.
+
+    Args:
+        field: of StreamResponse.
+    """
+
+    def __init__(self, field: str) -> None:
+        self._tag = tag(field)
+
+    def __missing__(self, size: int) -> bytes:
+        head, left = [self._tag], size
+        while left > 0x7F:
+            head.append(left & 0x7F | 0x80)
+            left >>= 7
+        made = bytes((*head, left))
+        if size <= _KEPT:
+            self[size] = made
+        return made
+
+
+ARTIFACT_UPDATE, _STATUS_UPDATE = Heads("artifact_update"), Heads("status_update")
+_TASK, _MESSAGE = Heads("task"), Heads("message")
+
+
+def _wrapped(heads: Heads, event: Event) -> bytes:
+    """Return an event as a serialised StreamResponse."""
+    payload: bytes = event.SerializeToString()
+    return heads[len(payload)] + payload
 
 
 def _messages(event: Event) -> Iterator[Message]:

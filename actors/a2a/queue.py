@@ -5,7 +5,8 @@ those bytes are what the journal, every stream and every webhook share. What an 
 letting go of the loop goes to its task as one message. Then it waits for credit: an agent is slowed
 by its own journal, never by its readers.
 
-Neighbours: `agent.py` (owns one per run), `emission.py` (what an event says).
+Neighbours: `agent.py` (owns one per run), `emission.py` (what an event says), `gathering.py` (what
+was not delivered yet).
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from typing import Self
 
 from a2a.server.events import EventQueue
 
-from actors.a2a.emission import AUTH_REQUIRED, Event, conclusive, emitted, explained, joined
+from actors.a2a.emission import AUTH_REQUIRED, Event, emitted, explained
+from actors.a2a.gathering import Gathered
 from actors.a2a.limits import RECORD_BYTES
 from actors.a2a.sayable import NUMBER, unsayable
 from actors.runtime.clock import TimerHandle
 from actors.task.messages import AgentEvent, Emitted
 from actors.task.ports import RunId
-from actors.task.record import Kind
 
 logger = logging.getLogger("actors.a2a")
 
@@ -83,7 +84,7 @@ class RunQueue(EventQueue):
         self._checked = checked
         self._credit = CREDIT
         self._room: asyncio.Future[None] | None = None
-        self._emitted: list[AgentEvent] = []
+        self._gathered = Gathered(run.task, context if checked else None, event_bytes)
         self._looked_at = 0
         """How many of these there were at the last look."""
         self._again: TimerHandle | None = None
@@ -109,29 +110,36 @@ class RunQueue(EventQueue):
             self._late(event)
             await asyncio.sleep(0)  # an agent that goes on for ever must not block the loop
             return
-        fact = emitted(self._run, self._context, event, checked=self._checked)
-        payload = fact.payload
-        if len(payload) > self._event_bytes or NUMBER in payload:
-            self._check(event, payload)
-        if fact.state == AUTH_REQUIRED and not explained(event):
-            self._warn()
-        if self._credit <= 0:
-            await self._has_room()  # another task of this agent has used it up
-            if self.is_closed():
-                self._late(event)
-                return
+        gathered = self._gathered
+        if self._credit <= 0 or not gathered.takes(event):
+            fact = self._read(event)
+            if self._credit <= 0:
+                await self._has_room()  # another task of this agent has used it up
+                if self.is_closed():
+                    self._late(event)
+                    return
+            gathered.add(fact)
         self._credit -= 1
-        self._emitted.append(fact)
-        found = len(self._emitted)
+        found = gathered.count
         if found == 1:
             self._soon(self._look)
-        elif self._again is not None and (found == TOGETHER or fact.kind is not Kind.ARTIFACT):
+        elif self._again is not None and (found == TOGETHER or not gathered.ends_with_chunk):
             self._soon(self._look)  # that is what they have waited for
         elif found >= AT_ONCE:
             self.flush()
             await asyncio.sleep(0)
         if self._credit <= 0:
             await self._has_room()
+
+    def _read(self, event: Event) -> AgentEvent:
+        """Read off an event what its task will ask; refuse what cannot be stored or told."""
+        fact = emitted(self._run, self._context, event, checked=self._checked)
+        payload = fact.payload
+        if len(payload) > self._event_bytes or NUMBER in payload:
+            self._check(event, payload)
+        if fact.state == AUTH_REQUIRED and not explained(event):
+            self._warn()
+        return fact
 
     def _warn(self) -> None:
         logger.warning(
@@ -175,13 +183,13 @@ class RunQueue(EventQueue):
             over, self._over = self._over, None
             over(self._taken())
             return
-        emitted, before = self._emitted, self._looked_at
-        now, found = self._time(), len(emitted)
+        gathered, before = self._gathered, self._looked_at
+        now, found = self._time(), gathered.count
         self._looked_at = found
         stored = self._credit + found == CREDIT
         if not before and (not stored or now < self._until):
             self._until = now + TOGETHER_SECONDS
-        more = before < found < TOGETHER and emitted[-1].kind is Kind.ARTIFACT
+        more = before < found < TOGETHER and gathered.ends_with_chunk
         if more and (not stored or now < self._until):
             self._again = self._later(AT_THE_HEELS, self._look)
         else:
@@ -190,13 +198,13 @@ class RunQueue(EventQueue):
     def flush(self) -> None:
         """Deliver what was emitted, if anything was."""
         self._over = None
-        if self._emitted:
+        if self._gathered.count:
             self._tell(Emitted(self._run, self._taken()))
 
     def _taken(self) -> tuple[AgentEvent, ...]:
-        events, self._emitted, self._looked_at = self._emitted, [], 0
+        self._looked_at = 0
         self._stop_looking()
-        return joined(events)
+        return self._gathered.take()
 
     def returned(self, over: Callable[[tuple[AgentEvent, ...]], object]) -> None:
         """Let `over` be told the last events, when the agent has returned and they are conclusive.
@@ -204,7 +212,7 @@ class RunQueue(EventQueue):
         Others may be followed by more: an asyncio task that the agent has made last, and does not
         await, finds its queue open until asyncio tells of the return, a turn of the loop later.
         """
-        if self._emitted and conclusive(self._emitted[-1]):
+        if self._gathered.conclusive:
             self._over = over
 
     def _stop_looking(self) -> None:
@@ -216,7 +224,7 @@ class RunQueue(EventQueue):
     def grant(self, events: int) -> None:
         """Make room for more events."""
         self._credit += events
-        if not self._emitted:
+        if not self._gathered.count:
             self._until = self._time() + AT_THE_HEELS
         if self._credit > 0:
             self._wake()

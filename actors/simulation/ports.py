@@ -14,7 +14,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from actors.a2a.emission import conclusive, emitted, joined
+from actors.a2a.emission import conclusive, emitted
+from actors.a2a.gathering import joined
 from actors.a2a.queue import CREDIT
 from actors.runtime import ActorRef, ActorSystem
 from actors.runtime.journal.actor import Fetch, ReadBack, StoreGroup

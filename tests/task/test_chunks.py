@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from a2a.types import Task
 
-from actors.a2a.emission import Event, emitted, joined
+from actors.a2a.emission import Event, emitted
+from actors.a2a.gathering import joined
 from actors.task.fold import Fold, fold
 from actors.task.messages import AgentEvent, Emitted, Wait, task_ref
 from actors.task.policy import Policy
