@@ -39,7 +39,8 @@ ME = as_user("me")
 
 ENCODES = ("SerializeToString", "SerializePartialToString", "MessageToJson", "MessageToDict")
 PARSES = ("FromString", "ParseFromString", "MergeFromString", "ParseDict")
-COPIES = ("CopyFrom", "MergeFrom", "deepcopy")
+COPIES = ("CopyFrom", "deepcopy")
+MERGES = ("MergeFrom",)
 """Names of what protobuf does to whole messages."""
 
 LOOP = {

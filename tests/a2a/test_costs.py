@@ -14,6 +14,7 @@ from actors.a2a import RequestHandler
 from tests.a2a.costs import (
     COPIES,
     ENCODES,
+    MERGES,
     PARSES,
     SPANS,
     Chatty,
@@ -81,6 +82,8 @@ async def test_an_event_makes_no_task_timer_span_or_copy(
     assert (many.of(ENCODES) - few.of(ENCODES)) / 500 <= 1.02  # as a fact
     # For the reader, and for the Task that is folded: many at once.
     assert (many.of(PARSES) - few.of(PARSES)) / 500 <= (0.05 if scene == "burst" else 0.5)
+    # Into the artifact that grows: as often as chunks are parsed for the Task.
+    assert (many.of(MERGES) - few.of(MERGES)) / 500 <= (0.05 if scene == "burst" else 0.5)
     assert (journal.commits - commits) / 600 < (1.02 if scene == "paced" else 0.05)
 
 
