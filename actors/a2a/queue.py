@@ -28,9 +28,11 @@ from actors.task.ports import RunId
 
 logger = logging.getLogger("actors.a2a")
 
-AT_ONCE = 128
+AT_ONCE = 256
 """Events after which an agent that has not let go of the loop does so: the journal begins with
-them while it emits more (measured: a burst of 10,000 to a writer process takes a seventh less)."""
+them while it emits more (measured: a burst of 10,000 to a writer process takes a seventh less; at
+128, which is twice as many messages and commits, a burst of 1,000 takes 7 % more, and 20 % more to
+a writer process)."""
 CREDIT = 2 * AT_ONCE
 """Events that a run may emit ahead of the journal. At most the `RING` of `task/fanout.py`: of more
 that are stored at once, readers would have to read the first from the journal."""

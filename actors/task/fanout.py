@@ -30,17 +30,17 @@ from actors.runtime.journal.record import Record
 from actors.task.kept import Kept
 from actors.task.orders import Close, End, Left, Page, Publish, Pull
 
-RING = 256
+RING = 512
 """Records kept in memory; whoever is further behind reads pages of the journal."""
 
 RING_BYTES = 16 * 2**20
 """Bytes of payloads kept, the latest record's however many they are."""
 
-PAGE = 128
+PAGE = 256
 """Records of one page, at most, and of one pull, but for what comes with its last one."""
 
 
-LARGE = 8 * 2**10
+LARGE = 4 * 2**10
 """Bytes of a payload for which a record counts as one more: a pull brings 1 MiB or so at most."""
 
 
@@ -117,7 +117,7 @@ class Tail:
         ring, surplus = self.ring, max(0, len(self.ring) - RING)
         if not surplus and self.size <= RING_BYTES:
             return
-        size = self.size - sum(len(record.payload) for record in ring[:surplus])
+        size = self.size - sum([len(record.payload) for record in ring[:surplus]])
         while size > RING_BYTES and surplus < len(ring) - 1:
             size -= len(ring[surplus].payload)
             surplus += 1
@@ -206,4 +206,4 @@ def _publish(state: Tail, publish: Publish) -> tuple[Effect, ...]:
 
 def _counted(records: tuple[Record, ...]) -> int:
     """Return how many records these count for."""
-    return sum([1 + len(record.payload) // LARGE for record in records])
+    return len(records) + sum([len(record.payload) // LARGE for record in records])

@@ -66,7 +66,7 @@ def test_what_is_made_of_a_record_is_made_once_while_the_ring_has_it() -> None:
 
 
 def test_a_pull_stands_for_records_or_for_bytes() -> None:
-    """Or who does not read would be brought 128 records of any size."""
+    """Or who does not read would be brought 256 records of any size."""
     tail = filled(record(1), record(2, 40 * LARGE), record(3, 40 * LARGE))
     pages = [tail.page(1, left, tail.records(1)) for left in (41, 42, 82, 83)]
     assert [page and page.stands for page in pages] == [False, False, False, True]
@@ -75,7 +75,7 @@ def test_a_pull_stands_for_records_or_for_bytes() -> None:
     answer = Answer()
     told(actor, state, Pull(1, 0, PAGE), answer)
     for seq in range(1, 6):
-        told(actor, state, Publish((record(seq, 50 * LARGE),)))
+        told(actor, state, Publish((record(seq, 100 * LARGE),)))
     assert seqs(answer) == [[1], [2], [3]]
     assert not state.waiting
 
