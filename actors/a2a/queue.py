@@ -28,14 +28,12 @@ from actors.task.ports import RunId
 
 logger = logging.getLogger("actors.a2a")
 
-AT_ONCE = 256
-"""Events after which an agent that has not let go of the loop does so: the journal begins with
-them while it emits more (measured: a burst of 10,000 to a writer process takes a seventh less; at
-128, which is twice as many messages and commits, a burst of 1,000 takes 7 % more, and 20 % more to
-a writer process)."""
-CREDIT = 2 * AT_ONCE
-"""Events that a run may emit ahead of the journal. At most the `RING` of `task/fanout.py`: of more
-that are stored at once, readers would have to read the first from the journal."""
+CREDIT = 256
+"""Events that a run may emit ahead of the journal, and that a burst brings it at once (measured:
+with two messages and commits for as many, a burst of 1,000 takes 8 % more, and 15 % more to a
+writer process, though that begins earlier). At most half of the `RING` of `task/fanout.py`: so many
+more may be stored before a reader that was just told asks again, and it would have to read them
+from the journal."""
 TOGETHER = 64
 """Chunks of an artifact that wait for one another at most."""
 TOGETHER_SECONDS = 0.01
@@ -127,9 +125,6 @@ class RunQueue(EventQueue):
             self._soon(self._look)
         elif self._again is not None and (found == TOGETHER or not gathered.ends_with_chunk):
             self._soon(self._look)  # that is what they have waited for
-        elif found >= AT_ONCE:
-            self.flush()
-            await asyncio.sleep(0)
         if self._credit <= 0:
             await self._has_room()
 
