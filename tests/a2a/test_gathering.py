@@ -22,7 +22,7 @@ from a2a.types import (
 )
 from google.protobuf.struct_pb2 import Value
 
-from actors.a2a.emission import Event, emitted
+from actors.a2a.emission import Event, Heads, emitted
 from actors.a2a.gathering import JOINED_BYTES, Gathered
 from actors.a2a.queue import CREDIT, RunQueue
 from actors.task.messages import AgentEvent, Emitted
@@ -144,3 +144,9 @@ def test_a_chunk_that_nobody_can_be_told_is_refused(number: float) -> None:
 def test_a_chunk_that_is_too_large_is_refused() -> None:
     with pytest.raises(ValueError, match="too large"):
         told([chunk("0"), chunk("x" * BYTES)])
+
+
+def test_only_heads_of_small_events_are_kept() -> None:
+    heads = Heads("task")
+    assert [len(heads[size]) for size in (0, 127, 128, 16_383, 16_384)] == [2, 2, 3, 3, 4]
+    assert sorted(heads) == [0, 127, 128]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from a2a.types import Artifact, Part, StreamResponse, Task, TaskArtifactUpdateEvent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -88,3 +91,29 @@ def test_failures_survive_their_record() -> None:
     assert failure == Failure("InternalError", "it broke")
     assert Failure.unpack(failure.pack()) == failure
     assert Failure.unpack(b"") is None
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_r49_a_chunk_brings_its_parts_and_its_metadata_and_nothing_else(together: bool) -> None:
+    first = Artifact(artifact_id="a", name="first", extensions=["e1"], parts=[Part(text="1")])
+    fields: dict[str, Any] = {"name": "later", "description": "late", "extensions": ["e2"]}
+    bare = Artifact(artifact_id="a", parts=[Part(text="2")], **fields)
+    bare.metadata.SetInParent()  # empty, which is as if there were none
+    full = Artifact(artifact_id="a", parts=[Part(text="3")], metadata={"k": "v"}, **fields)
+    records = [Record(1, 1, 1000, Kind.TASK, StreamResponse(task=Task(id="t")).SerializeToString())]
+    for seq, each in enumerate((first, bare, full), 2):
+        update = TaskArtifactUpdateEvent(task_id="t", artifact=each, append=seq > 2)
+        payload = StreamResponse(artifact_update=update).SerializeToString()
+        records.append(Record(seq, 1, 1000, Kind.ARTIFACT, payload))
+    folded = fold(records[:3])
+    assert folded.task is not None
+    assert not folded.task.artifacts[0].HasField("metadata")
+    if together:
+        folded = fold(records[:2])
+        folded.extend(records[2:], "a")
+    else:
+        folded.apply(records[3])
+    assert folded.task is not None
+    first.parts.extend([Part(text="2"), Part(text="3")])
+    first.metadata["k"] = "v"
+    assert list(folded.task.artifacts) == [first]
