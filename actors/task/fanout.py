@@ -33,6 +33,9 @@ from actors.task.orders import Close, End, Left, Page, Publish, Pull
 RING = 512
 """Records kept in memory; whoever is further behind reads pages of the journal."""
 
+ALONE = 8 * RING
+"""The same where no journal has them: whoever is further behind begins with the Task anew."""
+
 RING_BYTES = 16 * 2**20
 """Bytes of payloads kept, the latest record's however many they are."""
 
@@ -66,12 +69,14 @@ class Audience:
 class Tail:
     """The latest records, and who waits for the next one; changed in place by its actor."""
 
-    __slots__ = ("base", "end", "kept", "ring", "size", "waiting")
+    __slots__ = ("base", "end", "kept", "most", "ring", "size", "waiting")
 
-    def __init__(self, base: int, end: End | None) -> None:
+    def __init__(self, base: int, end: End | None, most: int) -> None:
         self.base = base
         """Sequence number just before the ring."""
         self.end = end
+        self.most = most
+        """Records in the ring."""
         self.ring: list[Record] = []
         self.size = 0
         """Bytes of payloads in the ring."""
@@ -114,7 +119,7 @@ class Tail:
 
     def trim(self) -> None:
         """Let go of the oldest records beyond the bounds."""
-        ring, surplus = self.ring, max(0, len(self.ring) - RING)
+        ring, surplus = self.ring, max(0, len(self.ring) - self.most)
         if not surplus and self.size <= RING_BYTES:
             return
         size = self.size - sum([len(record.payload) for record in ring[:surplus]])
@@ -129,16 +134,24 @@ class Tail:
 
 
 class FanOutActor(Actor[Tail]):
-    """The behaviour of one task's fan-out."""
+    """The behaviour of one task's fan-out.
 
-    def __init__(self, task: str, base: int, end: End | None) -> None:
+    Args:
+        task: its id.
+        base: sequence number before the first record that it may serve by itself.
+        end: how the task has ended, if it has.
+        ring: how many records it keeps.
+    """
+
+    def __init__(self, task: str, base: int, end: End | None, ring: int = RING) -> None:
         self.task = task
         self.base = base
         self.end = end
+        self.ring = ring
 
     def start(self) -> Step[Tail]:
         """Know nothing yet: what came before is in the journal."""
-        return Step(Tail(self.base, self.end))
+        return Step(Tail(self.base, self.end, self.ring))
 
     def step(self, state: Tail, envelope: Envelope, now: int) -> Step[Tail]:
         """Serve a reader, or take in what was published."""

@@ -10,14 +10,14 @@ from a2a.utils.errors import InvalidParamsError, TaskNotFoundError
 from actors.runtime import ActorRef, Envelope, Message, Spawn, Tell
 from actors.task.draft import Draft
 from actors.task.events import terminal_error
-from actors.task.fanout import FanOutActor
+from actors.task.fanout import ALONE, RING, FanOutActor
 from actors.task.messages import Admitted, Attach, Detach
 from actors.task.orders import Close, Left
 from actors.task.rules import Rules
 from actors.task.state import TaskState
 
 
-def attach(_: Rules, draft: Draft, envelope: Envelope, message: Attach) -> None:
+def attach(rules: Rules, draft: Draft, envelope: Envelope, message: Attach) -> None:
     """Let a reader in: with the Task first, or after a record it has seen (R40 to R42)."""
     state = draft.state
     error = _why_not(state, message)
@@ -25,9 +25,9 @@ def attach(_: Rules, draft: Draft, envelope: Envelope, message: Attach) -> None:
         draft.reject(envelope, error)
     elif message.after is None:
         version, task = state.fold.version, state.fold.task_bytes
-        draft.reply(envelope, Admitted(*reader(draft), version, 0, task))
+        draft.reply(envelope, Admitted(*reader(rules, draft), version, 0, task))
     else:
-        draft.reply(envelope, Admitted(*reader(draft), message.after, 0, b""))
+        draft.reply(envelope, Admitted(*reader(rules, draft), message.after, 0, b""))
 
 
 def _why_not(state: TaskState, message: Attach) -> Exception | None:
@@ -44,7 +44,7 @@ def _why_not(state: TaskState, message: Attach) -> Exception | None:
     return None
 
 
-def reader(draft: Draft) -> tuple[ActorRef[Message], int]:
+def reader(rules: Rules, draft: Draft) -> tuple[ActorRef[Message], int]:
     """Let one more reader in: return its FanOutActor, made for the first one, and its number."""
     state = draft.state
     state.attached = number = state.attached + 1
@@ -54,7 +54,8 @@ def reader(draft: Draft) -> tuple[ActorRef[Message], int]:
     ref: ActorRef[Message] = ActorRef("fanout", f"{state.task}#{state.life}.{number}")
     base, task = state.fold.version, state.task
     end = state.end if state.fold.final else None  # else it follows records still to be stored
-    draft.do(Spawn(ref, lambda: FanOutActor(task, base, end)))
+    ring = ALONE if rules.external else RING
+    draft.do(Spawn(ref, lambda: FanOutActor(task, base, end, ring)))
     state.fanout = ref
     return ref, number
 

@@ -49,7 +49,7 @@ def send(rules: Rules, draft: Draft, envelope: Envelope, message: Send) -> None:
         return
     state.configuration = outcome.configuration
     draft.caller = envelope.caller
-    seq = _accept(draft, message, envelope)
+    seq = _accept(rules, draft, message, envelope)
     if message.hook:
         keep(draft, message.hook)
     if "create" in outcome.actions:
@@ -60,7 +60,7 @@ def send(rules: Rules, draft: Draft, envelope: Envelope, message: Send) -> None:
     start_next(rules, draft)
 
 
-def _accept(draft: Draft, message: Send, envelope: Envelope) -> int:
+def _accept(rules: Rules, draft: Draft, message: Send, envelope: Envelope) -> int:
     """Record the message; its sender hears nothing before that is stored."""
     state = draft.state
     seq = state.seq + 1
@@ -73,7 +73,7 @@ def _accept(draft: Draft, message: Send, envelope: Envelope) -> int:
         return draft.record(Kind.ACCEPTED, message.request, facts, told)
     if message.wait is Wait.STREAM:
         version, task = state.fold.version, state.fold.task_bytes
-        admitted = Admitted(*reader(draft), version, seq, task)
+        admitted = Admitted(*reader(rules, draft), version, seq, task)
         told = (*told, Reply(envelope.reply_to, admitted))
         return draft.record(Kind.ACCEPTED, message.request, facts, told)
     waiter = Waiter(envelope.reply_to, Question(message.wait, seq))

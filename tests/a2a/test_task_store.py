@@ -16,12 +16,14 @@ from a2a.types import (
     ListTasksResponse,
     SubscribeToTaskRequest,
     Task,
+    TaskArtifactUpdateEvent,
     TaskState,
 )
 from a2a.utils.errors import TaskNotFoundError, UnsupportedOperationError
 
 from actors.a2a import RequestHandler
 from tests.a2a.agents import STANDING, Actor, as_user, ask, card
+from tests.a2a.costs import Chatty
 
 ME = as_user("me")
 
@@ -161,6 +163,32 @@ async def test_streams_and_subscriptions(
     assert (await collect(watched))[-1] == (await collect(stream))[-1]
     with pytest.raises(UnsupportedOperationError):
         await anext(handler.on_subscribe_to_task(SubscribeToTaskRequest(id=task.id), ME))
+
+
+async def test_readers_who_are_slower_than_a_burst_get_all_of_it() -> None:
+    """There is no journal to read what the fan-out has let go of."""
+    agent = Chatty()
+    handler = RequestHandler(agent, InMemoryTaskStore(), card())
+    agent.gate.clear()
+    streams = [handler.on_message_send_stream(ask("burst 3000"), ME)]
+    first = await anext(streams[0])
+    assert isinstance(first, Task)
+    asked = SubscribeToTaskRequest(id=first.id)
+    streams += [handler.on_subscribe_to_task(asked, ME) for _ in range(5)]
+    for stream in streams[1:]:
+        await anext(stream)  # the Task, so it is let in
+
+    async def chunks(stream: AsyncIterator[Any]) -> int:
+        heard = 0
+        async for event in stream:
+            heard += isinstance(event, TaskArtifactUpdateEvent)
+            if heard % 8 == 0:
+                await asyncio.sleep(0)  # others have their turn
+        return heard
+
+    agent.gate.set()
+    assert await asyncio.gather(*map(chunks, streams)) == [3000] * 6
+    await handler.aclose()
 
 
 async def test_the_store_judges_who_may_see_what(handler: RequestHandler, store: Watched) -> None:

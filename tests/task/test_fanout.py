@@ -22,7 +22,7 @@ def record(seq: int, size: int = 1) -> Record:
 
 
 def filled(*records: Record) -> Tail:
-    tail = Tail(records[0].seq - 1, None)
+    tail = Tail(records[0].seq - 1, None, RING)
     tail.ring.extend(records)
     tail.size = sum(len(each.payload) for each in records)
     tail.trim()
@@ -70,7 +70,7 @@ def test_a_pull_stands_for_records_or_for_bytes() -> None:
     tail = filled(record(1), record(2, 40 * LARGE), record(3, 40 * LARGE))
     pages = [tail.page(1, left, tail.records(1)) for left in (41, 42, 82, 83)]
     assert [page and page.stands for page in pages] == [False, False, False, True]
-    state = Tail(0, None)
+    state = Tail(0, None, RING)
     actor = FanOutActor("t1", 0, None)
     answer = Answer()
     told(actor, state, Pull(1, 0, PAGE), answer)
@@ -92,7 +92,7 @@ def seqs(answer: Answer) -> list[list[int]]:
 
 
 def test_a_reader_that_has_left_is_told_nothing_more() -> None:
-    state, actor = Tail(0, None), FanOutActor("t1", 0, None)
+    state, actor = Tail(0, None, RING), FanOutActor("t1", 0, None)
     gone, stays = Answer(), Answer()
     told(actor, state, Pull(1, 0, PAGE), gone)
     told(actor, state, Pull(2, 0, PAGE), stays)
@@ -105,7 +105,7 @@ def test_a_reader_that_has_left_is_told_nothing_more() -> None:
 
 def test_a_pull_takes_the_place_of_the_one_before() -> None:
     """Whoever asks anew has given up what it asked for."""
-    state, actor = Tail(0, None), FanOutActor("t1", 0, None)
+    state, actor = Tail(0, None, RING), FanOutActor("t1", 0, None)
     before, after = Answer(), Answer()
     told(actor, state, Pull(1, 0, PAGE), before)
     told(actor, state, Publish((record(1),)))
@@ -115,7 +115,7 @@ def test_a_pull_takes_the_place_of_the_one_before() -> None:
 
 
 def test_a_cursor_that_another_server_has_told_waits_until_this_one_is_there() -> None:
-    state, actor = Tail(0, None), FanOutActor("t1", 0, None)
+    state, actor = Tail(0, None, RING), FanOutActor("t1", 0, None)
     ahead, here = Answer(), Answer()
     told(actor, state, Pull(1, 2, PAGE), ahead)
     told(actor, state, Pull(2, 0, PAGE), here)
@@ -125,7 +125,7 @@ def test_a_cursor_that_another_server_has_told_waits_until_this_one_is_there() -
 
 
 def test_what_is_there_already_counts_for_a_pull() -> None:
-    state, actor = Tail(0, None), FanOutActor("t1", 0, None)
+    state, actor = Tail(0, None, RING), FanOutActor("t1", 0, None)
     one, two = Answer(), Answer()
     told(actor, state, Publish((record(1),)))
     told(actor, state, Pull(1, 0, 2), one)
