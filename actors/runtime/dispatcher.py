@@ -28,9 +28,6 @@ SLICE = 32
 """Messages that one actor may handle before the next ready one gets its slice."""
 LOOK = 8
 """Messages of a slice between two looks at the time."""
-PATIENCE = 4
-"""Turns for which a patient actor lets others tell it more. (Measured over HTTP with 32 clients,
-whose requests trickle in: a task takes 5 to 15 % less time; with 8 turns the same.)"""
 
 
 class Scheduler(Protocol):
@@ -85,7 +82,6 @@ class Dispatcher:
         "_call_soon",
         "_handle",
         "_now",
-        "_passed",
         "_patient",
         "_ready",
         "_sources",
@@ -97,9 +93,7 @@ class Dispatcher:
         self._handle = handle
         self._ready: deque[Cell] = deque()
         self._patient: deque[Cell] = deque()
-        """Ready too, and served when no other is, or at the end of the turn; see `_gathers`."""
-        self._passed = 0
-        """Turns that the first of these has let pass."""
+        """Ready too, and served when no other is, or at the end of the turn."""
         self._sources: deque[Callable[[], object]] = deque()
         self._after: list[Callable[[], object]] = []
         self._armed = False
@@ -137,13 +131,10 @@ class Dispatcher:
         stop = time.monotonic() + TURN_SECONDS
         left = TURN_MESSAGES
         ready, patient, sources = self._ready, self._patient, self._sources
-        others = bool(ready or sources)
         try:
             for _ in range(len(sources)):
                 sources.popleft()()
             while left > 0 and (ready or patient):
-                if not ready and self._gathers(others=others):
-                    break
                 left -= self._slice((ready or patient).popleft(), now, stop)
                 if ready and time.monotonic() >= stop:
                     break
@@ -158,19 +149,6 @@ class Dispatcher:
                 self._call_soon(self.turn)
             for wake in after:
                 wake()
-
-    def _gathers(self, *, others: bool) -> bool:
-        """Whether the first patient cell lets this turn pass, as the next may bring it more.
-
-        It does while others are at work in each turn, and two of them at least have told it
-        something: where one is alone nobody would come. What comes in the system lane, such as the
-        answer of a journal, waits for nothing.
-        """
-        mailbox = self._patient[0].mailbox
-        gathers = others and len(mailbox.normal) > 1 and not mailbox.system
-        gathers = gathers and self._passed < PATIENCE
-        self._passed = self._passed + 1 if gathers else 0
-        return gathers
 
     def _slice(self, cell: Cell, now: int, stop: float) -> int:
         handled, more = 0, cell.runnable
