@@ -151,10 +151,11 @@ class SimLoop(Inside):
         early = timer is not None and self._may_fire(timer.when, bool(enabled))
         if not enabled and not early:
             return False
-        if timer is not None and not enabled:
-            self._abreast = timer.when
         self._count()
+        quiet = not enabled
         self._happen(enabled, early)
+        if quiet:  # after time has passed, if it has, and not something else has happened
+            self._abreast = self._now
         return True
 
     def _plumb(self) -> None:

@@ -110,9 +110,19 @@ def test_whoever_comes_to_a_terminal_task_is_told(what: str, detail: Any) -> Non
 def test_a_message_that_waited_when_its_task_ended_is_refused() -> None:
     log = (*TALK[:6], record(7, Kind.REFUSED, message=4), status(8, "COMPLETED"))
     send = asked("c2.1", "send", ("c21", "settled"))
+    refused = answered("c2.1", error=UnsupportedOperationError())
 
-    assert silent(judged(19, log, send, answered("c2.1", error=UnsupportedOperationError())), 19)
-    assert "Task, though" in said(judged(19, log, send, answered("c2.1", task_at(log, 8))))
+    assert silent(judged(19, log, send, stored(log), refused), 19)
+    done = answered("c2.1", task_at(log, 8))
+    assert "Task, though" in said(judged(19, log, send, stored(log), done))
+
+
+def test_an_answer_is_not_about_the_same_message_of_a_later_request() -> None:
+    log = (*TALK[:6], record(7, Kind.REFUSED, message=4), status(8, "COMPLETED"))
+    early = [asked("c2.1", "send", ("c21", "settled")), answered("c2.1", error=TaskNotFoundError())]
+
+    assert judged(19, log, early, stored(log)).violations == ()
+    assert "TaskNotFoundError, though" in said(judged(19, log, early[0], stored(log), early[1]))
 
 
 CANCEL = asked("c2.1", "cancel")

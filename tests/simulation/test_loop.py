@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from actors.simulation.actions import Action
 from actors.simulation.choices import Recorded, Seeded
 from actors.simulation.loop import EARLY, STEPS_BOUND, RunsInCircles, SimLoop, Stuck
 from actors.simulation.outside import NotSimulated
@@ -96,6 +97,36 @@ def test_a_timer_may_overtake_a_slow_worker() -> None:
 def test_no_worker_is_as_slow_as_a_distant_timer() -> None:
     seconds = EARLY + 1
     assert {run(lambda: slow_worker(seconds), Seeded(seed)) for seed in range(300)} == {"done"}
+
+
+def test_a_fault_in_a_quiet_moment_makes_nobody_slower_than_the_lag() -> None:
+    def play(choices: Seeded) -> tuple[str, bool]:
+        loop = SimLoop(choices)
+        loop.lag = 10.0
+        struck = loop.create_future()
+        fault = Action("fault", lambda: struck.set_result(loop.time() < 100))
+        loop.faults = lambda: [] if struck.done() else [fault]
+
+        async def work() -> str:
+            await asyncio.shield(struck)
+            await asyncio.sleep(0)
+            return "done"
+
+        async def main() -> tuple[str, bool]:
+            try:
+                return await asyncio.wait_for(work(), 100), await struck
+            except TimeoutError:
+                return "late", struck.done() and await struck
+
+        try:
+            found: tuple[str, bool] = loop.run_until_complete(main())
+            return found
+        finally:
+            loop.close()
+
+    found = {play(Seeded(seed)) for seed in range(300)}
+    assert ("late", True) not in found
+    assert {("done", True), ("late", False)} < found
 
 
 def test_a_wait_for_what_cannot_happen_names_who_waits() -> None:

@@ -111,6 +111,8 @@ def _too_late(known: Evidence, request: Request, history: History) -> bool:
     message = history.accepted.get(request.text)
     if message is None:
         return history.final_by(known.stored(asked.task, request.at))
+    if request.ended is not None and known.stored(asked.task, request.ended) < message:
+        return False  # that one was sent by another request, which came later
     if request.repeated and known.floor(asked.task, request.ended) >= message:
         return False  # what it was told the first time is no longer kept: it gets the Task
     refused = bool(history.about(Kind.REFUSED, message))
