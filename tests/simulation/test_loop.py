@@ -109,7 +109,8 @@ def test_a_fault_in_a_quiet_moment_makes_nobody_slower_than_the_lag() -> None:
 
         async def work() -> str:
             await asyncio.shield(struck)
-            await asyncio.sleep(0)
+            for _ in range(20):
+                await asyncio.sleep(0)
             return "done"
 
         async def main() -> tuple[str, bool]:
@@ -126,7 +127,7 @@ def test_a_fault_in_a_quiet_moment_makes_nobody_slower_than_the_lag() -> None:
 
     found = {play(Seeded(seed)) for seed in range(300)}
     assert ("late", True) not in found
-    assert {("done", True), ("late", False)} < found
+    assert {("done", True), ("late", False)} <= found
 
 
 def test_a_wait_for_what_cannot_happen_names_who_waits() -> None:
