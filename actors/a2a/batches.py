@@ -23,8 +23,8 @@ _ARTIFACT = Kind.ARTIFACT
 RUN: Final = 64
 """Chunks that are parsed together at most: 256 are more memory than malloc keeps at hand, which
 costs a fifth of a delivery to each of 100 readers."""
-Run = bytes | Sequenced
-"""Small chunks that follow one another, their payloads joined; or an event of another kind."""
+Run = Sequence[Record] | Sequenced
+"""Small chunks that follow one another; or an event of another kind."""
 
 
 class Batch(Sequence[Sequenced]):
@@ -74,15 +74,16 @@ class Batch(Sequence[Sequenced]):
         ]
         for at in (*apart, len(records)):
             for first in range(begun, at, RUN):
-                run = records[first : min(at, first + RUN)]
-                yield b"".join([record.payload for record in run])
+                yield records[first : min(at, first + RUN)]
             if at < len(records):
                 yield of_record(records[at], self._kept)
             begun = at + 1
 
 
 def _parsed(run: Run) -> Iterable[Event]:
-    return parsed(run) if isinstance(run, bytes) else (run.plain(),)
+    if isinstance(run, Sequenced):
+        return (run.plain(),)
+    return parsed([record.payload for record in run])
 
 
 def batch(records: Sequence[Record], kept: Kept | None) -> Sequence[Sequenced]:

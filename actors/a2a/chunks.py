@@ -41,7 +41,7 @@ def _repeated() -> Any:
 _CHUNKS = _repeated()
 
 
-def parsed(payloads: bytes) -> Sequence[TaskArtifactUpdateEvent]:
-    """Return the updates that joined payloads are; objects that nobody else has."""
-    updates: Sequence[TaskArtifactUpdateEvent] = _CHUNKS.FromString(payloads).updates
+def parsed(payloads: Sequence[bytes]) -> Sequence[TaskArtifactUpdateEvent]:
+    """Return the updates that payloads of artifact updates are; objects that nobody else has."""
+    updates: Sequence[TaskArtifactUpdateEvent] = _CHUNKS.FromString(b"".join(payloads)).updates
     return updates
