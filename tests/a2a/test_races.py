@@ -27,6 +27,7 @@ from actors.a2a import Policy, RequestHandler
 from actors.runtime.journal.errors import StorageError
 from actors.runtime.journal.projection import Projection
 from actors.storage import MemoryJournal, SqliteJournal
+from actors.task.fanout import ALONE, PAGE
 from tests.a2a.agents import STANDING, Actor, as_user, ask, card, until_quiet
 
 ME = as_user("me")
@@ -137,8 +138,9 @@ async def test_a_subscriber_that_leaves_after_the_task_leaves_nothing(
 async def test_with_a_users_store_a_slow_reader_gets_the_task_instead_of_silence(
     agent: Actor,
 ) -> None:
+    chunks = ALONE + 4 * PAGE
     handler = RequestHandler(agent, InMemoryTaskStore(), card())
-    stream = handler.on_message_send_stream(ask("many 2000"), ME)
+    stream = handler.on_message_send_stream(ask(f"many {chunks}"), ME)
     first = await anext(stream)
     assert isinstance(first, Task)
     await until_quiet()
@@ -147,8 +149,8 @@ async def test_with_a_users_store_a_slow_reader_gets_the_task_instead_of_silence
     assert last.status.state == TaskState.TASK_STATE_COMPLETED
     whole = next(event for event in rest if isinstance(event, Task))
     seen = sum(1 for event in rest if hasattr(event, "artifact"))
-    assert seen < 2000
-    assert len(whole.artifacts[0].parts) == 2000
+    assert seen < chunks
+    assert len(whole.artifacts[0].parts) == chunks
     await handler.aclose()
 
 
