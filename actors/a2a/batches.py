@@ -56,7 +56,7 @@ class Batch(Sequence[Sequenced]):
     def __getitem__(self, index: int | slice) -> Sequenced | Sequence[Sequenced]:
         return list(self)[index]
 
-    def plain(self) -> Iterable[Event]:
+    def plain(self) -> Iterator[Event]:
         """Return the events without their wrapping; objects of one's own, parsed as they are taken.
 
         Small chunks are parsed together, at a fifth of the time.
@@ -93,6 +93,13 @@ def batch(records: Sequence[Record], kept: Kept | None) -> Sequence[Sequenced]:
     return Batch(records, kept) if records else ()
 
 
-def plain(events: Sequence[Sequenced]) -> Iterable[Event]:
-    """Return events without their wrapping; objects of one's own, parsed as they are taken."""
-    return events.plain() if isinstance(events, Batch) else map(Sequenced.plain, events)
+def plain(events: Sequence[Sequenced]) -> Iterator[Event]:
+    """Return events without their wrapping; objects of one's own, let go of as they are taken."""
+    if isinstance(events, Batch):
+        return events.plain()
+    return _popped([each.plain() for each in reversed(events)])
+
+
+def _popped(events: list[Event]) -> Iterator[Event]:
+    while events:
+        yield events.pop()

@@ -6,7 +6,7 @@ Neighbours: `handler.py` (mixes this in), `entry.py` (who asks), `answers.py` (w
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 
 from a2a.server.context import ServerCallContext
@@ -75,9 +75,11 @@ class Reading:
                     continue
                 if not batch:
                     return
-                for event in plain(batch):
-                    yield event
-                del batch, event  # what follows may be hours away
+                events = plain(batch)
+                del batch  # nothing is kept of what was told: what follows may be hours away
+                with suppress(StopIteration):
+                    while True:
+                        yield next(events)
 
     async def subscribe(
         self, params: SubscribeToTaskRequest, context: ServerCallContext, after: int | None = None
