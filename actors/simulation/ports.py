@@ -240,7 +240,7 @@ class SimAgent:
 
     def _report(self, run: Run, failure: Failure | None, *, cancel: bool) -> None:
         self._node.trace.add(seen.Over(self._node.name, run.run, failure, cancel))
-        said, run.said = tuple(joined(run.said)), []
+        said, run.said = joined(run.said), []
         self._node.system.tell(RUNNER, RunReported(run.run, failure, cancel, said))
 
 
